@@ -1,0 +1,559 @@
+#include "ir/expr.h"
+
+#include <atomic>
+#include <bit>
+#include <cfloat>
+#include <cmath>
+
+#include "ir/buffer.h"
+#include "ir/print.h"
+
+namespace tessera::ir {
+
+namespace {
+
+std::uint64_t seed(ExprKind k, Type t) { return hash_combine(static_cast<std::uint64_t>(k) + 1, t.hash()); }
+
+std::uint64_t of(const Expr& e) { return e.defined() ? e.hash() : 0x51ed270b; }
+
+std::uint64_t of(std::uint64_t h, const Exprs& es) {
+  for (const Expr& e : es) h = hash_combine(h, of(e));
+  return hash_combine(h, es.size());
+}
+
+bool is_comparison(ExprKind k) {
+  return k == ExprKind::kEQ || k == ExprKind::kNE || k == ExprKind::kLT || k == ExprKind::kLE;
+}
+
+Type result_type(ExprKind k, Type operand) { return is_comparison(k) ? boolean.with_lanes(operand.lanes) : operand; }
+
+bool is_imm(const Expr& e) {
+  if (e->kind == ExprKind::kIntImm || e->kind == ExprKind::kFloatImm) return true;
+  const auto* b = e.as<Broadcast>();
+  return b != nullptr && is_imm(b->value);
+}
+
+double float_value(const Expr& e) {
+  if (const auto* b = e.as<Broadcast>()) return float_value(b->value);
+  if (const auto* f = e.as<FloatImm>()) return f->value;
+  return static_cast<double>(e.as<IntImm>()->value);
+}
+
+/// An immediate takes the type it meets, unless that would change its value.
+bool adapt(Expr& imm, Type t) {
+  const double v = float_value(imm);
+  if (t.is_float()) {
+    imm = constant_of(t.with_lanes(imm.type().lanes), v);
+    return true;
+  }
+  if (!t.is_integral() || t.is_bool()) return false;
+  if (imm.type().is_float()) return false;
+  std::int64_t i = 0;
+  if (!is_const_int(imm, &i) || wrap_int(i, t) != i) return false;
+  imm = broadcast(int_imm(i, t.element()), imm.type().lanes);
+  return true;
+}
+
+void match(Expr& a, Expr& b, const char* what) {
+  TESSERA_USER_CHECK(a.defined() && b.defined()) << "an operand of " << what << " is an undefined expression";
+  if (a.type().element() != b.type().element()) {
+    const bool a_imm = is_imm(a), b_imm = is_imm(b);
+    const bool adapted = (b_imm && adapt(b, a.type().element())) || (a_imm && adapt(a, b.type().element()));
+    TESSERA_USER_CHECK(adapted) << "operands of " << what << " have different types: " << to_string(a) << " is "
+                                << a.type() << ", " << to_string(b) << " is " << b.type()
+                                << "; cast one of them, for example cast(" << a.type().element() << ", ...)";
+  }
+  if (a.type().lanes != b.type().lanes) {
+    if (a.type().is_scalar()) {
+      a = broadcast(a, b.type().lanes);
+    } else if (b.type().is_scalar()) {
+      b = broadcast(b, a.type().lanes);
+    } else {
+      TESSERA_USER_CHECK(false) << "operands of " << what << " have " << a.type().lanes << " and "
+                                << b.type().lanes << " lanes";
+    }
+  }
+}
+
+std::int64_t floor_div(std::int64_t a, std::int64_t b) {
+  const std::int64_t q = a / b;
+  return q - ((a % b != 0) && ((a < 0) != (b < 0)));
+}
+
+/// Folds a binary operation on integer constants; false where the result is undefined.
+bool fold_int(ExprKind k, Type t, std::int64_t a, std::int64_t b, std::int64_t& out) {
+  const bool overflow_risk = a == INT64_MIN && b == -1;
+  const auto ua = static_cast<std::uint64_t>(a), ub = static_cast<std::uint64_t>(b);
+  switch (k) {
+    case ExprKind::kAdd: out = static_cast<std::int64_t>(ua + ub); return true;
+    case ExprKind::kSub: out = static_cast<std::int64_t>(ua - ub); return true;
+    case ExprKind::kMul: out = static_cast<std::int64_t>(ua * ub); return true;
+    case ExprKind::kDiv: if (b == 0 || overflow_risk || t == u64) return false; out = a / b; return true;
+    case ExprKind::kMod: if (b == 0 || overflow_risk || t == u64) return false; out = a % b; return true;
+    case ExprKind::kFloorDiv: if (b == 0 || overflow_risk || t == u64) return false; out = floor_div(a, b); return true;
+    case ExprKind::kFloorMod:
+      if (b == 0 || overflow_risk || t == u64) return false;
+      out = a - floor_div(a, b) * b;
+      return true;
+    case ExprKind::kMin: if (t == u64) return false; out = std::min(a, b); return true;
+    case ExprKind::kMax: if (t == u64) return false; out = std::max(a, b); return true;
+    case ExprKind::kEQ: out = a == b; return true;
+    case ExprKind::kNE: out = a != b; return true;
+    case ExprKind::kLT: out = t == u64 ? ua < ub : a < b; return true;
+    case ExprKind::kLE: out = t == u64 ? ua <= ub : a <= b; return true;
+    case ExprKind::kAnd: out = a && b; return true;
+    case ExprKind::kOr: out = a || b; return true;
+    case ExprKind::kBitAnd: out = a & b; return true;
+    case ExprKind::kBitOr: out = a | b; return true;
+    case ExprKind::kBitXor: out = a ^ b; return true;
+    case ExprKind::kShiftLeft: if (b < 0 || b >= t.bits) return false; out = static_cast<std::int64_t>(ua << b); return true;
+    case ExprKind::kShiftRight:
+      if (b < 0 || b >= t.bits) return false;
+      out = t == u64 ? static_cast<std::int64_t>(ua >> b) : a >> b;
+      return true;
+    default: return false;
+  }
+}
+
+bool fold_float(ExprKind k, double a, double b, double& out) {
+  switch (k) {
+    case ExprKind::kAdd: out = a + b; return true;
+    case ExprKind::kSub: out = a - b; return true;
+    case ExprKind::kMul: out = a * b; return true;
+    case ExprKind::kDiv: out = a / b; return true;
+    default: return false;
+  }
+}
+
+Expr build_binary(ExprKind k, Type t, Expr a, Expr b) {
+  switch (k) {
+#define TESSERA_CASE(name) \
+  case ExprKind::k##name: return make<name>(t, std::move(a), std::move(b));
+    TESSERA_BINARY_KINDS(TESSERA_CASE)
+#undef TESSERA_CASE
+    default: TESSERA_UNREACHABLE();
+  }
+}
+
+/// x+0, 0+x, x-0, x*1, 1*x, x*0, x/1 and the boolean identities.
+Expr identity(ExprKind k, const Expr& a, const Expr& b) {
+  const bool integral = a.type().is_integral();
+  switch (k) {
+    case ExprKind::kAdd:
+      if (integral && is_zero(a)) return b;
+      [[fallthrough]];
+    case ExprKind::kSub:
+      return integral && is_zero(b) ? a : Expr();
+    case ExprKind::kMul:
+      if (integral && (is_zero(a) || is_zero(b))) return constant_of(a.type(), 0);
+      if (is_one(a)) return b;
+      [[fallthrough]];
+    case ExprKind::kDiv:
+    case ExprKind::kFloorDiv:
+      return is_one(b) ? a : Expr();
+    case ExprKind::kFloorMod:
+      return integral && is_one(b) ? constant_of(a.type(), 0) : Expr();
+    case ExprKind::kAnd:
+      if (is_true(a) || is_false(b)) return b;
+      if (is_true(b) || is_false(a)) return a;
+      return {};
+    case ExprKind::kOr:
+      if (is_false(a) || is_true(b)) return b;
+      if (is_false(b) || is_true(a)) return a;
+      return {};
+    default: return {};
+  }
+}
+
+const char* symbol(ExprKind k) { return kind_name(k); }
+
+void require_numeric(ExprKind k, const Expr& a) {
+  const Type t = a.type();
+  const bool logical = k == ExprKind::kAnd || k == ExprKind::kOr;
+  const bool bits = k == ExprKind::kBitAnd || k == ExprKind::kBitOr || k == ExprKind::kBitXor ||
+                    k == ExprKind::kShiftLeft || k == ExprKind::kShiftRight;
+  const bool integer_only = bits || k == ExprKind::kFloorDiv || k == ExprKind::kFloorMod || k == ExprKind::kMod;
+  TESSERA_USER_CHECK(!logical || t.is_bool()) << symbol(k) << " needs bool operands, " << to_string(a) << " is " << t;
+  TESSERA_USER_CHECK(!integer_only || t.is_integral())
+      << symbol(k) << " needs integer operands, " << to_string(a) << " is " << t;
+  const bool arithmetic = !logical && !bits && !is_comparison(k);
+  TESSERA_USER_CHECK(!arithmetic || !t.is_bool() || k == ExprKind::kMin || k == ExprKind::kMax)
+      << symbol(k) << " does not take bool operands (" << to_string(a) << "); cast to an integer type first";
+}
+
+}  // namespace
+
+const char* kind_name(ExprKind k) {
+  switch (k) {
+#define TESSERA_NAME(name) case ExprKind::k##name: return #name;
+    TESSERA_EXPR_KINDS(TESSERA_NAME)
+#undef TESSERA_NAME
+  }
+  return "?";
+}
+
+// ---- nodes --------------------------------------------------------------------------------------
+
+Expr::Expr(int v) : Expr(int_imm(v)) {}
+Expr::Expr(std::int64_t v) : Expr(int_imm(v)) {}
+Expr::Expr(double v) : Expr(float_imm(v)) {}
+
+Binary::Binary(ExprKind k, Type t, Expr x, Expr y)
+    : ExprNode(k, t, hash_combine(hash_combine(seed(k, t), of(x)), of(y))), a(std::move(x)), b(std::move(y)) {}
+
+const Binary* as_binary(const Expr& e) {
+  switch (e->kind) {
+#define TESSERA_CASE(name) case ExprKind::k##name:
+    TESSERA_BINARY_KINDS(TESSERA_CASE)
+#undef TESSERA_CASE
+    return static_cast<const Binary*>(e.get());
+    default: return nullptr;
+  }
+}
+
+IntImm::IntImm(Type t, std::int64_t v)
+    : ExprNode(kKind, t, hash_combine(seed(kKind, t), static_cast<std::uint64_t>(v))), value(v) {}
+FloatImm::FloatImm(Type t, double v)
+    : ExprNode(kKind, t, hash_combine(seed(kKind, t), std::bit_cast<std::uint64_t>(v))), value(v) {}
+VarNode::VarNode(Type t, VarId i, std::string n)
+    : ExprNode(kKind, t, hash_combine(seed(kKind, t), i)), id(i), name(std::move(n)) {}
+
+Var Var::fresh(std::string name, Type type) {
+  static std::atomic<VarId> next{1};
+  return Var(new VarNode(type, next.fetch_add(1, std::memory_order_relaxed), std::move(name)));
+}
+
+Cast::Cast(Type t, Expr v, CastMode m)
+    : ExprNode(kKind, t, hash_combine(hash_combine(seed(kKind, t), of(v)), static_cast<std::uint64_t>(m))),
+      value(std::move(v)), mode(m) {}
+Reinterpret::Reinterpret(Type t, Expr v)
+    : ExprNode(kKind, t, hash_combine(seed(kKind, t), of(v))), value(std::move(v)) {}
+Not::Not(Expr x) : ExprNode(kKind, x.type(), hash_combine(seed(kKind, x.type()), of(x))), a(std::move(x)) {}
+Select::Select(Expr c, Expr y, Expr n)
+    : ExprNode(kKind, y.type(), hash_combine(hash_combine(hash_combine(seed(kKind, y.type()), of(c)), of(y)), of(n))),
+      condition(std::move(c)), yes(std::move(y)), no(std::move(n)) {}
+IfThenElseExpr::IfThenElseExpr(Expr c, Expr y, Expr n)
+    : ExprNode(kKind, y.type(), hash_combine(hash_combine(hash_combine(seed(kKind, y.type()), of(c)), of(y)), of(n))),
+      condition(std::move(c)), yes(std::move(y)), no(std::move(n)) {}
+Ramp::Ramp(Expr b, Expr s, int lanes)
+    : ExprNode(kKind, b.type().with_lanes(lanes),
+               hash_combine(hash_combine(seed(kKind, b.type().with_lanes(lanes)), of(b)), of(s))),
+      base(std::move(b)), stride(std::move(s)) {}
+Broadcast::Broadcast(Expr v, int lanes)
+    : ExprNode(kKind, v.type().with_lanes(lanes), hash_combine(seed(kKind, v.type().with_lanes(lanes)), of(v))),
+      value(std::move(v)) {}
+
+namespace {
+std::uint64_t shuffle_hash(Type t, const Exprs& v, const std::vector<int>& i) {
+  std::uint64_t h = of(seed(ExprKind::kShuffle, t), v);
+  for (const int x : i) h = hash_combine(h, static_cast<std::uint64_t>(x));
+  return h;
+}
+}  // namespace
+
+Shuffle::Shuffle(Exprs v, std::vector<int> i)
+    : ExprNode(kKind, v.front().type().with_lanes(static_cast<int>(i.size())),
+               shuffle_hash(v.front().type().with_lanes(static_cast<int>(i.size())), v, i)),
+      vectors(std::move(v)), indices(std::move(i)) {}
+VectorReduce::VectorReduce(ReduceOp o, Expr v, int lanes)
+    : ExprNode(kKind, v.type().with_lanes(lanes),
+               hash_combine(hash_combine(seed(kKind, v.type().with_lanes(lanes)), of(v)), static_cast<std::uint64_t>(o))),
+      op(o), value(std::move(v)) {}
+Let::Let(Var v, Expr x, Expr b)
+    : ExprNode(kKind, b.type(), hash_combine(hash_combine(hash_combine(seed(kKind, b.type()), of(v)), of(x)), of(b))),
+      var(std::move(v)), value(std::move(x)), body(std::move(b)) {}
+Call::Call(Type t, Intrinsic f, Exprs a)
+    : ExprNode(kKind, t, of(hash_combine(seed(kKind, t), static_cast<std::uint64_t>(f)), a)),
+      intrinsic(f), args(std::move(a)) {}
+Load::Load(const Buffer& b, Exprs i, Expr p, int lanes)
+    : ExprNode(kKind, b->dtype.with_lanes(lanes),
+               hash_combine(of(hash_combine(seed(kKind, b->dtype.with_lanes(lanes)), b->id), i), of(p))),
+      buffer(b.ref()), indices(std::move(i)), predicate(std::move(p)) {}
+
+namespace {
+std::uint64_t reduce_hash(Type t, const Combiner& c, const Exprs& s, const std::vector<ReduceAxis>& a, int i) {
+  std::uint64_t h = of(hash_combine(seed(ExprKind::kReduce, t), static_cast<std::uint64_t>(c->op)), s);
+  for (const ReduceAxis& x : a) h = hash_combine(hash_combine(h, of(x.var)), of(x.extent));
+  for (const Expr& r : c->result) h = c->op == ReduceOp::kCustom ? hash_combine(h, of(r)) : h;
+  return hash_combine(h, static_cast<std::uint64_t>(i));
+}
+}  // namespace
+
+Reduce::Reduce(Combiner c, Exprs s, std::vector<ReduceAxis> a, int i)
+    : ExprNode(kKind, s[static_cast<std::size_t>(i)].type(),
+               reduce_hash(s[static_cast<std::size_t>(i)].type(), c, s, a, i)),
+      combiner(std::move(c)), sources(std::move(s)), axes(std::move(a)), index(i) {}
+
+void destroy(const ExprNode* n) {
+  switch (n->kind) {
+#define TESSERA_CASE(name) case ExprKind::k##name: delete static_cast<const name*>(n); return;
+    TESSERA_BINARY_KINDS(TESSERA_CASE)
+    TESSERA_CASE(IntImm) TESSERA_CASE(FloatImm) TESSERA_CASE(Cast) TESSERA_CASE(Reinterpret) TESSERA_CASE(Not)
+    TESSERA_CASE(Select) TESSERA_CASE(IfThenElseExpr) TESSERA_CASE(Ramp) TESSERA_CASE(Broadcast)
+    TESSERA_CASE(Shuffle) TESSERA_CASE(VectorReduce) TESSERA_CASE(Let) TESSERA_CASE(Call) TESSERA_CASE(Load)
+    TESSERA_CASE(Reduce)
+#undef TESSERA_CASE
+    case ExprKind::kVar: delete static_cast<const VarNode*>(n); return;
+  }
+}
+
+void destroy(const CombinerNode* n) { delete n; }
+
+// ---- constants ----------------------------------------------------------------------------------
+
+std::int64_t wrap_int(std::int64_t v, Type t) {
+  if (t.bits >= 64) return v;
+  const std::uint64_t mask = (std::uint64_t{1} << t.bits) - 1;
+  const std::uint64_t u = static_cast<std::uint64_t>(v) & mask;
+  if (t.is_uint()) return static_cast<std::int64_t>(u);
+  const std::uint64_t sign = std::uint64_t{1} << (t.bits - 1);
+  return static_cast<std::int64_t>((u ^ sign) - sign);
+}
+
+namespace {
+
+/// Rounds to `digits` significant bits with exponents of at least `min_exponent` (nearest even).
+double round_binary(double v, int digits, int min_exponent, double largest) {
+  if (v == 0 || !std::isfinite(v)) return v;
+  int e = 0;
+  std::frexp(v, &e);
+  const int scale = std::max(e - digits, min_exponent);
+  const double r = std::ldexp(std::nearbyint(std::ldexp(v, -scale)), scale);
+  return std::fabs(r) > largest ? std::copysign(HUGE_VAL, v) : r;
+}
+
+}  // namespace
+
+double round_to(double v, Type t) {
+  switch (t.code) {
+    case TypeCode::kFloat:
+      if (t.bits == 64) return v;
+      return t.bits == 32 ? static_cast<double>(static_cast<float>(v)) : round_binary(v, 11, -24, 65504);
+    case TypeCode::kBFloat: return round_binary(v, 8, -133, 3.3895313892515355e38);
+    case TypeCode::kTFloat: return round_binary(v, 11, -136, FLT_MAX);
+    case TypeCode::kFloatE4M3: return round_binary(v, 4, -9, 448);
+    case TypeCode::kFloatE5M2: return round_binary(v, 3, -16, 57344);
+    default: return v;
+  }
+}
+
+Expr int_imm(std::int64_t v, Type t) {
+  TESSERA_CHECK(t.is_integral() && t.is_scalar()) << "integer constant of type " << t;
+  return make<IntImm>(t, wrap_int(v, t));
+}
+
+Expr float_imm(double v, Type t) {
+  TESSERA_CHECK(t.is_float() && t.is_scalar()) << "float constant of type " << t;
+  return make<FloatImm>(t, round_to(v, t));
+}
+
+Expr constant_of(Type t, double v) {
+  const Type e = t.element();
+  const Expr c = e.is_float() ? float_imm(v, e) : int_imm(static_cast<std::int64_t>(v), e);
+  return broadcast(c, t.lanes);
+}
+
+Expr bool_imm(bool v, int lanes) { return broadcast(int_imm(v ? 1 : 0, boolean), lanes); }
+
+bool is_const_int(const Expr& e, std::int64_t* value) {
+  if (!e.defined()) return false;
+  if (const auto* b = e.as<Broadcast>()) return is_const_int(b->value, value);
+  const auto* i = e.as<IntImm>();
+  if (i == nullptr) return false;
+  if (value != nullptr) *value = i->value;
+  return true;
+}
+
+bool is_zero(const Expr& e) {
+  std::int64_t v = 0;
+  return is_const_int(e, &v) && v == 0;
+}
+
+bool is_one(const Expr& e) {
+  std::int64_t v = 0;
+  if (is_const_int(e, &v)) return v == 1 && !e.type().is_bool();
+  if (const auto* b = e.as<Broadcast>()) return is_one(b->value);
+  const auto* f = e.as<FloatImm>();
+  return f != nullptr && f->value == 1.0;
+}
+
+bool is_true(const Expr& e) {
+  std::int64_t v = 0;
+  return e.defined() && e.type().is_bool() && is_const_int(e, &v) && v == 1;
+}
+
+bool is_false(const Expr& e) {
+  std::int64_t v = 0;
+  return e.defined() && e.type().is_bool() && is_const_int(e, &v) && v == 0;
+}
+
+// ---- operators ----------------------------------------------------------------------------------
+
+Expr make_binary(ExprKind k, const Expr& x, const Expr& y) {
+  Expr a = x, b = y;
+  match(a, b, symbol(k));
+  require_numeric(k, a);
+  const Type t = a.type();
+  std::int64_t i = 0, j = 0, r = 0;
+  if (is_const_int(a, &i) && is_const_int(b, &j) && fold_int(k, t.element(), i, j, r)) {
+    return broadcast(int_imm(r, result_type(k, t).element()), t.lanes);
+  }
+  if (t.is_float() && (t.bits >= 32) && is_imm(a) && is_imm(b)) {
+    double d = 0;
+    if (fold_float(k, float_value(a), float_value(b), d)) return constant_of(t, d);
+  }
+  if (Expr e = identity(k, a, b); e.defined()) return e;
+  return build_binary(k, result_type(k, t), a, b);
+}
+
+#define TESSERA_OPERATOR(op, kind) \
+  Expr op(const Expr& a, const Expr& b) { return make_binary(ExprKind::kind, a, b); }
+TESSERA_OPERATOR(operator+, kAdd)
+TESSERA_OPERATOR(operator-, kSub)
+TESSERA_OPERATOR(operator*, kMul)
+TESSERA_OPERATOR(operator/, kDiv)
+TESSERA_OPERATOR(operator<, kLT)
+TESSERA_OPERATOR(operator<=, kLE)
+TESSERA_OPERATOR(operator==, kEQ)
+TESSERA_OPERATOR(operator!=, kNE)
+TESSERA_OPERATOR(operator&&, kAnd)
+TESSERA_OPERATOR(operator||, kOr)
+TESSERA_OPERATOR(truncmod, kMod)
+TESSERA_OPERATOR(floordiv, kFloorDiv)
+TESSERA_OPERATOR(floormod, kFloorMod)
+TESSERA_OPERATOR(min, kMin)
+TESSERA_OPERATOR(max, kMax)
+#undef TESSERA_OPERATOR
+
+Expr operator>(const Expr& a, const Expr& b) { return b < a; }
+Expr operator>=(const Expr& a, const Expr& b) { return b <= a; }
+Expr operator-(const Expr& a) {
+  // -x, not 0-x: the negation of a float zero is a negative zero.
+  return a.type().is_float() ? a * constant_of(a.type(), -1) : constant_of(a.type(), 0) - a;
+}
+
+Expr operator!(const Expr& a) {
+  TESSERA_USER_CHECK(a.type().is_bool()) << "! needs a bool operand, " << to_string(a) << " is " << a.type();
+  if (is_true(a)) return bool_imm(false, a.type().lanes);
+  if (is_false(a)) return bool_imm(true, a.type().lanes);
+  if (const auto* n = a.as<Not>()) return n->a;
+  return make<Not>(a);
+}
+
+Expr ceildiv(const Expr& a, const Expr& b) { return floordiv(a + (b - constant_of(b.type(), 1)), b); }
+
+namespace {
+
+template <class N>
+Expr choose(const Expr& c, const Expr& yes, const Expr& no, const char* what) {
+  Expr y = yes, n = no, condition = c;
+  match(y, n, what);
+  TESSERA_USER_CHECK(c.type().is_bool()) << "the condition of " << what << " is " << c.type() << ", not bool: "
+                                         << to_string(c);
+  if (is_true(condition)) return y;
+  if (is_false(condition)) return n;
+  if (condition.type().lanes != y.type().lanes) {
+    TESSERA_USER_CHECK(condition.type().is_scalar() || y.type().is_scalar())
+        << "the condition of " << what << " has " << condition.type().lanes << " lanes, its values have " << y.type().lanes;
+    if (condition.type().is_scalar()) {
+      if constexpr (std::is_same_v<N, Select>) condition = broadcast(condition, y.type().lanes);
+    } else {
+      y = broadcast(y, condition.type().lanes);
+      n = broadcast(n, condition.type().lanes);
+    }
+  }
+  return make<N>(condition, y, n);
+}
+
+}  // namespace
+
+Expr select(const Expr& c, const Expr& yes, const Expr& no) { return choose<Select>(c, yes, no, "select"); }
+Expr if_then_else(const Expr& c, const Expr& yes, const Expr& no) {
+  return choose<IfThenElseExpr>(c, yes, no, "if_then_else");
+}
+
+namespace {
+
+/// Converts a constant; false when the conversion is left to run time.
+bool fold_cast(Type t, const Expr& e, CastMode mode, Expr& out) {
+  if (e->kind != ExprKind::kIntImm && e->kind != ExprKind::kFloatImm) return false;
+  if (t.is_float()) {
+    out = float_imm(float_value(e), t);
+    return true;
+  }
+  if (t.is_bool()) {
+    out = bool_imm(float_value(e) != 0);
+    return true;
+  }
+  if (const auto* i = e.as<IntImm>()) {
+    if (e.type() == u64 || t == u64) return mode == CastMode::kWrap && (out = int_imm(i->value, t), true);
+    const std::int64_t v = i->value;
+    out = int_imm(mode == CastMode::kWrap ? v : std::min(std::max(v, min_value(t)), max_value(t)), t);
+    return true;
+  }
+  double v = e.as<FloatImm>()->value;
+  if (std::isnan(v) || t.bits > 32) return false;
+  v = mode == CastMode::kRound ? std::nearbyint(v) : std::trunc(v);
+  v = std::min(std::max(v, static_cast<double>(min_value(t))), static_cast<double>(max_value(t)));
+  out = int_imm(static_cast<std::int64_t>(v), t);
+  return true;
+}
+
+Expr cast_mode(Type t, const Expr& e, CastMode mode) {
+  TESSERA_USER_CHECK(e.defined()) << "cast of an undefined expression";
+  t = t.with_lanes(e.type().lanes);
+  if (e.type() == t) return e;
+  Expr out;
+  if (const auto* b = e.as<Broadcast>()) return broadcast(cast_mode(t.element(), b->value, mode), t.lanes);
+  if (fold_cast(t, e, mode, out)) return out;
+  return make<Cast>(t, e, mode);
+}
+
+}  // namespace
+
+Expr cast(Type t, const Expr& e) { return cast_mode(t, e, CastMode::kWrap); }
+Expr saturating_cast(Type t, const Expr& e) { return cast_mode(t, e, CastMode::kSaturate); }
+Expr rounding_cast(Type t, const Expr& e) { return cast_mode(t, e, CastMode::kRound); }
+
+Expr reinterpret(Type t, const Expr& e) {
+  t = t.with_lanes(e.type().lanes);
+  TESSERA_USER_CHECK(t.bits == e.type().bits) << "reinterpret from " << e.type() << " to " << t << " changes the width";
+  return e.type() == t ? e : make<Reinterpret>(t, e);
+}
+
+Expr broadcast(const Expr& e, int lanes) {
+  if (lanes == e.type().lanes) return e;
+  TESSERA_CHECK(e.type().is_scalar()) << "broadcast of " << e.type();
+  return make<Broadcast>(e, lanes);
+}
+
+Expr ramp(const Expr& base, const Expr& stride, int lanes) {
+  if (lanes == 1) return base;
+  return is_zero(stride) ? broadcast(base, lanes) : make<Ramp>(base, stride, lanes);
+}
+
+// ---- combiners ----------------------------------------------------------------------------------
+
+Combiner make_combiner(ReduceOp op, Type t) {
+  auto* c = new CombinerNode;
+  c->op = op;
+  const Var x = Var::fresh("x", t), y = Var::fresh("y", t);
+  c->lhs = {x};
+  c->rhs = {y};
+  const auto limit = [&](bool low) -> Expr {
+    if (t.is_float()) return float_imm(low ? -HUGE_VAL : HUGE_VAL, t);
+    return int_imm(low ? min_value(t) : (t == u64 ? -1 : max_value(t)), t);
+  };
+  switch (op) {
+    case ReduceOp::kSum: c->name = "sum"; c->result = {x + y}; c->identity = {constant_of(t, 0)}; break;
+    case ReduceOp::kProd: c->name = "prod"; c->result = {x * y}; c->identity = {constant_of(t, 1)}; break;
+    case ReduceOp::kMin: c->name = "min"; c->result = {min(x, y)}; c->identity = {limit(false)}; break;
+    case ReduceOp::kMax: c->name = "max"; c->result = {max(x, y)}; c->identity = {limit(true)}; break;
+    case ReduceOp::kAny: c->name = "any"; c->result = {x || y}; c->identity = {bool_imm(false)}; break;
+    case ReduceOp::kAll: c->name = "all"; c->result = {x && y}; c->identity = {bool_imm(true)}; break;
+    case ReduceOp::kCustom: TESSERA_UNREACHABLE();
+  }
+  return Combiner(c);
+}
+
+}  // namespace tessera::ir

@@ -1,0 +1,352 @@
+#include "ir/simplify.h"
+
+#include <numeric>
+
+#include "ir/analysis/affine.h"
+#include "ir/rewrite.h"
+
+namespace tessera::ir {
+
+namespace {
+
+std::int64_t floor_div(std::int64_t a, std::int64_t b) {
+  const std::int64_t q = a / b;
+  return q - ((a % b != 0) && ((a < 0) != (b < 0)));
+}
+
+/// Rules on i64 sums. Each takes simplified operands and gives an equal sum.
+class Algebra {
+ public:
+  explicit Algebra(const Bounds& bounds) : bounds_(bounds) {}
+
+  /// x // c, c > 0:  multiples of c leave; (c*q + r) // c = q + r // c; r // c is known when r stays
+  /// in one bucket; common factors cancel; (y // a) // c = y // (a*c).
+  AffineSum divide(const AffineSum& x, std::int64_t c) const {
+    AffineSum quotient, rest;
+    split(x, c, quotient, rest);
+    const Interval r = rest.range(bounds_);
+    if (r.is_bounded() && floor_div(r.lo, c) == floor_div(r.hi, c)) {
+      quotient.constant += floor_div(r.lo, c);
+      return quotient;
+    }
+    std::int64_t g = c;
+    for (const Term& t : rest.terms) g = std::gcd(g, t.coefficient);
+    if (g > 1) {  // (g*y + k) // (g*c') = (y + k // g) // c'
+      AffineSum y;
+      y.constant = floor_div(rest.constant, g);
+      for (const Term& t : rest.terms) y.add(t.atom, t.coefficient / g);
+      rest = y;
+      c /= g;
+    }
+    quotient.add(atom_div(rest, c), 1);
+    return quotient;
+  }
+
+  /// x % c, c > 0:  multiples of c vanish; r % c = r - c*(bucket) when r stays in one bucket.
+  AffineSum modulo(const AffineSum& x, std::int64_t c) const {
+    AffineSum quotient, rest;
+    split(x, c, quotient, rest);
+    const Interval r = rest.range(bounds_);
+    if (r.is_bounded() && floor_div(r.lo, c) == floor_div(r.hi, c)) {
+      rest.constant -= floor_div(r.lo, c) * c;
+      return rest;
+    }
+    AffineSum out;
+    std::int64_t g = c;
+    for (const Term& t : rest.terms) g = std::gcd(g, t.coefficient);
+    if (g > 1) {  // (g*y + k) % (g*c') = g*((y + k//g) % c') + k % g
+      AffineSum y;
+      y.constant = floor_div(rest.constant, g);
+      for (const Term& t : rest.terms) y.add(t.atom, t.coefficient / g);
+      out.add(modulo_atom(y, c / g), g);
+      out.constant += rest.constant - floor_div(rest.constant, g) * g;
+      return out;
+    }
+    out.add(modulo_atom(rest, c), 1);
+    return out;
+  }
+
+  /// (y // c)*k*c + (y % c)*k = y*k, wherever both stand in one sum.
+  AffineSum rejoin(AffineSum s) const {
+    for (bool again = true; again;) {
+      again = false;
+      for (const Term& t : s.terms) {
+        const auto* m = t.atom.as<FloorMod>();
+        std::int64_t c = 0;
+        if (m == nullptr || !is_const_int(m->b, &c) || c <= 0) continue;
+        const AffineSum y = affine_sum(m->a);
+        // The divided form may carry whole multiples outside, so compare through divide().
+        const AffineSum q = divide(y, c);
+        if (q.terms.size() != 1 || q.terms[0].coefficient != 1) continue;
+        for (const Term& d : s.terms) {
+          if (d.coefficient != t.coefficient * c || !equal(d.atom, q.terms[0].atom)) continue;
+          const std::int64_t k = t.coefficient;
+          const Term drop_mod = t, drop_div = d;
+          s.add(drop_mod.atom, -drop_mod.coefficient);
+          s.add(drop_div.atom, -drop_div.coefficient);
+          s.add(y, k);
+          s.constant -= q.constant * c * k;
+          again = true;
+          break;
+        }
+        if (again) break;
+      }
+    }
+    return s;
+  }
+
+ private:
+  void split(const AffineSum& x, std::int64_t c, AffineSum& quotient, AffineSum& rest) const {
+    quotient.constant = floor_div(x.constant, c);
+    rest.constant = x.constant - quotient.constant * c;
+    for (const Term& t : x.terms) {
+      // Take out the part of the coefficient that is a multiple of c; keep small parts as they are,
+      // (5*i) // 4 is no simpler as i + i // 4.
+      if (t.coefficient % c == 0) {
+        quotient.add(t.atom, t.coefficient / c);
+      } else {
+        rest.add(t.atom, t.coefficient);
+      }
+    }
+  }
+
+  Expr atom_div(const AffineSum& x, std::int64_t c) const {
+    if (x.constant == 0 && x.terms.size() == 1 && x.terms[0].coefficient == 1) {
+      const auto* inner = x.terms[0].atom.as<FloorDiv>();
+      std::int64_t a = 0, product = 0;
+      if (inner != nullptr && is_const_int(inner->b, &a) && a > 0 && !__builtin_mul_overflow(a, c, &product)) {
+        return floordiv(inner->a, int_imm(product));
+      }
+    }
+    return floordiv(x.expr(), int_imm(c));
+  }
+
+  AffineSum modulo_atom(const AffineSum& y, std::int64_t c) const {
+    AffineSum quotient, rest, out;
+    split(y, c, quotient, rest);
+    const Interval r = rest.range(bounds_);
+    if (r.is_bounded() && floor_div(r.lo, c) == floor_div(r.hi, c)) {
+      rest.constant -= floor_div(r.lo, c) * c;
+      return rest;
+    }
+    // (y % (a*c)) % c = y % c
+    if (rest.constant == 0 && rest.terms.size() == 1 && rest.terms[0].coefficient == 1) {
+      const auto* inner = rest.terms[0].atom.as<FloorMod>();
+      std::int64_t a = 0;
+      if (inner != nullptr && is_const_int(inner->b, &a) && a > 0 && a % c == 0) {
+        out.add(floormod(inner->a, int_imm(c)), 1);
+        return out;
+      }
+    }
+    out.add(floormod(rest.expr(), int_imm(c)), 1);
+    return out;
+  }
+
+  const Bounds& bounds_;
+};
+
+class Simplifier {
+ public:
+  explicit Simplifier(const Bounds& bounds) : bounds_(bounds), algebra_(bounds_) {}
+
+  Expr expr(const Expr& e) {
+    if (!e.defined()) return e;
+    if (e.type() == i64) return sum(e).expr();
+    if (e.type() == boolean) return condition(e);
+    if (const auto* n = e.as<Select>()) return choice(*n, e);
+    if (const auto* n = e.as<IfThenElseExpr>()) return choice(*n, e);
+    return map_children(e, [this](const Expr& x) { return expr(x); });
+  }
+
+  Bounds& bounds() { return bounds_; }
+
+ private:
+  AffineSum sum(const Expr& e) {
+    AffineSum s;
+    std::int64_t k = 0;
+    switch (e->kind) {
+      case ExprKind::kIntImm: s.constant = e.as<IntImm>()->value; return s;
+      case ExprKind::kVar: {
+        const auto it = bounds_.find(e.as<VarNode>()->id);
+        if (it != bounds_.end() && it->second.is_point()) {
+          s.constant = it->second.lo;
+        } else {
+          s.add(e, 1);
+        }
+        return s;
+      }
+      case ExprKind::kAdd:
+        s = sum(e.as<Add>()->a);
+        s.add(sum(e.as<Add>()->b));
+        return algebra_.rejoin(std::move(s));
+      case ExprKind::kSub:
+        s = sum(e.as<Sub>()->a);
+        s.add(sum(e.as<Sub>()->b), -1);
+        return algebra_.rejoin(std::move(s));
+      case ExprKind::kMul: return affine_sum(sum(e.as<Mul>()->a).expr() * sum(e.as<Mul>()->b).expr());
+      case ExprKind::kFloorDiv:
+        if (is_const_int(e.as<FloorDiv>()->b, &k) && k > 0) return algebra_.divide(sum(e.as<FloorDiv>()->a), k);
+        break;
+      case ExprKind::kFloorMod:
+        if (is_const_int(e.as<FloorMod>()->b, &k) && k > 0) return algebra_.modulo(sum(e.as<FloorMod>()->a), k);
+        break;
+      case ExprKind::kMin: return extremum(sum(e.as<Min>()->a), sum(e.as<Min>()->b), true);
+      case ExprKind::kMax: return extremum(sum(e.as<Max>()->a), sum(e.as<Max>()->b), false);
+      case ExprKind::kSelect: return affine_sum(choice(*e.as<Select>(), e));
+      case ExprKind::kIfThenElseExpr: return affine_sum(choice(*e.as<IfThenElseExpr>(), e));
+      default: break;
+    }
+    return affine_sum(map_children(e, [this](const Expr& x) { return expr(x); }));
+  }
+
+  /// min(a, b) is a when a - b <= 0 everywhere; likewise the other three cases.
+  AffineSum extremum(const AffineSum& a, const AffineSum& b, bool is_min) {
+    AffineSum d = a;
+    d.add(b, -1);
+    const Interval r = algebra_.rejoin(d).range(bounds_);
+    if (r.hi <= 0) return is_min ? a : b;
+    if (r.lo >= 0) return is_min ? b : a;
+    AffineSum s;
+    s.add(is_min ? min(a.expr(), b.expr()) : max(a.expr(), b.expr()), 1);
+    return s;
+  }
+
+  template <class N>
+  Expr choice(const N& n, const Expr& e) {
+    const Expr c = expr(n.condition);
+    if (is_true(c)) return expr(n.yes);
+    if (is_false(c)) return expr(n.no);
+    const Expr y = expr(n.yes), no = expr(n.no);
+    if (c.same_as(n.condition) && y.same_as(n.yes) && no.same_as(n.no)) return e;
+    if constexpr (std::is_same_v<N, Select>) {
+      return select(c, y, no);
+    } else {
+      return if_then_else(c, y, no);
+    }
+  }
+
+  Expr condition(const Expr& e) {
+    const Binary* n = as_binary(e);
+    const bool compares = n != nullptr && n->a.type() == i64 &&
+                          (n->kind == ExprKind::kLT || n->kind == ExprKind::kLE || n->kind == ExprKind::kEQ ||
+                           n->kind == ExprKind::kNE);
+    if (!compares) {
+      const Expr s = map_children(e, [this](const Expr& x) { return expr(x); });
+      const Interval r = range_of(s, bounds_);
+      return r.is_point() ? bool_imm(r.lo != 0) : s;
+    }
+    const AffineSum a = sum(n->a), b = sum(n->b);
+    AffineSum d = a;
+    d.add(b, -1);
+    const Interval r = algebra_.rejoin(d).range(bounds_);
+    const Interval known = range_of(make_zero_compare(n->kind, r), bounds_);
+    if (known.is_point()) return bool_imm(known.lo != 0);
+    return make_binary(n->kind, a.expr(), b.expr());
+  }
+
+  /// "x op 0" for an x of range r, as an expression whose range tells whether it is decided.
+  Expr make_zero_compare(ExprKind k, const Interval& r) {
+    switch (k) {
+      case ExprKind::kLT: return r.hi < 0 ? bool_imm(true) : r.lo >= 0 ? bool_imm(false) : undecided();
+      case ExprKind::kLE: return r.hi <= 0 ? bool_imm(true) : r.lo > 0 ? bool_imm(false) : undecided();
+      case ExprKind::kEQ:
+        if (r == Interval::point(0)) return bool_imm(true);
+        return r.contains(0) ? undecided() : bool_imm(false);
+      default:
+        if (r == Interval::point(0)) return bool_imm(false);
+        return r.contains(0) ? undecided() : bool_imm(true);
+    }
+  }
+  static Expr undecided() {
+    static const Var v = Var::fresh("undecided", boolean);
+    return v;
+  }
+
+  Bounds bounds_;
+  Algebra algebra_;
+};
+
+class StmtSimplifier {
+ public:
+  explicit StmtSimplifier(const Bounds& bounds) : simplifier_(bounds) {}
+
+  Stmt stmt(const Stmt& s) {
+    if (!s) return s;
+    if (const auto* n = s.as<For>()) return loop(*n, s);
+    if (const auto* n = s.as<IfThenElse>()) return branch(*n, s);
+    if (const auto* n = s.as<Block>()) {
+      Stmts out;
+      for (const Stmt& x : n->stmts) out.push_back(stmt(x));
+      return block(std::move(out));
+    }
+    if (const auto* n = s.as<LetStmt>()) return let(*n);
+    Stmt r = map_children(
+        s, [this](const Expr& e) { return simplifier_.expr(e); }, [this](const Stmt& x) { return stmt(x); });
+    if (is_empty(body_of(r))) return block({});
+    return r;
+  }
+
+ private:
+  static bool is_empty(const Stmt* s) {
+    const Block* b = s != nullptr && *s ? s->as<Block>() : nullptr;
+    return s != nullptr && (!*s || (b != nullptr && b->stmts.empty()));
+  }
+  static const Stmt* body_of(const Stmt& s) {
+    if (const auto* n = s.as<Allocate>()) return &n->body;
+    if (const auto* n = s.as<LetStmt>()) return &n->body;
+    if (const auto* n = s.as<Instance>()) return &n->body;
+    return nullptr;
+  }
+
+  Stmt let(const LetStmt& n) {
+    const Expr value = simplifier_.expr(n.value);
+    if (is_const_int(value) || value->kind == ExprKind::kVar) return stmt(substitute(n.body, n.var, value));
+    Bounds& bounds = simplifier_.bounds();
+    const Bounds saved = bounds;
+    bounds[n.var.id()] = range_of(value, bounds);
+    const Stmt body = stmt(n.body);
+    bounds = saved;
+    return is_empty(&body) ? block({}) : make_stmt<LetStmt>(n.var, value, body);
+  }
+
+  Stmt loop(const For& n, const Stmt& s) {
+    const Expr lo = simplifier_.expr(n.min), extent = simplifier_.expr(n.extent);
+    const Interval l = range_of(lo, simplifier_.bounds()), x = range_of(extent, simplifier_.bounds());
+    if (x.hi <= 0) return block({});
+    std::int64_t count = 0;
+    Bounds& bounds = simplifier_.bounds();
+    if (is_const_int(extent, &count) && count == 1 && n.loop != ForKind::kVector) {
+      return stmt(substitute(n.body, n.var, lo));
+    }
+    const Bounds saved = bounds;
+    bounds[n.var.id()] = {l.lo, (l + x - Interval::point(1)).hi};
+    const Stmt body = stmt(n.body);
+    bounds = saved;
+    if (is_empty(&body)) return block({});
+    if (lo.same_as(n.min) && extent.same_as(n.extent) && body.same_as(n.body)) return s;
+    return make_stmt<For>(n.var, lo, extent, n.loop, body, n.notes);
+  }
+
+  Stmt branch(const IfThenElse& n, const Stmt&) {
+    const Expr c = simplifier_.expr(n.condition);
+    if (is_true(c)) return stmt(n.yes);
+    if (is_false(c)) return n.no ? stmt(n.no) : block({});
+    const Stmt yes = stmt(n.yes), no = n.no ? stmt(n.no) : n.no;
+    const bool no_empty = !no || is_empty(&no);
+    if (is_empty(&yes) && no_empty) return block({});
+    if (is_empty(&yes)) return make_stmt<IfThenElse>(simplifier_.expr(!c), no);
+    return make_stmt<IfThenElse>(c, yes, no_empty ? Stmt() : no);
+  }
+
+  Simplifier simplifier_;
+};
+
+}  // namespace
+
+Expr simplify(const Expr& e, const Bounds& bounds) { return Simplifier(bounds).expr(e); }
+
+Stmt simplify(const Stmt& s, const Bounds& bounds) { return StmtSimplifier(bounds).stmt(s); }
+
+bool proves(const Expr& condition, const Bounds& bounds) { return is_true(simplify(condition, bounds)); }
+
+}  // namespace tessera::ir

@@ -1,0 +1,42 @@
+#include "ir/target.h"
+
+#include <sstream>
+
+namespace tessera::ir {
+
+std::string Target::text() const {
+  if (kind == TargetKind::kCuda) return arch.empty() ? "cuda" : "cuda -arch=" + arch;
+  std::string out = "cpu";
+  if (!cpu.empty()) out += " -mcpu=" + cpu;
+  if (!features.empty()) out += " -mattr=" + features;
+  if (!triple.empty()) out += " -mtriple=" + triple;
+  return out;
+}
+
+Result<Target> parse_target(const std::string& text) {
+  std::istringstream in(text);
+  std::string word;
+  Target t;
+  if (!(in >> word) || (word != "cpu" && word != "cuda")) {
+    return refuse("unknown target '", text.substr(0, 60), "'; targets are 'cpu' and 'cuda', for example \"cpu -mcpu=x86-64-v3\"");
+  }
+  t.kind = word == "cpu" ? TargetKind::kCpu : TargetKind::kCuda;
+  while (in >> word) {
+    const auto value = [&](const char* flag, std::string& out) {
+      const std::string prefix = std::string(flag) + "=";
+      if (word.rfind(prefix, 0) != 0 || word.size() == prefix.size()) return false;
+      out = word.substr(prefix.size());
+      return true;
+    };
+    const bool cpu = t.kind == TargetKind::kCpu;
+    const bool known = cpu ? value("-mcpu", t.cpu) || value("-mattr", t.features) || value("-mtriple", t.triple)
+                           : value("-arch", t.arch);
+    if (!known) {
+      return refuse("unknown flag '", word.substr(0, 60), "' of target '", cpu ? "cpu" : "cuda", "'; its flags are ",
+                    cpu ? "-mcpu=, -mattr=, -mtriple=" : "-arch=sm_XX");
+    }
+  }
+  return t;
+}
+
+}  // namespace tessera::ir

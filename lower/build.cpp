@@ -1,0 +1,469 @@
+#include <algorithm>
+#include <set>
+
+#include "ir/print.h"
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+#include "lower/lower.h"
+#include "schedule/geometry.h"
+
+namespace tessera::lower {
+
+namespace {
+
+using ir::Buffer;
+using ir::Expr;
+using ir::Exprs;
+using ir::ForKind;
+using ir::int_imm;
+using ir::make_stmt;
+using ir::Stmt;
+using ir::Stmts;
+using ir::Var;
+using ir::VarMap;
+using schedule::Attach;
+using schedule::Axis;
+using schedule::AxisKind;
+using schedule::Box;
+using schedule::Placement;
+using schedule::RootAxis;
+using schedule::Stage;
+using schedule::State;
+
+/// Where the values of a stage are kept: logical index - base is the index into `buffers`.
+struct Storage {
+  std::vector<Buffer> buffers;
+  Exprs base;
+  bool program = false;  // a buffer of the program rather than an Allocate
+};
+
+/// Extents of the stored box; splits with tail `pad` grow it to whole tiles.
+std::vector<std::int64_t> stored_extents(const Stage& s, const Box& box) {
+  std::vector<std::int64_t> out = box.bound;
+  for (const schedule::Relation& r : s.relations) {
+    if (r.kind != schedule::Relation::Kind::kSplit || r.tail != ir::Tail::kPad) continue;
+    for (std::size_t d = 0; d < out.size(); ++d) {
+      if (s.roots[d].axis == r.whole) out[d] = (out[d] + r.factor - 1) / r.factor * r.factor;
+    }
+  }
+  return out;
+}
+
+Result<ir::Layout> stored_layout(const Stage& s, const std::vector<std::int64_t>& extents) {
+  if (s.layout.empty()) return ir::Layout::row_major(extents);
+  // Innermost pieces first, so that each divisor is the product of the blocks inside.
+  std::vector<ir::LayoutDigit> digits(s.layout.size());
+  std::vector<std::int64_t> inside(extents.size(), 1);
+  for (std::size_t i = s.layout.size(); i-- > 0;) {
+    const schedule::LayoutPart& p = s.layout[i];
+    const auto d = static_cast<std::size_t>(p.dim);
+    const std::int64_t rest = (extents[d] + inside[d] - 1) / inside[d];
+    const std::int64_t n = p.factor == 0 ? rest : p.factor;
+    digits[i] = {p.dim, inside[d], n, 1};
+    inside[d] *= n;
+  }
+  return ir::Layout::tiled(extents, std::move(digits));
+}
+
+bool is_pad_split(const Stage& s, const schedule::Relation& r) {
+  return r.kind == schedule::Relation::Kind::kSplit && r.tail == ir::Tail::kPad && !s.is_output;
+}
+
+class Builder {
+ public:
+  Builder(const State& state, const Options& options) : state_(state), options_(options) {
+    bounds_ = schedule::loop_bounds(state);
+  }
+
+  Result<ir::Program> run() {
+    program_.name = options_.name;
+    TESSERA_TRY_DONE(place_storage());
+    Stmts prepare, run;
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      const Stage& s = state_.stage(i);
+      if (s.is_input() || s.placement != Placement::kRoot) continue;
+      Stmt nest = ir::simplify(emit(s), {});
+      (prepared_.count(s.name) != 0 ? prepare : run).push_back(std::move(nest));
+    }
+    add_phase(ir::RunPhase::kPrepare, options_.name + "_prepare", std::move(prepare));
+    add_phase(ir::RunPhase::kRun, options_.name, std::move(run));
+    return std::move(program_);
+  }
+
+ private:
+  // ---- storage ------------------------------------------------------------------------------------
+
+  /// Root stages that depend on constants alone run once, before any run.
+  bool is_prepared(const Stage& s) const {
+    if (s.is_output || s.placement != Placement::kRoot) return false;
+    bool constant = true, reads = false;
+    for (const Expr& body : s.body) {
+      ir::walk(body, [&](const Expr& e) {
+        const auto* l = e.as<ir::Load>();
+        if (l == nullptr) return true;
+        reads = true;
+        const Stage* p = state_.producer(l->buffer.get());
+        constant &= p != nullptr && (p->kind == dsl::OperationKind::kConstant || prepared_.count(p->name) != 0);
+        return true;
+      });
+    }
+    // What is computed inside the stage runs with it and must be constant as well.
+    for (std::size_t i = 0; i < state_.size() && constant; ++i) {
+      const Stage& q = state_.stage(i);
+      if (q.placement == Placement::kAt && q.at.stage == s.name) constant = false;
+    }
+    return constant && reads;
+  }
+
+  Status place_storage() {
+    for (const dsl::Stage* in : state_.dag().inputs()) {
+      const bool constant = in->kind == dsl::OperationKind::kConstant;
+      program_.buffers.push_back({in->outputs[0], constant ? ir::BufferRole::kConstant : ir::BufferRole::kInput});
+    }
+    std::vector<ir::ProgramBuffer> outputs, workspace, prepared;
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      const Stage& s = state_.stage(i);
+      Storage& st = storage_[s.name];
+      if (s.is_input() || s.placement == Placement::kInline) {
+        st = {s.outputs, Exprs(s.outputs[0].rank(), int_imm(0)), true};
+        continue;
+      }
+      if (s.is_output) {
+        // All outputs of a multi-output stage exist; those that the program does not return are scratch.
+        st = {s.outputs, Exprs(s.outputs[0].rank(), int_imm(0)), true};
+        for (const Buffer& b : s.outputs) {
+          const auto& wanted = state_.dag().outputs();
+          const bool returned = std::find(wanted.begin(), wanted.end(), b) != wanted.end();
+          (returned ? outputs : workspace).push_back({b, returned ? ir::BufferRole::kOutput : ir::BufferRole::kWorkspace});
+        }
+        continue;
+      }
+      if (is_prepared(s)) prepared_.insert(s.name);
+      TESSERA_TRY_DONE(place(s, st, workspace, prepared));
+    }
+    // Outputs in the order in which the program names them.
+    for (const Buffer& b : state_.dag().outputs()) {
+      for (const ir::ProgramBuffer& o : outputs) {
+        if (o.buffer == b) program_.buffers.push_back(o);
+      }
+    }
+    program_.buffers.insert(program_.buffers.end(), prepared.begin(), prepared.end());
+    program_.buffers.insert(program_.buffers.end(), workspace.begin(), workspace.end());
+    return Done{};
+  }
+
+  Status place(const Stage& s, Storage& st, std::vector<ir::ProgramBuffer>& workspace,
+               std::vector<ir::ProgramBuffer>& prepared) {
+    Box box = s.region;
+    if (s.store_at) {
+      TESSERA_TRY(kept, schedule::required_region(state_, s, schedule::fixed_at(state_, *s.store_at)));
+      box = std::move(kept);
+    }
+    const std::vector<std::int64_t> extents = stored_extents(s, box);
+    TESSERA_TRY(layout, stored_layout(s, extents));
+    Exprs shape;
+    for (const std::int64_t n : extents) shape.push_back(int_imm(n));
+    st.program = s.placement == Placement::kRoot;
+    st.base = box.lo;
+    for (const Buffer& b : s.outputs) {
+      Buffer fresh = Buffer::fresh(b->name, b->dtype, shape, s.scope).with_layout(layout);
+      st.buffers.push_back(fresh);
+      if (!st.program) continue;
+      const bool once = prepared_.count(s.name) != 0;
+      (once ? prepared : workspace)
+          .push_back({fresh, once ? ir::BufferRole::kPrepared : ir::BufferRole::kWorkspace});
+    }
+    return Done{};
+  }
+
+  /// Every read of a stage's tensor becomes a read of where it is stored.
+  Expr stored_reads(const Expr& e) const {
+    return ir::rewrite(e, [&](const ir::Load&, const Expr& self, const ir::ExprFn& recurse) -> Expr {
+      const Expr r = ir::map_children(self, recurse);
+      const auto* load = r.as<ir::Load>();
+      const Stage* s = state_.producer(load->buffer.get());
+      TESSERA_CHECK(s != nullptr) << "read of " << load->buffer->name << ", which no stage makes";
+      const Storage& st = storage_.at(s->name);
+      Exprs index;
+      for (std::size_t d = 0; d < load->indices.size(); ++d) index.push_back(load->indices[d] - st.base[d]);
+      for (std::size_t v = 0; v < s->outputs.size(); ++v) {
+        if (s->outputs[v].get() == load->buffer.get()) return st.buffers[v].load(std::move(index));
+      }
+      TESSERA_UNREACHABLE();
+    });
+  }
+
+  // ---- loops --------------------------------------------------------------------------------------
+
+  struct Leaf {
+    const Axis* axis;
+    Expr extent;
+  };
+
+  std::vector<Leaf> leaves_of(const Stage& s) const {
+    std::vector<Leaf> out;
+    for (const std::string& name : s.leaves) {
+      const Axis* a = s.find_axis(name);
+      out.push_back({a, ir::simplify(schedule::axis_extent(s, name), bounds_)});
+    }
+    return out;
+  }
+
+  static Stmt loop(const Leaf& l, const Var& var, Stmt body) {
+    std::map<std::string, std::int64_t> notes = l.axis->notes;
+    if (l.axis->outlined) notes["outline"] = 1;
+    return make_stmt<ir::For>(var, int_imm(0), l.extent, l.axis->loop, std::move(body), std::move(notes));
+  }
+
+  /// Where the initialisation of a reduction goes: before this leaf.
+  int init_position(const Stage& s) const {
+    if (!s.init_axis.empty()) return s.leaf_index(s.init_axis);
+    for (std::size_t i = 0; i < s.leaves.size(); ++i) {
+      if (s.find_axis(s.leaves[i])->kind == AxisKind::kReduce) {
+        const bool inside = options_.mutant == Mutant::kInitPerTile;
+        return static_cast<int>(i) + (inside ? 1 : 0);
+      }
+    }
+    return static_cast<int>(s.leaves.size());
+  }
+
+  Stmt emit(const Stage& s) {
+    const std::vector<Leaf> leaves = leaves_of(s);
+    const int init_at = s.is_reduction() ? init_position(s) : -1;
+    Stmt inner = update(s);
+    for (std::size_t l = leaves.size() + 1; l-- > 0;) {
+      // `inner` stands inside leaf l-1; stages computed there, then the initialisation, come first.
+      Stmts body;
+      if (l > 0) {
+        for (const Stage* q : attached(s, s.leaves[l - 1])) body.push_back(emit(*q));
+      }
+      if (static_cast<int>(l) == init_at) body.push_back(init(s, leaves, l));
+      body.push_back(std::move(inner));
+      inner = ir::block(std::move(body));
+      if (l == 0) break;
+      inner = allocate(s, s.leaves[l - 1], std::move(inner));
+      inner = loop(leaves[l - 1], leaves[l - 1].axis->var, std::move(inner));
+    }
+    return inner;
+  }
+
+  std::vector<const Stage*> attached(const Stage& s, const std::string& leaf) const {
+    std::vector<const Stage*> out;
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      const Stage& q = state_.stage(i);
+      if (q.placement == Placement::kAt && q.at == Attach{s.name, leaf}) out.push_back(&q);
+    }
+    return out;
+  }
+
+  Stmt allocate(const Stage& s, const std::string& leaf, Stmt body) const {
+    for (std::size_t i = state_.size(); i-- > 0;) {
+      const Stage& q = state_.stage(i);
+      if (q.placement != Placement::kAt) continue;
+      const Attach where = q.store_at ? *q.store_at : q.at;
+      if (!(where == Attach{s.name, leaf})) continue;
+      for (const Buffer& b : storage_.at(q.name).buffers) body = make_stmt<ir::Allocate>(b, std::move(body));
+    }
+    return body;
+  }
+
+  Exprs store_index(const Stage& s, const VarMap& values) const {
+    const Storage& st = storage_.at(s.name);
+    Exprs out;
+    for (std::size_t d = 0; d < s.roots.size() && s.roots[d].kind == AxisKind::kData; ++d) {
+      out.push_back(values.at(s.roots[d].coordinate.id()) - st.base[d]);
+    }
+    return out;
+  }
+
+  Exprs coordinates(const Stage& s, const VarMap& values, bool reduce) const {
+    Exprs out;
+    for (const RootAxis& r : s.roots) {
+      if (r.kind == AxisKind::kData || reduce) out.push_back(values.at(r.coordinate.id()));
+    }
+    return out;
+  }
+
+  /// Conditions of the stage: those of `pad` splits guard the value, all others the statement.
+  void split_guards(const Stage& s, Exprs& statement, Exprs& value) const {
+    for (const Expr& g : schedule::guards(s)) statement.push_back(g);
+    // guards() lists relations in order after the roots; find the padded ones by their condition.
+    for (const schedule::Relation& r : s.relations) {
+      if (!is_pad_split(s, r)) continue;
+      const Expr c = schedule::axis_value(s, r.whole) < schedule::axis_extent(s, r.whole);
+      std::erase_if(statement, [&](const Expr& g) { return ir::equal(g, c); });
+      value.push_back(c);
+    }
+  }
+
+  Stmt guarded(Stmt body, const Exprs& conditions) const {
+    Expr all;
+    for (const Expr& c : conditions) {
+      const Expr s = ir::simplify(c, bounds_);
+      if (is_true(s)) continue;
+      all = all.defined() ? (all && s) : s;
+    }
+    return all.defined() ? make_stmt<ir::IfThenElse>(all, std::move(body)) : body;
+  }
+
+  Stmt init(const Stage& s, const std::vector<Leaf>& leaves, std::size_t from) {
+    const ir::Reduce& r = *s.reduce();
+    VarMap renamed;
+    std::vector<std::pair<Leaf, Var>> inner;
+    for (std::size_t l = from; l < leaves.size(); ++l) {
+      if (leaves[l].axis->kind != AxisKind::kData) continue;
+      const Var v = Var::fresh(leaves[l].axis->name, ir::i64);
+      inner.push_back({leaves[l], v});
+      renamed[leaves[l].axis->var.id()] = v;
+      bounds_[v.id()] = bounds_.at(leaves[l].axis->var.id());
+    }
+    const VarMap values = schedule::coordinate_values(s);
+    Stmts stores;
+    const Storage& st = storage_.at(s.name);
+    for (std::size_t v = 0; v < st.buffers.size(); ++v) {
+      const int which = s.body[v].as<ir::Reduce>()->index;
+      stores.push_back(make_stmt<ir::Store>(st.buffers[v], store_index(s, values), r.combiner->identity[static_cast<std::size_t>(which)]));
+    }
+    Stmt body = make_stmt<ir::Instance>(s.name, ir::Phase::kInit, coordinates(s, values, false), ir::block(std::move(stores)));
+    Exprs conditions, unused;
+    split_guards(s, conditions, unused);
+    // A condition on reduction loops does not concern the initialisation.
+    std::erase_if(conditions, [&](const Expr& c) {
+      for (const std::string& leaf : s.leaves) {
+        const Axis* a = s.find_axis(leaf);
+        if (a->kind == AxisKind::kReduce && ir::uses_var(c, a->var.id())) return true;
+      }
+      return false;
+    });
+    body = guarded(std::move(body), conditions);
+    body = ir::substitute(body, renamed);
+    for (auto it = inner.rbegin(); it != inner.rend(); ++it) {
+      Leaf l = it->first;
+      l.extent = ir::substitute(l.extent, renamed);
+      body = loop(l, it->second, std::move(body));
+    }
+    return body;
+  }
+
+  Stmt update(const Stage& s) {
+    const VarMap values = schedule::coordinate_values(s);
+    Exprs conditions, value_conditions;
+    split_guards(s, conditions, value_conditions);
+    if (options_.mutant == Mutant::kTailLessEqual) {
+      for (Expr& c : conditions) {
+        if (const auto* lt = c.as<ir::LT>()) c = lt->a <= lt->b;
+      }
+    }
+    Stmt body = s.reduce() != nullptr ? reduction(s, values) : plain(s, values, value_conditions);
+    const ir::Phase phase = s.reduce() != nullptr ? ir::Phase::kUpdate : ir::Phase::kWhole;
+    body = make_stmt<ir::Instance>(s.name, phase, coordinates(s, values, true), std::move(body));
+    return guarded(std::move(body), conditions);
+  }
+
+  Stmt plain(const Stage& s, const VarMap& values, const Exprs& value_conditions) {
+    const Storage& st = storage_.at(s.name);
+    Stmts stores;
+    for (std::size_t v = 0; v < st.buffers.size(); ++v) {
+      Expr x = stored_reads(ir::substitute(s.body[v], values));
+      for (const Expr& c : value_conditions) x = ir::if_then_else(c, x, ir::constant_of(x.type(), 0));
+      stores.push_back(make_stmt<ir::Store>(st.buffers[v], store_index(s, values), x));
+    }
+    // A multi-output stage that reads nothing of its own needs no order between its stores.
+    return ir::block(std::move(stores));
+  }
+
+  Stmt reduction(const Stage& s, const VarMap& values) {
+    const ir::Reduce& r = *s.reduce();
+    const Storage& st = storage_.at(s.name);
+    const Exprs index = store_index(s, values);
+    Exprs sources;
+    for (const Expr& x : r.sources) sources.push_back(stored_reads(ir::substitute(x, values)));
+    VarMap with;
+    if (sources.size() == 1) {
+      with[r.combiner->lhs[0].id()] = st.buffers[0].load(index);
+      with[r.combiner->rhs[0].id()] = sources[0];
+      return make_stmt<ir::Store>(st.buffers[0], index, ir::substitute(r.combiner->result[0], with));
+    }
+    // Tuples: all old values and sources are read before any new value is written.
+    std::vector<std::pair<Var, Expr>> lets;
+    const auto bind = [&](const Var& v, Expr value, const std::string& name) {
+      const Var fresh = Var::fresh(name, value.type());
+      lets.push_back({fresh, std::move(value)});
+      with[v.id()] = fresh;
+    };
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      bind(r.combiner->lhs[i], st.buffers[output_of(s, i)].load(index), "old" + std::to_string(i));
+      bind(r.combiner->rhs[i], sources[i], "new" + std::to_string(i));
+    }
+    Stmts stores;
+    std::vector<std::pair<Var, Expr>> results;
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      const Var out = Var::fresh("out" + std::to_string(i), sources[i].type());
+      results.push_back({out, ir::substitute(r.combiner->result[i], with)});
+      stores.push_back(make_stmt<ir::Store>(st.buffers[output_of(s, i)], index, out));
+    }
+    Stmt body = ir::block(std::move(stores));
+    for (auto it = results.rbegin(); it != results.rend(); ++it) body = make_stmt<ir::LetStmt>(it->first, it->second, std::move(body));
+    for (auto it = lets.rbegin(); it != lets.rend(); ++it) body = make_stmt<ir::LetStmt>(it->first, it->second, std::move(body));
+    return body;
+  }
+
+  /// The output that holds value `i` of the reduced tuple. A tuple needs all its values kept.
+  std::size_t output_of(const Stage& s, std::size_t i) const {
+    for (std::size_t v = 0; v < s.body.size(); ++v) {
+      if (s.body[v].as<ir::Reduce>()->index == static_cast<int>(i)) return v;
+    }
+    TESSERA_CHECK(false) << "value " << i << " of the reduction of stage " << s.name << " is not stored";
+    return 0;
+  }
+
+  // ---- program ------------------------------------------------------------------------------------
+
+  void add_phase(ir::RunPhase phase, const std::string& name, Stmts nests) {
+    if (nests.empty()) return;
+    ir::Function f;
+    f.name = name;
+    f.body = ir::block(std::move(nests));
+    std::set<std::uint64_t> used;
+    ir::walk(
+        f.body,
+        [&](const Stmt& s) {
+          if (const auto* n = s.as<ir::Store>()) used.insert(n->buffer->id);
+          return true;
+        },
+        [&](const Expr& e) {
+          if (const auto* n = e.as<ir::Load>()) used.insert(n->buffer->id);
+          return true;
+        });
+    ir::LaunchSite site;
+    site.phase = phase;
+    site.function = name;
+    for (const ir::ProgramBuffer& b : program_.buffers) {
+      if (used.count(b.buffer->id) == 0) continue;
+      f.buffers.push_back(b.buffer);
+      site.arguments.push_back(b.buffer);
+    }
+    program_.functions.push_back(std::move(f));
+    program_.launches.push_back(std::move(site));
+  }
+
+  const State& state_;
+  const Options& options_;
+  ir::Program program_;
+  ir::Bounds bounds_;
+  std::map<std::string, Storage> storage_;
+  std::set<std::string> prepared_;
+};
+
+}  // namespace
+
+const char* to_string(Mutant m) {
+  static constexpr const char* kNames[] = {"none", "tail_less_equal", "init_per_tile", "rfactor_twice",
+      "region_not_grown", "inline_drops_predicate", "tail_unmasked", "index_32", "trunc_division",
+      "parallel_reduction", "last_tile_skipped"};
+  return kNames[static_cast<std::size_t>(m)];
+}
+
+Result<ir::Program> build(const State& state, const Options& options) { return Builder(state, options).run(); }
+
+}  // namespace tessera::lower

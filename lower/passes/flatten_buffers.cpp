@@ -1,0 +1,63 @@
+#include "lower/passes/flatten_buffers.h"
+
+#include "ir/analysis/affine.h"
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+#include "lower/pipeline.h"
+
+namespace tessera::lower {
+
+namespace {
+
+using ir::Bounds;
+using ir::Expr;
+using ir::Interval;
+using ir::Stmt;
+
+class Flattener {
+ public:
+  explicit Flattener(const Options& options) : options_(options) {}
+
+  Stmt stmt(const Stmt& s, const Bounds& bounds) {
+    Bounds inner = bounds;
+    if (const auto* n = s.as<ir::For>()) {
+      const Interval lo = ir::range_of(n->min, bounds), count = ir::affine_sum(n->extent).range(bounds);
+      inner[n->var.id()] = {lo.lo, (lo + count - Interval::point(1)).hi};
+    }
+    if (const auto* n = s.as<ir::LetStmt>()) inner[n->var.id()] = ir::range_of(n->value, bounds);
+    const Stmt r = ir::map_children(
+        s, [&](const Expr& e) { return expr(e, inner); }, [&](const Stmt& x) { return x ? stmt(x, inner) : x; });
+    if (const auto* n = r.as<ir::Store>()) {
+      return ir::make_stmt<ir::Store>(n->buffer, ir::Exprs{flat(n->buffer, n->indices, inner)}, n->value, n->predicate);
+    }
+    if (const auto* n = r.as<ir::Prefetch>()) {
+      return ir::make_stmt<ir::Prefetch>(n->buffer, ir::Exprs{flat(n->buffer, n->indices, inner)}, n->locality);
+    }
+    return r;
+  }
+
+ private:
+  Expr expr(const Expr& e, const Bounds& bounds) {
+    const Expr r = ir::map_children(e, [&](const Expr& x) { return expr(x, bounds); });
+    const auto* n = r.as<ir::Load>();
+    if (n == nullptr) return r;
+    const ir::Buffer b(n->buffer);
+    return ir::make<ir::Load>(b, ir::Exprs{flat(b, n->indices, bounds)}, n->predicate, n->type.lanes);
+  }
+
+  Expr flat(const ir::Buffer& b, const ir::Exprs& indices, const Bounds& bounds) const {
+    const Expr at = ir::simplify(b->layout.offset(indices), bounds);
+    if (options_.mutant != Mutant::kIndex32) return at;
+    return ir::cast(ir::i64, ir::cast(ir::i32, at));
+  }
+
+  const Options& options_;
+};
+
+}  // namespace
+
+Result<ir::Program> flatten_buffers(const ir::Program& program, const Options& options) {
+  return map_functions(program, [&](const Stmt& s) -> Result<Stmt> { return Flattener(options).stmt(s, {}); });
+}
+
+}  // namespace tessera::lower

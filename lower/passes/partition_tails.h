@@ -1,0 +1,18 @@
+#pragma once
+
+#include "lower/lower.h"
+
+namespace tessera::lower {
+
+/// Gives varying trip counts and border conditions constant answers by copies of the loop body.
+///
+///   for i0 in 0..3:                                  for i0 in 0..2:
+///     for i1 in 0..min(4, 10 - 4*i0): ...      ->      for i1 in 0..4: ...
+///                                                    for i1 in 0..2: ...        (i0 = 2)
+///
+/// Serial loops are cut into ranges, parallel ones branch inside. Copies multiply, so at most 24 of a
+/// statement are made; what is left over stays a varying count, which later passes guard. Needs plain
+/// statements; runs before unrolling so that each range is unrolled to its own constant count.
+Result<ir::Program> partition_tails(const ir::Program& program, const Options& options);
+
+}  // namespace tessera::lower

@@ -1,0 +1,325 @@
+#include "schedule/geometry.h"
+
+#include "ir/analysis/affine.h"
+#include "ir/rewrite.h"
+
+namespace tessera::schedule {
+
+namespace {
+
+using ir::Bounds;
+using ir::Interval;
+using ir::int_imm;
+using ir::simplify;
+
+const RootAxis* root_of(const Stage& s, const std::string& axis) {
+  for (const RootAxis& r : s.roots) {
+    if (r.axis == axis) return &r;
+  }
+  return nullptr;
+}
+
+std::size_t data_index(const Stage& s, const RootAxis& r) {
+  return static_cast<std::size_t>(&r - s.roots.data());
+}
+
+const Relation* made_by(const Stage& s, const std::string& axis) {
+  for (const Relation& r : s.relations) {
+    const bool product = r.kind == Relation::Kind::kSplit ? (r.outer == axis || r.inner == axis) : r.whole == axis;
+    if (product) return &r;
+  }
+  return nullptr;
+}
+
+const Relation* used_by(const Stage& s, const std::string& axis) {
+  for (const Relation& r : s.relations) {
+    const bool source = r.kind == Relation::Kind::kSplit ? r.whole == axis : (r.outer == axis || r.inner == axis);
+    if (source) return &r;
+  }
+  return nullptr;
+}
+
+/// The largest trip count as a number.
+std::int64_t bound_of(const Stage& s, const std::string& axis) { return s.find_axis(axis)->extent; }
+
+/// Values an axis takes while some leaves hold still: [lo, hi], `whole` when nothing restricts it.
+struct Span {
+  Expr lo, hi;
+  bool whole = false;
+  bool point = false;
+};
+
+class Spans {
+ public:
+  Spans(const Stage& s, const FixedLoops& fixed) : s_(s), fixed_(fixed) {}
+
+  Span of(const std::string& axis) const {
+    const Relation* r = used_by(s_, axis);
+    if (r == nullptr) return leaf(axis);
+    if (r->kind == Relation::Kind::kSplit) return split(*r, axis);
+    return fuse(*r, axis);
+  }
+
+ private:
+  Span full(const std::string& axis) const {
+    return {int_imm(0), axis_extent(s_, axis) - 1, true, false};
+  }
+
+  Span leaf(const std::string& axis) const {
+    const Expr v = s_.find_axis(axis)->var;
+    if (fixed_.count({s_.name, axis}) != 0) return {v, v, false, true};
+    return {int_imm(0), int_imm(bound_of(s_, axis) - 1), true, false};
+  }
+
+  Span split(const Relation& r, const std::string& axis) const {
+    const Span o = of(r.outer), i = of(r.inner);
+    if (o.whole && i.whole) return full(axis);
+    const Expr f = int_imm(r.factor);
+    Span out;
+    out.point = o.point && i.point;
+    out.lo = simplify(o.lo * f + i.lo);
+    Expr hi = o.hi * f + i.hi;
+    if (o.point && i.whole && !r.guarded) hi = o.lo * f + axis_extent(s_, r.inner) - 1;
+    if (!out.point) hi = ir::min(hi, axis_extent(s_, axis) - 1);
+    out.hi = out.point ? out.lo : hi;
+    return out;
+  }
+
+  Span fuse(const Relation& r, const std::string& axis) const {
+    const Span p = of(r.whole);
+    if (p.whole) return full(axis);
+    const Expr n = int_imm(bound_of(s_, r.inner));
+    if (axis == r.outer) return {ir::floordiv(p.lo, n), ir::floordiv(p.hi, n), false, p.point};
+    if (p.point) return {ir::floormod(p.lo, n), ir::floormod(p.lo, n), false, true};
+    // A run inside one row of the inner axis keeps its place; any other may wrap around.
+    const Expr len = simplify(p.hi - p.lo);
+    const Expr row = simplify(ir::floordiv(p.hi, n) - ir::floordiv(p.lo, n));
+    if (is_zero(row)) return {ir::floormod(p.lo, n), simplify(ir::floormod(p.lo, n) + len), false, false};
+    return full(axis);
+  }
+
+  const Stage& s_;
+  const FixedLoops& fixed_;
+};
+
+using SpanMap = std::map<ir::VarId, Span>;
+
+/// Range of an index expression as expressions; false when only the whole dimension is safe.
+class SymbolicRange {
+ public:
+  explicit SymbolicRange(const SpanMap& spans) : spans_(spans) {}
+
+  bool of(const Expr& e, Expr& lo, Expr& hi) const {
+    const ir::AffineSum s = ir::affine_sum(e);
+    lo = hi = int_imm(s.constant);
+    for (const ir::Term& t : s.terms) {
+      Expr a, b;
+      if (!atom(t.atom, a, b)) return false;
+      const Expr k = int_imm(t.coefficient);
+      lo = lo + (t.coefficient > 0 ? a : b) * k;
+      hi = hi + (t.coefficient > 0 ? b : a) * k;
+    }
+    return true;
+  }
+
+ private:
+  bool atom(const Expr& e, Expr& lo, Expr& hi) const {
+    if (const auto* v = e.as<ir::VarNode>()) {
+      const auto it = spans_.find(v->id);
+      if (it == spans_.end()) return false;
+      lo = it->second.lo;
+      hi = it->second.hi;
+      return true;
+    }
+    const ir::Binary* n = ir::as_binary(e);
+    std::int64_t c = 0;
+    Expr a, b, x, y;
+    if (n == nullptr || n->a.type() != ir::i64 || !of(n->a, a, b)) return false;
+    switch (e->kind) {
+      case ir::ExprKind::kFloorDiv:
+        if (!is_const_int(n->b, &c) || c <= 0) return false;
+        lo = ir::floordiv(a, n->b);
+        hi = ir::floordiv(b, n->b);
+        return true;
+      case ir::ExprKind::kFloorMod:
+        if (!is_const_int(n->b, &c) || c <= 0) return false;
+        if (is_zero(simplify(ir::floordiv(b, n->b) - ir::floordiv(a, n->b)))) {
+          lo = ir::floormod(a, n->b);
+          hi = lo + (b - a);
+        } else {
+          lo = int_imm(0);
+          hi = int_imm(c - 1);
+        }
+        return true;
+      case ir::ExprKind::kMin:
+      case ir::ExprKind::kMax:
+        if (!of(n->b, x, y)) return false;
+        lo = e->kind == ir::ExprKind::kMin ? ir::min(a, x) : ir::max(a, x);
+        hi = e->kind == ir::ExprKind::kMin ? ir::min(b, y) : ir::max(b, y);
+        return true;
+      default: return false;
+    }
+  }
+
+  const SpanMap& spans_;
+};
+
+bool on_chain(const Stage& s, const FixedLoops& fixed) {
+  const auto it = fixed.lower_bound({s.name, ""});
+  return it != fixed.end() && it->first == s.name;
+}
+
+/// Where the coordinates of a consumer range while `fixed` holds still.
+Result<SpanMap> coordinate_spans(const State& state, const Stage& q, const FixedLoops& fixed) {
+  SpanMap out;
+  const bool chain = on_chain(q, fixed);
+  Box box = q.region;
+  if (!chain && q.placement == Placement::kAt) {
+    TESSERA_TRY(inner, required_region(state, q, fixed));
+    box = std::move(inner);
+  }
+  const Spans spans(q, fixed);
+  for (std::size_t d = 0; d < q.roots.size(); ++d) {
+    const RootAxis& r = q.roots[d];
+    if (!chain) {
+      const bool data = r.kind == AxisKind::kData;
+      const Expr lo = data ? box.lo[d] : int_imm(0);
+      const Expr n = data ? box.extent[d] : int_imm(r.extent);
+      out[r.coordinate.id()] = {lo, lo + n - 1, false, false};
+      continue;
+    }
+    Span local = spans.of(r.axis);
+    if (r.kind == AxisKind::kData) {
+      local.lo = q.region.lo[d] + local.lo;
+      local.hi = q.region.lo[d] + local.hi;
+    }
+    out[r.coordinate.id()] = local;
+  }
+  return out;
+}
+
+}  // namespace
+
+Expr axis_extent(const Stage& s, const std::string& axis) {
+  if (const RootAxis* r = root_of(s, axis)) {
+    if (r->kind == AxisKind::kReduce) return int_imm(r->extent);
+    const std::size_t d = data_index(s, *r);
+    return r->guarded ? int_imm(s.region.bound[d]) : s.region.extent[d];
+  }
+  const Relation* r = made_by(s, axis);
+  TESSERA_CHECK(r != nullptr) << "axis " << axis << " of stage " << s.name << " has no origin";
+  if (r->kind == Relation::Kind::kFuse) {
+    return simplify(axis_extent(s, r->outer) * int_imm(bound_of(s, r->inner)));
+  }
+  const Expr whole = axis_extent(s, r->whole);
+  const Expr f = int_imm(r->factor);
+  if (axis == r->outer) return simplify(ir::ceildiv(whole, f));
+  if (r->guarded) return f;
+  return simplify(ir::min(f, whole - f * axis_value(s, r->outer)),
+                  Bounds{});
+}
+
+Expr axis_value(const Stage& s, const std::string& axis) {
+  const Relation* r = used_by(s, axis);
+  if (r == nullptr) return s.find_axis(axis)->var;
+  if (r->kind == Relation::Kind::kSplit) {
+    return simplify(axis_value(s, r->outer) * int_imm(r->factor) + axis_value(s, r->inner));
+  }
+  const Expr whole = axis_value(s, r->whole);
+  const Expr n = int_imm(bound_of(s, r->inner));
+  return axis == r->outer ? ir::floordiv(whole, n) : ir::floormod(whole, n);
+}
+
+ir::VarMap coordinate_values(const Stage& s) {
+  ir::VarMap out;
+  for (std::size_t d = 0; d < s.roots.size(); ++d) {
+    const RootAxis& r = s.roots[d];
+    Expr v = axis_value(s, r.axis);
+    if (r.kind == AxisKind::kData) v = s.region.lo[d] + v;
+    out[r.coordinate.id()] = v;
+  }
+  return out;
+}
+
+Exprs guards(const Stage& s) {
+  Exprs out;
+  for (std::size_t d = 0; d < s.roots.size(); ++d) {
+    const RootAxis& r = s.roots[d];
+    if (r.guarded && r.kind == AxisKind::kData) out.push_back(axis_value(s, r.axis) < s.region.extent[d]);
+  }
+  for (const Relation& r : s.relations) {
+    if (r.kind == Relation::Kind::kSplit && r.guarded) out.push_back(axis_value(s, r.whole) < axis_extent(s, r.whole));
+  }
+  return out;
+}
+
+Bounds loop_bounds(const State& state) {
+  Bounds out;
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    for (const Axis& a : state.stage(i).axes) out[a.var.id()] = {0, std::max<std::int64_t>(a.extent, 1) - 1};
+  }
+  return out;
+}
+
+FixedLoops fixed_at(const State& state, const Attach& place) {
+  FixedLoops out;
+  const Stage* s = state.find(place.stage);
+  std::string last = place.axis;
+  while (s != nullptr) {
+    for (const std::string& leaf : s->leaves) {
+      out.insert({s->name, leaf});
+      if (leaf == last) break;
+    }
+    if (s->placement != Placement::kAt) break;
+    last = s->at.axis;
+    s = state.find(s->at.stage);
+  }
+  return out;
+}
+
+Result<Box> required_region(const State& state, const Stage& s, const FixedLoops& fixed) {
+  const std::vector<const Stage*> readers = state.consumers(s);
+  const std::size_t rank = s.outputs[0].rank();
+  Exprs lo(rank), hi(rank);
+  std::vector<bool> whole(rank, false);
+  for (const Stage* q : readers) {
+    TESSERA_TRY(spans, coordinate_spans(state, *q, fixed));
+    const SymbolicRange range(spans);
+    const auto visit = [&](const Expr& e) {
+      const auto* load = e.as<ir::Load>();
+      if (load == nullptr || state.producer(load->buffer.get()) != &s) return true;
+      for (std::size_t d = 0; d < rank; ++d) {
+        Expr a, b;
+        if (!range.of(simplify(load->indices[d]), a, b)) {
+          whole[d] = true;
+          continue;
+        }
+        lo[d] = lo[d].defined() ? ir::min(lo[d], a) : a;
+        hi[d] = hi[d].defined() ? ir::max(hi[d], b) : b;
+      }
+      return true;
+    };
+    for (const Expr& body : q->body) ir::walk(body, visit);
+  }
+  const Bounds bounds = loop_bounds(state);
+  Box box;
+  for (std::size_t d = 0; d < rank; ++d) {
+    const std::int64_t n = s.roots[d].extent;
+    if (whole[d] || !lo[d].defined()) {
+      box.lo.push_back(int_imm(0));
+      box.extent.push_back(int_imm(n));
+      box.bound.push_back(n);
+      continue;
+    }
+    const Expr first = simplify(ir::max(simplify(lo[d], bounds), int_imm(0)), bounds);
+    const Expr last = simplify(ir::min(simplify(hi[d], bounds), int_imm(n - 1)), bounds);
+    const Expr extent = simplify(last - first + 1, bounds);
+    const Interval r = ir::affine_sum(extent).range(bounds);
+    box.lo.push_back(first);
+    box.extent.push_back(extent);
+    box.bound.push_back(std::max<std::int64_t>(1, std::min(n, r.hi)));
+  }
+  return box;
+}
+
+}  // namespace tessera::schedule

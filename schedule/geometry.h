@@ -1,0 +1,37 @@
+// Exact symbolic geometry of a State: which coordinates a loop iteration stands for, how far every
+// loop runs, and which box of a producer its consumers need at a loop.
+//
+// Extents of the pieces of `i` (extent n) split by 4:    i0: ceil(n/4)     i1: min(4, n - 4*i0)
+// so loops enumerate exactly the domain; only `guarded` axes run over and are tested.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+#include "schedule/state.h"
+
+namespace tessera::schedule {
+
+/// Loops that hold still: (stage, leaf).
+using FixedLoops = std::set<std::pair<std::string, std::string>>;
+
+/// Trip count of an axis of `s`, in loop variables of `s` and of loops outside its place.
+Expr axis_extent(const Stage& s, const std::string& axis);
+/// Its value in terms of leaf variables.
+Expr axis_value(const Stage& s, const std::string& axis);
+/// Body coordinate -> global coordinate, in leaf variables.
+ir::VarMap coordinate_values(const Stage& s);
+/// Conditions under which an iteration of the guarded loops belongs to the domain.
+Exprs guards(const Stage& s);
+/// Ranges of the loop variables of all stages.
+ir::Bounds loop_bounds(const State& state);
+
+/// Loops at or outside the place of `s` (`inner` excluded): the ones that hold still there.
+FixedLoops fixed_at(const State& state, const Attach& place);
+/// The box of `s` that all its consumers need while `fixed` holds still, clipped to its shape.
+Result<Box> required_region(const State& state, const Stage& s, const FixedLoops& fixed);
+
+}  // namespace tessera::schedule

@@ -1,0 +1,280 @@
+#include "schedule/state.h"
+
+#include <algorithm>
+#include <set>
+
+#include <functional>
+
+#include "ir/print.h"
+#include "ir/rewrite.h"
+#include "schedule/geometry.h"
+
+namespace tessera::schedule {
+
+namespace {
+
+std::string list_of(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& n : names) out += (out.empty() ? "" : ", ") + n;
+  return out.empty() ? "none" : out;
+}
+
+Result<Stage> initial_stage(const dsl::Stage& d, const std::vector<Buffer>& program_outputs) {
+  Stage s;
+  s.name = d.name;
+  s.kind = d.kind;
+  s.outputs = d.outputs;
+  s.body = d.body;
+  for (const Buffer& b : d.outputs) {
+    s.is_output |= std::find(program_outputs.begin(), program_outputs.end(), b) != program_outputs.end();
+  }
+  const auto add = [&](const dsl::Axis& a, AxisKind kind) -> Status {
+    std::int64_t n = 0;
+    if (!is_const_int(a.extent, &n)) {
+      return refuse("stage '", d.name, "' has the symbolic extent ", ir::to_string(a.extent),
+                    "; give its symbols values first (scheduling symbolic extents is not supported yet)");
+    }
+    std::string name = a.name();
+    for (int i = 1; s.find_axis(name) != nullptr; ++i) name = a.name() + "_" + std::to_string(i);
+    s.roots.push_back({name, a.var, kind, n, false});
+    s.axes.push_back({name, Var::fresh(name), kind, n, ForKind::kSerial, false, {}});
+    s.leaves.push_back(name);
+    return Done{};
+  };
+  for (const dsl::Axis& a : d.axes) TESSERA_TRY_DONE(add(a, AxisKind::kData));
+  for (const dsl::Axis& a : d.reduce_axes) TESSERA_TRY_DONE(add(a, AxisKind::kReduce));
+  return s;
+}
+
+Box whole_region(const Stage& s) {
+  Box b;
+  for (const RootAxis& r : s.roots) {
+    if (r.kind != AxisKind::kData) continue;
+    b.lo.push_back(ir::int_imm(0));
+    b.extent.push_back(ir::int_imm(r.extent));
+    b.bound.push_back(r.extent);
+  }
+  return b;
+}
+
+/// Every stage that reads `s` must run inside the loop at which `s` is computed.
+Status check_readers_inside(const State& state, const Stage& s) {
+  const Stage& host = *state.find(s.at.stage);
+  const int at = host.leaf_index(s.at.axis);
+  for (const Stage* q : state.consumers(s)) {
+    if (q->name == host.name) continue;
+    bool inside = false;
+    for (const Attach& a : attach_chain(state, *q)) {
+      inside |= a.stage == host.name && host.leaf_index(a.axis) >= at;
+    }
+    if (!inside) {
+      return refuse("stage '", s.name, "' cannot be computed at loop '", s.at.axis, "' of '", host.name,
+                    "': its reader '", q->name, "' does not run inside that loop");
+    }
+  }
+  return Done{};
+}
+
+void set_extents(Stage& s) {
+  std::size_t d = 0;
+  for (const RootAxis& r : s.roots) {
+    s.find_axis(r.axis)->extent = r.kind == AxisKind::kData ? s.region.bound[d] : r.extent;
+    ++d;
+  }
+  for (const Relation& r : s.relations) {
+    if (r.kind == Relation::Kind::kFuse) {
+      s.find_axis(r.whole)->extent = s.find_axis(r.outer)->extent * s.find_axis(r.inner)->extent;
+      continue;
+    }
+    const std::int64_t n = s.find_axis(r.whole)->extent;
+    s.find_axis(r.outer)->extent = (n + r.factor - 1) / r.factor;
+    s.find_axis(r.inner)->extent = r.guarded ? r.factor : std::min(r.factor, n);
+  }
+}
+
+const char* placement_word(Placement p) { return p == Placement::kRoot ? "root" : "inlined"; }
+
+}  // namespace
+
+bool Stage::is_reduction() const {
+  return std::any_of(roots.begin(), roots.end(), [](const RootAxis& r) { return r.kind == AxisKind::kReduce; });
+}
+
+const Axis* Stage::find_axis(const std::string& axis) const {
+  for (const Axis& a : axes) {
+    if (a.name == axis) return &a;
+  }
+  return nullptr;
+}
+
+Axis* Stage::find_axis(const std::string& axis) {
+  return const_cast<Axis*>(static_cast<const Stage*>(this)->find_axis(axis));
+}
+
+int Stage::leaf_index(const std::string& axis) const {
+  const auto it = std::find(leaves.begin(), leaves.end(), axis);
+  return it == leaves.end() ? -1 : static_cast<int>(it - leaves.begin());
+}
+
+const Relation* Stage::split_into(const std::string& axis) const {
+  for (const Relation& r : relations) {
+    if (r.kind == Relation::Kind::kSplit && (r.outer == axis || r.inner == axis)) return &r;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> Stage::data_axes() const {
+  std::vector<std::string> out;
+  for (const RootAxis& r : roots) {
+    if (r.kind == AxisKind::kData) out.push_back(r.axis);
+  }
+  return out;
+}
+
+Result<State> State::initial(std::shared_ptr<const dsl::ComputeDag> dag) {
+  State state;
+  for (const dsl::Stage& d : dag->stages()) {
+    TESSERA_TRY(stage, initial_stage(d, dag->outputs()));
+    state.stages_.push_back(std::make_shared<const Stage>(std::move(stage)));
+  }
+  state.dag_ = std::move(dag);
+  TESSERA_TRY_DONE(state.refresh());
+  return state;
+}
+
+int State::index_of(const std::string& name) const {
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    if (stages_[i]->name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+const Stage* State::find(const std::string& name) const {
+  const int i = index_of(name);
+  return i < 0 ? nullptr : stages_[static_cast<std::size_t>(i)].get();
+}
+
+Stage& State::edit(const std::string& name) {
+  const int i = index_of(name);
+  TESSERA_CHECK(i >= 0) << "no stage '" << name << "'";
+  auto copy = std::make_shared<Stage>(*stages_[static_cast<std::size_t>(i)]);
+  Stage& out = *copy;
+  stages_[static_cast<std::size_t>(i)] = std::move(copy);
+  return out;
+}
+
+void State::insert(std::size_t position, Stage stage) {
+  stages_.insert(stages_.begin() + static_cast<std::ptrdiff_t>(position), std::make_shared<const Stage>(std::move(stage)));
+}
+
+const Stage* State::producer(const ir::BufferNode* b) const {
+  for (const auto& s : stages_) {
+    for (const Buffer& o : s->outputs) {
+      if (o.get() == b) return s.get();
+    }
+  }
+  return nullptr;
+}
+
+std::vector<const Stage*> State::consumers(const Stage& s) const {
+  std::vector<const Stage*> out;
+  for (const auto& q : stages_) {
+    if (q->placement == Placement::kInline || q->is_input()) continue;
+    bool reads = false;
+    for (const Expr& body : q->body) {
+      ir::walk(body, [&](const Expr& e) {
+        const auto* l = e.as<ir::Load>();
+        if (l != nullptr) {
+          for (const Buffer& o : s.outputs) reads |= o.get() == l->buffer.get();
+        }
+        return !reads;
+      });
+    }
+    if (reads) out.push_back(q.get());
+  }
+  return out;
+}
+
+Status State::refresh() {
+  for (std::size_t i = stages_.size(); i-- > 0;) {
+    const Stage& s = *stages_[i];
+    if (s.is_input() || s.placement == Placement::kInline) continue;
+    Stage next = s;
+    if (s.placement == Placement::kRoot) {
+      next.region = whole_region(s);
+    } else {
+      const Stage* host = find(s.at.stage);
+      if (host == nullptr || host->placement == Placement::kInline || host->is_input()) {
+        return refuse("stage '", s.name, "' is computed at '", s.at.stage, "', which is not a computed stage any more");
+      }
+      if (host->leaf_index(s.at.axis) < 0) {
+        return refuse("stage '", s.name, "' is computed at loop '", s.at.axis, "' of '", host->name,
+                      "', which is no loop of it any more; its loops are ", list_of(host->leaves));
+      }
+      TESSERA_TRY_DONE(check_readers_inside(*this, s));
+      TESSERA_TRY(box, required_region(*this, s, fixed_at(*this, s.at)));
+      next.region = std::move(box);
+    }
+    set_extents(next);
+    stages_[i] = std::make_shared<const Stage>(std::move(next));
+  }
+  return Done{};
+}
+
+std::string State::print_loops() const {
+  std::ostringstream out;
+  const std::function<void(const Stage&, int)> print = [&](const Stage& s, int indent) {
+    const std::string pad(static_cast<std::size_t>(indent) * 2, ' ');
+    for (std::size_t l = 0; l < s.leaves.size(); ++l) {
+      const Axis& a = *s.find_axis(s.leaves[l]);
+      out << pad << std::string(2 * l, ' ') << "for " << s.name << "." << a.name << " in 0.." << a.extent;
+      if (a.loop != ForKind::kSerial) out << " " << ir::to_string(a.loop);
+      if (a.kind == AxisKind::kReduce) out << " reduce";
+      if (a.outlined) out << " outline";
+      for (const auto& [k, v] : a.notes) out << " @" << k << "=" << v;
+      out << "\n";
+      for (const auto& q : stages_) {
+        if (q->placement == Placement::kAt && q->at == Attach{s.name, a.name}) print(*q, indent + static_cast<int>(l) + 1);
+      }
+    }
+    out << pad << std::string(2 * s.leaves.size(), ' ') << s.name << " = ...";
+    if (s.scope != ir::Scope::kGlobal) out << "  (" << ir::to_string(s.scope) << ")";
+    out << "\n";
+  };
+  for (const auto& s : stages_) {
+    if (s->is_input()) continue;
+    if (s->placement == Placement::kInline) out << s->name << " " << placement_word(s->placement) << "\n";
+    if (s->placement == Placement::kRoot) print(*s, 0);
+  }
+  return out.str();
+}
+
+std::vector<Attach> attach_chain(const State& state, const Stage& s) {
+  std::vector<Attach> out;
+  for (const Stage* at = &s; at != nullptr && at->placement == Placement::kAt && out.size() <= state.size();
+       at = state.find(at->at.stage)) {
+    out.push_back(at->at);
+  }
+  return out;
+}
+
+Result<const Stage*> require_stage(const State& state, const std::string& stage) {
+  const Stage* s = state.find(stage);
+  if (s == nullptr) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < state.size(); ++i) names.push_back(state.stage(i).name);
+    return refuse("there is no stage '", stage, "'; stages are ", list_of(names));
+  }
+  if (s->placement == Placement::kInline) return refuse("stage '", stage, "' has been inlined");
+  return s;
+}
+
+Result<int> require_leaf(const Stage& s, const std::string& axis) {
+  const int i = s.leaf_index(axis);
+  if (i >= 0) return i;
+  const bool derived = s.find_axis(axis) != nullptr;
+  return refuse("'", axis, "' is ", derived ? "no loop any more of" : "no axis of", " stage '", s.name,
+                "'; its loops are ", list_of(s.leaves));
+}
+
+}  // namespace tessera::schedule
