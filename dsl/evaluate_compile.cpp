@@ -25,7 +25,8 @@ class Compiler {
   Reg fresh() { return code_.registers++; }
 
   Inst& emit(Op op, Type operands, Type result, Reg a = kNoReg, Reg b = kNoReg, Reg c = kNoReg) {
-    Inst i{op};
+    Inst i;
+    i.op = op;
     i.type = operands;
     i.result = result;
     i.dst = fresh();

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "dsl/detail/check_combiner.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
@@ -231,6 +232,8 @@ ir::Combiner reducer(std::string name, const std::vector<Type>& types, const Com
     TESSERA_USER_CHECK(c->result[i].type() == types[i])
         << site << "value " << i << " of reducer '" << c->name << "' is " << c->result[i].type() << ", expected " << types[i];
   }
+  const Status sound = detail::check_combiner(out);
+  TESSERA_USER_CHECK(sound.ok()) << site << sound.reason();
   return out;
 }
 

@@ -41,23 +41,35 @@ BoundedFloat quotient(const BoundedFloat& a, const BoundedFloat& b) {
 
 double unit_roundoff(Type t) {
   switch (t.code) {
-    case TypeCode::kFloat: return t.bits == 64 ? kDouble : t.bits == 32 ? 0x1p-24 : 0x1p-11;
-    case TypeCode::kBFloat: return 0x1p-8;
-    case TypeCode::kTFloat: return 0x1p-11;
-    case TypeCode::kFloatE4M3: return 0x1p-4;
-    case TypeCode::kFloatE5M2: return 0x1p-3;
-    default: return 0;
+    case TypeCode::kFloat:
+      return t.bits == 64 ? kDouble : t.bits == 32 ? 0x1p-24 : 0x1p-11;
+    case TypeCode::kBFloat:
+      return 0x1p-8;
+    case TypeCode::kTFloat:
+      return 0x1p-11;
+    case TypeCode::kFloatE4M3:
+      return 0x1p-4;
+    case TypeCode::kFloatE5M2:
+      return 0x1p-3;
+    default:
+      return 0;
   }
 }
 
 double least_positive(Type t) {
   switch (t.code) {
-    case TypeCode::kFloat: return t.bits == 64 ? 0x1p-1074 : t.bits == 32 ? 0x1p-149 : 0x1p-24;
-    case TypeCode::kBFloat: return 0x1p-133;
-    case TypeCode::kTFloat: return 0x1p-136;
-    case TypeCode::kFloatE4M3: return 0x1p-9;
-    case TypeCode::kFloatE5M2: return 0x1p-16;
-    default: return 0;
+    case TypeCode::kFloat:
+      return t.bits == 64 ? 0x1p-1074 : t.bits == 32 ? 0x1p-149 : 0x1p-24;
+    case TypeCode::kBFloat:
+      return 0x1p-133;
+    case TypeCode::kTFloat:
+      return 0x1p-136;
+    case TypeCode::kFloatE4M3:
+      return 0x1p-9;
+    case TypeCode::kFloatE5M2:
+      return 0x1p-16;
+    default:
+      return 0;
   }
 }
 
@@ -69,36 +81,50 @@ bool BoundedFloat::contains(double y) const {
 BoundedFloat bounded_binary(ExprKind op, Type t, const BoundedFloat& a, const BoundedFloat& b) {
   const double both = a.error + b.error;
   switch (op) {
-    case ExprKind::kAdd: return settled(a.value + b.value, both, t, 1);
-    case ExprKind::kSub: return settled(a.value - b.value, both, t, 1);
+    case ExprKind::kAdd:
+      return settled(a.value + b.value, both, t, 1);
+    case ExprKind::kSub:
+      return settled(a.value - b.value, both, t, 1);
     case ExprKind::kMul:
-      return settled(a.value * b.value, std::fabs(a.value) * b.error + std::fabs(b.value) * a.error + a.error * b.error, t, 1);
+      return settled(
+          a.value * b.value,
+          std::fabs(a.value) * b.error + std::fabs(b.value) * a.error + a.error * b.error, t, 1);
     case ExprKind::kDiv: {
       const BoundedFloat q = quotient(a, b);
       return settled(q.value, q.error, t, 1);
     }
-    case ExprKind::kMin: return {std::min(a.value, b.value), std::max(a.error, b.error)};
-    case ExprKind::kMax: return {std::max(a.value, b.value), std::max(a.error, b.error)};
-    default: TESSERA_UNREACHABLE();
+    case ExprKind::kMin:
+      return {std::min(a.value, b.value), std::max(a.error, b.error)};
+    case ExprKind::kMax:
+      return {std::max(a.value, b.value), std::max(a.error, b.error)};
+    default:
+      TESSERA_UNREACHABLE();
   }
 }
 
-BoundedFloat bounded_intrinsic(Intrinsic f, Type t, const BoundedFloat& a, const BoundedFloat& b, const BoundedFloat& c) {
-  const auto function = [&](const BoundedFloat& r) { return settled(r.value, r.error, t, 2 * kFunctionUlps); };
+BoundedFloat bounded_intrinsic(Intrinsic f, Type t, const BoundedFloat& a, const BoundedFloat& b,
+                               const BoundedFloat& c) {
+  const auto function = [&](const BoundedFloat& r) {
+    return settled(r.value, r.error, t, 2 * kFunctionUlps);
+  };
   switch (f) {
-    case Intrinsic::kAbs: return {std::fabs(a.value), a.error};
+    case Intrinsic::kAbs:
+      return {std::fabs(a.value), a.error};
     case Intrinsic::kCeil:
     case Intrinsic::kFloor:
     case Intrinsic::kTrunc:
-    case Intrinsic::kRound: return monotone(f, a);
+    case Intrinsic::kRound:
+      return monotone(f, a);
     case Intrinsic::kExp:
     case Intrinsic::kExp2:
     case Intrinsic::kErf:
     case Intrinsic::kSigmoid:
-    case Intrinsic::kTanh: return function(monotone(f, a));
+    case Intrinsic::kTanh:
+      return function(monotone(f, a));
     case Intrinsic::kLog:
     case Intrinsic::kLog2:
-    case Intrinsic::kRsqrt: return a.lo() > 0 ? function(monotone(f, a)) : BoundedFloat{at(f, a.value), HUGE_VAL};
+    case Intrinsic::kRsqrt:
+      return a.lo() > 0 ? function(monotone(f, a)) : BoundedFloat{at(f, a.value), HUGE_VAL};
     case Intrinsic::kSqrt: {
       if (!(a.value >= 0)) return {at(f, a.value), HUGE_VAL};
       const BoundedFloat r = monotone(f, a, 0);
@@ -106,19 +132,25 @@ BoundedFloat bounded_intrinsic(Intrinsic f, Type t, const BoundedFloat& a, const
     }
     case Intrinsic::kSin:
     case Intrinsic::kCos:  // slope at most 1
-      return std::fabs(a.value) + a.error > 0x1p20 ? BoundedFloat{at(f, a.value), HUGE_VAL} : function({at(f, a.value), a.error});
+      return std::fabs(a.value) + a.error > 0x1p20 ? BoundedFloat{at(f, a.value), HUGE_VAL}
+                                                   : function({at(f, a.value), a.error});
     case Intrinsic::kFma: {
-      const double product = std::fabs(a.value) * b.error + std::fabs(b.value) * a.error + a.error * b.error;
+      const double product =
+          std::fabs(a.value) * b.error + std::fabs(b.value) * a.error + a.error * b.error;
       // Half a unit for the product too: a kernel may also do it in two steps.
-      const double split = unit_roundoff(t) * (std::fabs(a.value * b.value) + product) + least_positive(t);
+      const double split =
+          unit_roundoff(t) * (std::fabs(a.value * b.value) + product) + least_positive(t);
       return settled(std::fma(a.value, b.value, c.value), product + split + c.error, t, 1);
     }
     case Intrinsic::kPow: {
-      if (!(a.lo() > 0)) return {std::pow(a.value, b.value), a.error + b.error > 0 ? HUGE_VAL : function({std::pow(a.value, b.value), 0}).error};
+      if (!(a.lo() > 0))
+        return {std::pow(a.value, b.value),
+                a.error + b.error > 0 ? HUGE_VAL : function({std::pow(a.value, b.value), 0}).error};
       const double y = std::pow(a.value, b.value);
       double worst = 0;  // monotone in each argument, so the extremes are at the corners
       for (const double x : {a.lo(), a.hi()}) {
-        for (const double e : {b.lo(), b.hi()}) worst = std::max(worst, std::fabs(std::pow(x, e) - y));
+        for (const double e : {b.lo(), b.hi()})
+          worst = std::max(worst, std::fabs(std::pow(x, e) - y));
       }
       return function({y, worst});
     }
@@ -130,15 +162,19 @@ BoundedFloat bounded_intrinsic(Intrinsic f, Type t, const BoundedFloat& a, const
     case Intrinsic::kIsInf:
     case Intrinsic::kIsNan:
     case Intrinsic::kPopcount:
-    case Intrinsic::kCount: break;
+    case Intrinsic::kCount:
+      break;
   }
   TESSERA_UNREACHABLE();
 }
 
-BoundedFloat bounded_round(Type t, const BoundedFloat& a) { return settled(a.value, a.error, t, 1); }
+BoundedFloat bounded_round(Type t, const BoundedFloat& a) {
+  return settled(a.value, a.error, t, 1);
+}
 
 Truth bounded_compare(ExprKind op, const BoundedFloat& a, const BoundedFloat& b) {
-  const bool open = !(std::fabs(a.value - b.value) > a.error + b.error) && (a.error > 0 || b.error > 0);
+  const bool open =
+      !(std::fabs(a.value - b.value) > a.error + b.error) && (a.error > 0 || b.error > 0);
   if (open) return Truth::kEither;
   return compare_float(op, a.value, b.value) ? Truth::kTrue : Truth::kFalse;
 }
@@ -150,7 +186,8 @@ BoundedFloat bounded_either(const BoundedFloat& a, const BoundedFloat& b) {
 void BoundedSum::add(const BoundedFloat& x) {
   // Neumaier's compensated sum: the reference loses nothing that the bound would have to cover.
   const double next = value_ + x.value;
-  compensation_ += std::fabs(value_) >= std::fabs(x.value) ? (value_ - next) + x.value : (x.value - next) + value_;
+  compensation_ += std::fabs(value_) >= std::fabs(x.value) ? (value_ - next) + x.value
+                                                           : (x.value - next) + value_;
   value_ = next;
   magnitude_ += std::fabs(x.value) + x.error;
   errors_ += x.error;
@@ -163,7 +200,8 @@ BoundedFloat BoundedSum::result(Type t) const {
   if (!(nu < 1) || !std::isfinite(value)) return {value, HUGE_VAL};
   const double error = errors_ + nu / (1 - nu) * magnitude_ + n * least_positive(t);
   if (std::isinf(round_to(magnitude_ + error, t))) return {value, HUGE_VAL};
-  return {value, (error + 2 * kDouble * std::fabs(value) + n * n * kDouble * kDouble * magnitude_) * (1 + 8 * n * kDouble)};
+  return {value, (error + 2 * kDouble * std::fabs(value) + n * n * kDouble * kDouble * magnitude_) *
+                     (1 + 8 * n * kDouble)};
 }
 
 }  // namespace tessera::ir

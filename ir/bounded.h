@@ -1,10 +1,11 @@
 // Floating-point values with a proved bound: every correctly lowered kernel, whatever its order of
 // summation and with or without fused multiply-adds, gives a result within `error` of `value`.
 //
-// `value` is computed in double; the bound covers the rounding of the kernel's dtype (unit roundoff u)
-// and of the double itself. Functions are allowed 4 units in the last place of their dtype (exp, exp2,
-// log, log2, tanh, erf, sigmoid, sin, cos, pow, rsqrt; sin and cos up to |x| of 2^20), + - * / sqrt and
-// fma half a unit. Rules: Higham, "Accuracy and Stability of Numerical Algorithms", ch. 3.
+// `value` is computed in double; the bound covers the rounding of the kernel's dtype (unit roundoff
+// u) and of the double itself. Functions are allowed 4 units in the last place of their dtype (exp,
+// exp2, log, log2, tanh, erf, sigmoid, sin, cos, pow, rsqrt; sin and cos up to |x| of 2^20), + - *
+// / sqrt and fma half a unit. Rules: Higham, "Accuracy and Stability of Numerical Algorithms",
+// ch. 3.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,8 @@ double least_positive(Type t);
 
 /// a op b in `t`, for + - * / min max.
 BoundedFloat bounded_binary(ExprKind op, Type t, const BoundedFloat& a, const BoundedFloat& b);
-BoundedFloat bounded_intrinsic(Intrinsic f, Type t, const BoundedFloat& a, const BoundedFloat& b = {}, const BoundedFloat& c = {});
+BoundedFloat bounded_intrinsic(Intrinsic f, Type t, const BoundedFloat& a,
+                               const BoundedFloat& b = {}, const BoundedFloat& c = {});
 /// One rounding to `t`: a store or a cast to a float type.
 BoundedFloat bounded_round(Type t, const BoundedFloat& a);
 

@@ -23,7 +23,10 @@ class FunctionChecker {
  public:
   FunctionChecker(const Program& p, std::size_t index, const CheckOptions& options,
                   std::map<std::string, std::set<std::size_t>>& written, std::set<VarId>& bound)
-      : program_(p), function_(p.functions[index]), index_(index), written_(written),
+      : program_(p),
+        function_(p.functions[index]),
+        index_(index),
+        written_(written),
         exprs_(options.flat, options.bound_once, bound) {}
 
   void run() {
@@ -72,7 +75,8 @@ class FunctionChecker {
       case StmtKind::kAllocate: {
         const Buffer& b = s.as<Allocate>()->buffer;
         detail::check_buffer(b);
-        require(exprs_.buffers.insert(b->id).second, "buffer ", b->name, " is declared inside of its own scope");
+        require(exprs_.buffers.insert(b->id).second, "buffer ", b->name,
+                " is declared inside of its own scope");
         stmt(s.as<Allocate>()->body);
         exprs_.buffers.erase(b->id);
         return;
@@ -86,16 +90,20 @@ class FunctionChecker {
       case StmtKind::kLetStmt: {
         const auto* n = s.as<LetStmt>();
         exprs_.expr(n->value);
-        require(n->var.type() == n->value.type(), "let ", n->var, " is ", n->var.type(), ", its value ", n->value.type());
+        require(n->var.type() == n->value.type(), "let ", n->var, " is ", n->var.type(),
+                ", its value ", n->value.type());
         const auto scope = exprs_.bind_scoped(n->var);
         return stmt(n->body);
       }
-      case StmtKind::kEvaluate: return exprs_.expr(s.as<Evaluate>()->value);
-      case StmtKind::kAssert: return condition(s.as<Assert>()->condition);
+      case StmtKind::kEvaluate:
+        return exprs_.expr(s.as<Evaluate>()->value);
+      case StmtKind::kAssert:
+        return condition(s.as<Assert>()->condition);
       case StmtKind::kInstance:
         for (const Expr& c : s.as<Instance>()->coordinates) index(c, "a coordinate");
         return stmt(s.as<Instance>()->body);
-      case StmtKind::kCallFunction: return call(*s.as<CallFunction>());
+      case StmtKind::kCallFunction:
+        return call(*s.as<CallFunction>());
       case StmtKind::kPrefetch: {
         const auto* n = s.as<Prefetch>();
         require(exprs_.access(n->buffer, n->indices) == 1, "prefetch of a vector of addresses");
@@ -105,16 +113,19 @@ class FunctionChecker {
         const auto* n = s.as<Copy>();
         region(n->target);
         region(n->source);
-        require(n->target.buffer->dtype == n->source.buffer->dtype, "copy from ", n->source.buffer->dtype, " to ",
-                n->target.buffer->dtype);
+        require(n->target.buffer->dtype == n->source.buffer->dtype, "copy from ",
+                n->source.buffer->dtype, " to ", n->target.buffer->dtype);
         return write(n->target.buffer);
       }
       case StmtKind::kTileOp:
         for (const Region& r : s.as<TileOp>()->regions) region(r);
         return;
-      case StmtKind::kChannelOp: return index(s.as<ChannelOp>()->slot, "the slot");
-      case StmtKind::kRole: return stmt(s.as<Role>()->body);
-      case StmtKind::kBarrier: return;
+      case StmtKind::kChannelOp:
+        return index(s.as<ChannelOp>()->slot, "the slot");
+      case StmtKind::kRole:
+        return stmt(s.as<Role>()->body);
+      case StmtKind::kBarrier:
+        return;
       case StmtKind::kAtomic: {
         const auto* n = s.as<Atomic>();
         require(n->op != ReduceOp::kCustom, "an atomic has a built-in operation");
@@ -136,30 +147,32 @@ class FunctionChecker {
 
   void value(const Buffer& b, const Expr& v, int lanes) {
     exprs_.expr(v);
-    require(v.type() == b->dtype.with_lanes(lanes), "buffer ", b->name, " takes ", b->dtype.with_lanes(lanes), ", the value is ",
-            v.type());
+    require(v.type() == b->dtype.with_lanes(lanes), "buffer ", b->name, " takes ",
+            b->dtype.with_lanes(lanes), ", the value is ", v.type());
   }
 
   void region(const Region& r) {
     exprs_.declared(r.buffer);
-    require(r.min.size() == r.buffer.rank() && r.extent.size() == r.buffer.rank(), "a region of ", r.buffer->name, " has ",
-            r.min.size(), " ranges, the buffer ", r.buffer.rank());
+    require(r.min.size() == r.buffer.rank() && r.extent.size() == r.buffer.rank(), "a region of ",
+            r.buffer->name, " has ", r.min.size(), " ranges, the buffer ", r.buffer.rank());
     for (const Expr& e : r.min) index(e, "the start of a region");
     for (const Expr& e : r.extent) index(e, "the extent of a region");
   }
 
   void call(const CallFunction& n) {
     const auto end = program_.functions.begin() + static_cast<std::ptrdiff_t>(index_);
-    const auto callee = std::find_if(program_.functions.begin(), end, [&](const Function& f) { return f.name == n.function; });
+    const auto callee = std::find_if(program_.functions.begin(), end,
+                                     [&](const Function& f) { return f.name == n.function; });
     require(callee != end, "no function ", n.function, " stands above ", function_.name);
     for (const Buffer& b : n.buffers) exprs_.declared(b);
     detail::check_arguments(*callee, n.buffers);
-    require(n.scalars.size() == callee->scalars.size(), n.function, " takes ", callee->scalars.size(), " scalars, ",
-            n.scalars.size(), " given");
+    require(n.scalars.size() == callee->scalars.size(), n.function, " takes ",
+            callee->scalars.size(), " scalars, ", n.scalars.size(), " given");
     for (std::size_t i = 0; i < n.scalars.size(); ++i) {
       exprs_.expr(n.scalars[i]);
-      require(n.scalars[i].type() == callee->scalars[i].type(), "scalar ", callee->scalars[i], " of ", n.function, " is ",
-              callee->scalars[i].type(), ", ", n.scalars[i].type(), " given");
+      require(n.scalars[i].type() == callee->scalars[i].type(), "scalar ", callee->scalars[i],
+              " of ", n.function, " is ", callee->scalars[i].type(), ", ", n.scalars[i].type(),
+              " given");
     }
     for (const std::size_t i : written_[n.function]) write(n.buffers[i]);
   }
@@ -186,14 +199,19 @@ void check_launches(const Program& p, std::map<std::string, std::set<std::size_t
   for (const LaunchSite& l : p.launches) {
     const Function* f = p.find(l.function);
     require(f != nullptr, "launch of ", l.function, ", which is no function of the program");
-    require(l.phase == RunPhase::kRun || !running, "prepare launch of ", l.function, " after a run launch");
+    require(l.phase == RunPhase::kRun || !running, "prepare launch of ", l.function,
+            " after a run launch");
     running = l.phase == RunPhase::kRun;
     require(f->scalars.empty(), "launch of ", l.function, ", which takes scalars");
     detail::check_arguments(*f, l.arguments);
     for (std::size_t i = 0; i < l.arguments.size(); ++i) {
-      const auto own = std::find_if(p.buffers.begin(), p.buffers.end(), [&](const ProgramBuffer& b) { return b.buffer == l.arguments[i]; });
-      require(own != p.buffers.end(), "launch of ", l.function, " passes ", l.arguments[i]->name, ", which is no buffer of the program");
-      if (written[l.function].count(i) != 0) detail::check_written(*own, l.phase == RunPhase::kPrepare);
+      const auto own =
+          std::find_if(p.buffers.begin(), p.buffers.end(),
+                       [&](const ProgramBuffer& b) { return b.buffer == l.arguments[i]; });
+      require(own != p.buffers.end(), "launch of ", l.function, " passes ", l.arguments[i]->name,
+              ", which is no buffer of the program");
+      if (written[l.function].count(i) != 0)
+        detail::check_written(*own, l.phase == RunPhase::kPrepare);
     }
   }
 }

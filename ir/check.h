@@ -1,5 +1,5 @@
-// A cheap structural check, run after every pass under TESSERA_CHECK=1: what every later pass may rely
-// on. It proves nothing about values; that is the verifier's and the interpreter's part.
+// A cheap structural check, run after every pass under TESSERA_CHECK=1: what every later pass may
+// rely on. It proves nothing about values; that is the verifier's and the interpreter's part.
 #pragma once
 
 #include "ir/program.h"
@@ -9,8 +9,9 @@ namespace tessera::ir {
 struct CheckOptions {
   /// Accesses carry one flat offset into storage instead of one index a logical dimension.
   bool flat = false;
-  /// No variable is bound at two places, not even at two whose scopes are apart. Copies that unrolling
-  /// and partitioning make share the variables of their inner loops, so this is for single passes.
+  /// No variable is bound at two places, not even at two whose scopes are apart. Copies that
+  /// unrolling and partitioning make share the variables of their inner loops, so this is for
+  /// single passes.
   bool bound_once = false;
 };
 

@@ -12,7 +12,8 @@ namespace tessera::ir {
 
 namespace {
 
-/// Everything one node holds, its children not opened. Expressions may be undefined, statements empty.
+/// Everything one node holds, its children not opened. Expressions may be undefined, statements
+/// empty.
 struct Parts {
   Exprs exprs;  // bound variables come as expressions, before what they are bound in
   Stmts stmts;
@@ -50,11 +51,21 @@ Parts parts_of(const Expr& e) {
     return p;
   }
   switch (e->kind) {
-    case ExprKind::kIntImm: p.number(e.as<IntImm>()->value); break;
-    case ExprKind::kFloatImm: p.number(std::bit_cast<std::uint64_t>(e.as<FloatImm>()->value)); break;
-    case ExprKind::kCast: p.number(e.as<Cast>()->mode).exprs = {e.as<Cast>()->value}; break;
-    case ExprKind::kReinterpret: p.exprs = {e.as<Reinterpret>()->value}; break;
-    case ExprKind::kNot: p.exprs = {e.as<Not>()->a}; break;
+    case ExprKind::kIntImm:
+      p.number(e.as<IntImm>()->value);
+      break;
+    case ExprKind::kFloatImm:
+      p.number(std::bit_cast<std::uint64_t>(e.as<FloatImm>()->value));
+      break;
+    case ExprKind::kCast:
+      p.number(e.as<Cast>()->mode).exprs = {e.as<Cast>()->value};
+      break;
+    case ExprKind::kReinterpret:
+      p.exprs = {e.as<Reinterpret>()->value};
+      break;
+    case ExprKind::kNot:
+      p.exprs = {e.as<Not>()->a};
+      break;
     case ExprKind::kSelect: {
       const auto* n = e.as<Select>();
       p.exprs = {n->condition, n->yes, n->no};
@@ -65,15 +76,25 @@ Parts parts_of(const Expr& e) {
       p.exprs = {n->condition, n->yes, n->no};
       break;
     }
-    case ExprKind::kRamp: p.exprs = {e.as<Ramp>()->base, e.as<Ramp>()->stride}; break;
-    case ExprKind::kBroadcast: p.exprs = {e.as<Broadcast>()->value}; break;
+    case ExprKind::kRamp:
+      p.exprs = {e.as<Ramp>()->base, e.as<Ramp>()->stride};
+      break;
+    case ExprKind::kBroadcast:
+      p.exprs = {e.as<Broadcast>()->value};
+      break;
     case ExprKind::kShuffle:
       p.exprs = e.as<Shuffle>()->vectors;
       for (const int i : e.as<Shuffle>()->indices) p.number(i);
       break;
-    case ExprKind::kVectorReduce: p.number(e.as<VectorReduce>()->op).exprs = {e.as<VectorReduce>()->value}; break;
-    case ExprKind::kLet: p.exprs = {e.as<Let>()->var, e.as<Let>()->value, e.as<Let>()->body}; break;
-    case ExprKind::kCall: p.number(e.as<Call>()->intrinsic).all(e.as<Call>()->args); break;
+    case ExprKind::kVectorReduce:
+      p.number(e.as<VectorReduce>()->op).exprs = {e.as<VectorReduce>()->value};
+      break;
+    case ExprKind::kLet:
+      p.exprs = {e.as<Let>()->var, e.as<Let>()->value, e.as<Let>()->body};
+      break;
+    case ExprKind::kCall:
+      p.number(e.as<Call>()->intrinsic).all(e.as<Call>()->args);
+      break;
     case ExprKind::kLoad: {
       const auto* n = e.as<Load>();
       p.buffers = {Buffer(n->buffer)};
@@ -90,7 +111,8 @@ Parts parts_of(const Expr& e) {
       p.all(n->sources);
       break;
     }
-    default: TESSERA_UNREACHABLE();
+    default:
+      TESSERA_UNREACHABLE();
   }
   return p;
 }
@@ -99,7 +121,9 @@ Parts parts_of(const Stmt& s) {
   Parts p;
   p.number(s->kind);
   switch (s->kind) {
-    case StmtKind::kBlock: p.stmts = s.as<Block>()->stmts; break;
+    case StmtKind::kBlock:
+      p.stmts = s.as<Block>()->stmts;
+      break;
     case StmtKind::kFor: {
       const auto* n = s.as<For>();
       p.number(n->loop).exprs = {n->var, n->min, n->extent};
@@ -134,7 +158,9 @@ Parts parts_of(const Stmt& s) {
       p.stmts = {n->body};
       break;
     }
-    case StmtKind::kEvaluate: p.exprs = {s.as<Evaluate>()->value}; break;
+    case StmtKind::kEvaluate:
+      p.exprs = {s.as<Evaluate>()->value};
+      break;
     case StmtKind::kAssert:
       p.exprs = {s.as<Assert>()->condition};
       p.words = {s.as<Assert>()->message};
@@ -176,7 +202,9 @@ Parts parts_of(const Stmt& s) {
       p.words = {s.as<Role>()->name};
       p.stmts = {s.as<Role>()->body};
       break;
-    case StmtKind::kBarrier: p.number(s.as<Barrier>()->scope); break;
+    case StmtKind::kBarrier:
+      p.number(s.as<Barrier>()->scope);
+      break;
     case StmtKind::kAtomic: {
       const auto* n = s.as<Atomic>();
       p.buffers = {n->buffer};
@@ -187,7 +215,8 @@ Parts parts_of(const Stmt& s) {
   return p;
 }
 
-/// The combiner of a user-defined reduction, nullptr for everything else. Its variables live in it alone.
+/// The combiner of a user-defined reduction, nullptr for everything else. Its variables live in it
+/// alone.
 const CombinerNode* custom_combiner(const Expr& e) {
   const auto* n = e.as<Reduce>();
   return n != nullptr && n->combiner->op == ReduceOp::kCustom ? n->combiner.get() : nullptr;
@@ -202,7 +231,8 @@ class Comparer {
     if (!a.defined() || !b.defined()) return a.defined() == b.defined();
     if (!renaming_ && (a.same_as(b) || a.hash() != b.hash())) return a.same_as(b);
     if (a->kind != b->kind || a.type() != b.type()) return false;
-    if (const auto* v = a.as<VarNode>()) return renaming_ ? pair(v->id, b.as<VarNode>()->id, vars_) : v->id == b.as<VarNode>()->id;
+    if (const auto* v = a.as<VarNode>())
+      return renaming_ ? pair(v->id, b.as<VarNode>()->id, vars_) : v->id == b.as<VarNode>()->id;
     if (const Binary* x = as_binary(a); x != nullptr && a->uses == 1) {
       const Binary* y = as_binary(b);
       return same(x->a, y->a) && same(x->b, y->b);
@@ -218,11 +248,13 @@ class Comparer {
 
   bool same(const Buffer& a, const Buffer& b) {
     if (!renaming_) return a == b;
-    return pair(a->id, b->id, buffers_) && a->dtype == b->dtype && a->scope == b->scope && a->layout == b->layout &&
-           a->alignment == b->alignment && same_all(a->shape, b->shape);
+    return pair(a->id, b->id, buffers_) && a->dtype == b->dtype && a->scope == b->scope &&
+           a->layout == b->layout && a->alignment == b->alignment && same_all(a->shape, b->shape);
   }
 
-  bool same(const Var& a, const Var& b) { return same(static_cast<const Expr&>(a), static_cast<const Expr&>(b)); }
+  bool same(const Var& a, const Var& b) {
+    return same(static_cast<const Expr&>(a), static_cast<const Expr&>(b));
+  }
 
   template <class T>
   bool same_all(const std::vector<T>& a, const std::vector<T>& b) {
@@ -241,20 +273,22 @@ class Comparer {
 
   /// Both directions must agree: two names of one side never share a name of the other.
   static bool pair(std::uint64_t a, std::uint64_t b, Pairing& p) {
-    return p.forward.try_emplace(a, b).first->second == b && p.backward.try_emplace(b, a).first->second == a;
+    return p.forward.try_emplace(a, b).first->second == b &&
+           p.backward.try_emplace(b, a).first->second == a;
   }
 
   bool same_combiner(const CombinerNode* a, const CombinerNode* b) {
     if (a == b) return true;
     Comparer own(renaming_);
-    return own.same_all(a->lhs, b->lhs) && own.same_all(a->rhs, b->rhs) && own.same_all(a->result, b->result) &&
-           own.same_all(a->identity, b->identity);
+    return own.same_all(a->lhs, b->lhs) && own.same_all(a->rhs, b->rhs) &&
+           own.same_all(a->result, b->result) && own.same_all(a->identity, b->identity);
   }
 
   template <class Handle>
   bool same_node(const Handle& a, const Handle& b) {
     // Pairings only grow, so two nodes found equal stay equal: shared subtrees are walked once.
-    const std::uint64_t key = hash_combine(std::bit_cast<std::uintptr_t>(a.get()), std::bit_cast<std::uintptr_t>(b.get()));
+    const std::uint64_t key = hash_combine(std::bit_cast<std::uintptr_t>(a.get()),
+                                           std::bit_cast<std::uintptr_t>(b.get()));
     if (done_.count(key) != 0) return true;
     const Parts x = parts_of(a), y = parts_of(b);
     if (x.numbers != y.numbers || x.words != y.words || !same_all(x.buffers, y.buffers) ||
@@ -282,7 +316,8 @@ class AlphaHasher {
   std::uint64_t of(const Stmt& s) { return s ? of_node(s) : 2; }
   std::uint64_t of(const Buffer& b) {
     std::uint64_t h = hash_combine(number(b->id, buffers_), b->dtype.hash());
-    h = hash_combine(h, static_cast<std::uint64_t>(b->scope) * 4096 + static_cast<std::uint64_t>(b->alignment));
+    h = hash_combine(
+        h, static_cast<std::uint64_t>(b->scope) * 4096 + static_cast<std::uint64_t>(b->alignment));
     if (!b.is_symbolic()) h = hash_combine(h, hash_bytes(b->layout.to_string()));
     for (const Expr& n : b->shape) h = hash_combine(h, of(n));
     return h;
@@ -290,7 +325,9 @@ class AlphaHasher {
 
  private:
   using Numbers = std::unordered_map<std::uint64_t, std::uint64_t>;
-  static std::uint64_t number(std::uint64_t id, Numbers& n) { return n.try_emplace(id, n.size()).first->second; }
+  static std::uint64_t number(std::uint64_t id, Numbers& n) {
+    return n.try_emplace(id, n.size()).first->second;
+  }
 
   template <class Handle>
   std::uint64_t of_node(const Handle& node) {
@@ -323,8 +360,8 @@ bool same_functions(Comparer& c, const Program& a, const Program& b) {
   if (a.functions.size() != b.functions.size()) return false;
   for (std::size_t i = 0; i < a.functions.size(); ++i) {
     const Function &x = a.functions[i], &y = b.functions[i];
-    if (x.name != y.name || !c.same_all(x.buffers, y.buffers) || !c.same_all(x.scalars, y.scalars) ||
-        !c.same(x.body, y.body)) {
+    if (x.name != y.name || !c.same_all(x.buffers, y.buffers) ||
+        !c.same_all(x.scalars, y.scalars) || !c.same(x.body, y.body)) {
       return false;
     }
   }
@@ -340,14 +377,18 @@ bool alpha_equal(const Stmt& a, const Stmt& b) { return Comparer(true).same(a, b
 
 bool alpha_equal(const Program& a, const Program& b) {
   Comparer c(true);
-  if (a.name != b.name || a.buffers.size() != b.buffers.size() || a.launches.size() != b.launches.size()) return false;
+  if (a.name != b.name || a.buffers.size() != b.buffers.size() ||
+      a.launches.size() != b.launches.size())
+    return false;
   for (std::size_t i = 0; i < a.buffers.size(); ++i) {
-    if (a.buffers[i].role != b.buffers[i].role || !c.same(a.buffers[i].buffer, b.buffers[i].buffer)) return false;
+    if (a.buffers[i].role != b.buffers[i].role || !c.same(a.buffers[i].buffer, b.buffers[i].buffer))
+      return false;
   }
   if (!same_functions(c, a, b)) return false;
   for (std::size_t i = 0; i < a.launches.size(); ++i) {
     const LaunchSite &x = a.launches[i], &y = b.launches[i];
-    if (x.phase != y.phase || x.function != y.function || !c.same_all(x.arguments, y.arguments)) return false;
+    if (x.phase != y.phase || x.function != y.function || !c.same_all(x.arguments, y.arguments))
+      return false;
   }
   return true;
 }

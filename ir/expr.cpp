@@ -5,6 +5,7 @@
 #include <cfloat>
 #include <cmath>
 
+#include "ir/arith.h"
 #include "ir/buffer.h"
 #include "ir/print.h"
 
@@ -36,7 +37,8 @@ bool is_imm(const Expr& e) {
 double float_value(const Expr& e) {
   if (const auto* b = e.as<Broadcast>()) return float_value(b->value);
   if (const auto* f = e.as<FloatImm>()) return f->value;
-  return static_cast<double>(e.as<IntImm>()->value);
+  const std::int64_t v = e.as<IntImm>()->value;
+  return e.type() == u64 ? static_cast<double>(static_cast<std::uint64_t>(v)) : static_cast<double>(v);
 }
 
 /// An immediate takes the type it meets, unless that would change its value.
@@ -72,46 +74,6 @@ void match(Expr& a, Expr& b, const char* what) {
       TESSERA_USER_CHECK(false) << "operands of " << what << " have " << a.type().lanes << " and "
                                 << b.type().lanes << " lanes";
     }
-  }
-}
-
-std::int64_t floor_div(std::int64_t a, std::int64_t b) {
-  const std::int64_t q = a / b;
-  return q - ((a % b != 0) && ((a < 0) != (b < 0)));
-}
-
-/// Folds a binary operation on integer constants; false where the result is undefined.
-bool fold_int(ExprKind k, Type t, std::int64_t a, std::int64_t b, std::int64_t& out) {
-  const bool overflow_risk = a == INT64_MIN && b == -1;
-  const auto ua = static_cast<std::uint64_t>(a), ub = static_cast<std::uint64_t>(b);
-  switch (k) {
-    case ExprKind::kAdd: out = static_cast<std::int64_t>(ua + ub); return true;
-    case ExprKind::kSub: out = static_cast<std::int64_t>(ua - ub); return true;
-    case ExprKind::kMul: out = static_cast<std::int64_t>(ua * ub); return true;
-    case ExprKind::kDiv: if (b == 0 || overflow_risk || t == u64) return false; out = a / b; return true;
-    case ExprKind::kMod: if (b == 0 || overflow_risk || t == u64) return false; out = a % b; return true;
-    case ExprKind::kFloorDiv: if (b == 0 || overflow_risk || t == u64) return false; out = floor_div(a, b); return true;
-    case ExprKind::kFloorMod:
-      if (b == 0 || overflow_risk || t == u64) return false;
-      out = a - floor_div(a, b) * b;
-      return true;
-    case ExprKind::kMin: if (t == u64) return false; out = std::min(a, b); return true;
-    case ExprKind::kMax: if (t == u64) return false; out = std::max(a, b); return true;
-    case ExprKind::kEQ: out = a == b; return true;
-    case ExprKind::kNE: out = a != b; return true;
-    case ExprKind::kLT: out = t == u64 ? ua < ub : a < b; return true;
-    case ExprKind::kLE: out = t == u64 ? ua <= ub : a <= b; return true;
-    case ExprKind::kAnd: out = a && b; return true;
-    case ExprKind::kOr: out = a || b; return true;
-    case ExprKind::kBitAnd: out = a & b; return true;
-    case ExprKind::kBitOr: out = a | b; return true;
-    case ExprKind::kBitXor: out = a ^ b; return true;
-    case ExprKind::kShiftLeft: if (b < 0 || b >= t.bits) return false; out = static_cast<std::int64_t>(ua << b); return true;
-    case ExprKind::kShiftRight:
-      if (b < 0 || b >= t.bits) return false;
-      out = t == u64 ? static_cast<std::int64_t>(ua >> b) : a >> b;
-      return true;
-    default: return false;
   }
 }
 
@@ -395,7 +357,7 @@ Expr make_binary(ExprKind k, const Expr& x, const Expr& y) {
   require_numeric(k, a);
   const Type t = a.type();
   std::int64_t i = 0, j = 0, r = 0;
-  if (is_const_int(a, &i) && is_const_int(b, &j) && fold_int(k, t.element(), i, j, r)) {
+  if (is_const_int(a, &i) && is_const_int(b, &j) && apply_int(k, t.element(), i, j, r)) {
     return broadcast(int_imm(r, result_type(k, t).element()), t.lanes);
   }
   if (t.is_float() && (t.bits >= 32) && is_imm(a) && is_imm(b)) {
@@ -474,28 +436,13 @@ Expr if_then_else(const Expr& c, const Expr& yes, const Expr& no) {
 
 namespace {
 
-/// Converts a constant; false when the conversion is left to run time.
+/// Converts a constant as the interpreter would; false when `e` is none.
 bool fold_cast(Type t, const Expr& e, CastMode mode, Expr& out) {
-  if (e->kind != ExprKind::kIntImm && e->kind != ExprKind::kFloatImm) return false;
-  if (t.is_float()) {
-    out = float_imm(float_value(e), t);
-    return true;
-  }
-  if (t.is_bool()) {
-    out = bool_imm(float_value(e) != 0);
-    return true;
-  }
-  if (const auto* i = e.as<IntImm>()) {
-    if (e.type() == u64 || t == u64) return mode == CastMode::kWrap && (out = int_imm(i->value, t), true);
-    const std::int64_t v = i->value;
-    out = int_imm(mode == CastMode::kWrap ? v : std::min(std::max(v, min_value(t)), max_value(t)), t);
-    return true;
-  }
-  double v = e.as<FloatImm>()->value;
-  if (std::isnan(v) || t.bits > 32) return false;
-  v = mode == CastMode::kRound ? std::nearbyint(v) : std::trunc(v);
-  v = std::min(std::max(v, static_cast<double>(min_value(t))), static_cast<double>(max_value(t)));
-  out = int_imm(static_cast<std::int64_t>(v), t);
+  const auto* i = e.as<IntImm>();
+  const auto* f = e.as<FloatImm>();
+  if ((i == nullptr && f == nullptr) || t.code == TypeCode::kHandle) return false;
+  const Scalar v = convert(i != nullptr ? Scalar{.i = i->value} : Scalar{.f = f->value}, e.type(), t, mode);
+  out = t.is_float() ? make<FloatImm>(t, v.f) : make<IntImm>(t, v.i);
   return true;
 }
 

@@ -27,7 +27,8 @@ void for_each_element(const detail::Storage& s, F f) {
 Status fill(detail::Storage& s, const Tensor& t) {
   const Buffer& b = s.buffer;
   if (t.dtype != b->dtype || t.shape != s.extents) {
-    return refuse("input ", b->name, " is ", t.dtype, shape_text(t.shape), ", the program takes ", b->dtype, shape_text(s.extents));
+    return refuse("input ", b->name, " is ", t.dtype, shape_text(t.shape), ", the program takes ",
+                  b->dtype, shape_text(s.extents));
   }
   s.values.assign(static_cast<std::size_t>(b->layout.size()), Scalar{.i = 0});
   s.written.assign(s.values.size(), 0);
@@ -45,7 +46,8 @@ Result<Tensor> read(const detail::Storage& s, bool check_initialised) {
     t.put(i, s.values[static_cast<std::size_t>(o)]);
     if (s.written[static_cast<std::size_t>(o)] == 0 && missing.empty()) missing = shape_text(index);
   });
-  if (check_initialised && !missing.empty()) return refuse("output ", s.buffer->name, missing, " was never written");
+  if (check_initialised && !missing.empty())
+    return refuse("output ", s.buffer->name, missing, " was never written");
   return t;
 }
 
@@ -59,7 +61,8 @@ Result<std::vector<Tensor>> interpret(const Program& p, const std::map<std::stri
       const BufferRole role = p.buffers[i].role;
       if (role != BufferRole::kInput && role != BufferRole::kConstant) continue;
       const auto it = inputs.find(p.buffers[i].buffer->name);
-      if (it == inputs.end()) return refuse("no tensor given for ", to_string(role), " ", p.buffers[i].buffer->name);
+      if (it == inputs.end())
+        return refuse("no tensor given for ", to_string(role), " ", p.buffers[i].buffer->name);
       TESSERA_TRY_DONE(fill(code.storages[i], it->second));
     }
     detail::run(code, options);

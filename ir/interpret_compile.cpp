@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t kMaxInsts = 20'000'000;
 
 bool runs_in_parallel(ForKind k) {
-  return k != ForKind::kSerial && k != ForKind::kVector && k != ForKind::kUnroll && k != ForKind::kVThread;
+  return k != ForKind::kSerial && k != ForKind::kVector && k != ForKind::kUnroll &&
+         k != ForKind::kVThread;
 }
 
 class Compiler {
@@ -31,13 +32,16 @@ class Compiler {
  private:
   // ---- functions --------------------------------------------------------------------------------
 
-  void call(const std::string& name, const std::vector<Buffer>& buffers, const std::vector<Reg>& scalars) {
+  void call(const std::string& name, const std::vector<Buffer>& buffers,
+            const std::vector<Reg>& scalars) {
     const Function* f = program_.find(name);
     if (f == nullptr) throw Fault{"no function " + name};
-    if (f->buffers.size() != buffers.size() || f->scalars.size() != scalars.size()) throw Fault{"call of " + name + " with other arguments than it takes"};
+    if (f->buffers.size() != buffers.size() || f->scalars.size() != scalars.size())
+      throw Fault{"call of " + name + " with other arguments than it takes"};
     if (++depth_ > 64) throw Fault{"calls of " + name + " nest more than 64 deep"};
     std::map<std::uint64_t, std::uint32_t> inside = global_;
-    for (std::size_t i = 0; i < buffers.size(); ++i) inside[f->buffers[i]->id] = storage_of(buffers[i]);
+    for (std::size_t i = 0; i < buffers.size(); ++i)
+      inside[f->buffers[i]->id] = storage_of(buffers[i]);
     std::map<VarId, Reg> vars;
     for (std::size_t i = 0; i < scalars.size(); ++i) vars[f->scalars[i].id()] = scalars[i];
     std::swap(inside, buffers_);
@@ -68,7 +72,8 @@ class Compiler {
 
   Reg fresh(int lanes) {
     const auto r = static_cast<Reg>(code_.registers.size());
-    code_.registers.resize(code_.registers.size() + static_cast<std::size_t>(lanes), Scalar{.i = 0});
+    code_.registers.resize(code_.registers.size() + static_cast<std::size_t>(lanes),
+                           Scalar{.i = 0});
     return r;
   }
 
@@ -96,7 +101,8 @@ class Compiler {
 
   Reg value_of(VarId id, const Expr& e) const {
     const auto it = vars_.find(id);
-    if (it == vars_.end()) throw Fault{"variable " + to_string(e) + " is used outside of its scope"};
+    if (it == vars_.end())
+      throw Fault{"variable " + to_string(e) + " is used outside of its scope"};
     return it->second;
   }
 
@@ -104,7 +110,8 @@ class Compiler {
     Access a;
     a.storage = storage_of(Buffer(Ref<const BufferNode>(b)));
     a.flat = options_.flat || (indices.size() == 1 && b->shape.size() != 1);
-    if (!a.flat && indices.size() != b->shape.size()) throw Fault{"access of " + b->name + " with " + std::to_string(indices.size()) + " indices"};
+    if (!a.flat && indices.size() != b->shape.size())
+      throw Fault{"access of " + b->name + " with " + std::to_string(indices.size()) + " indices"};
     if (options_.flat && indices.size() != 1) throw Fault{"access of " + b->name + " is not flat"};
     for (const Expr& i : indices) a.indices.push_back({expr(i), !i.type().is_scalar()});
     if (predicate.defined()) a.predicate = expr(predicate);
@@ -148,7 +155,8 @@ class Compiler {
     const Reg outer = mask_;
     for (const int side : {0, 1}) {
       const Reg m = fresh(n.type.lanes);
-      emit(Op::kMaskAnd, n.condition.type(), m, condition, outer).sub = static_cast<std::uint8_t>(side);
+      emit(Op::kMaskAnd, n.condition.type(), m, condition, outer).sub =
+          static_cast<std::uint8_t>(side);
       mask_ = m;
       values[side] = expr(side ? n.yes : n.no);
       mask_ = outer;
@@ -162,11 +170,16 @@ class Compiler {
     const Type t = e.type();
     if (const Binary* n = as_binary(e)) return binary(*n);
     switch (e->kind) {
-      case ExprKind::kIntImm: return constant(e, Scalar{.i = e.as<IntImm>()->value});
-      case ExprKind::kFloatImm: return constant(e, Scalar{.f = e.as<FloatImm>()->value});
-      case ExprKind::kVar: return value_of(e.as<VarNode>()->id, e);
-      case ExprKind::kIfThenElseExpr: return lazy(*e.as<IfThenElseExpr>());
-      case ExprKind::kReduce: throw Fault{"a Reduce is left in the program"};
+      case ExprKind::kIntImm:
+        return constant(e, Scalar{.i = e.as<IntImm>()->value});
+      case ExprKind::kFloatImm:
+        return constant(e, Scalar{.f = e.as<FloatImm>()->value});
+      case ExprKind::kVar:
+        return value_of(e.as<VarNode>()->id, e);
+      case ExprKind::kIfThenElseExpr:
+        return lazy(*e.as<IfThenElseExpr>());
+      case ExprKind::kReduce:
+        throw Fault{"a Reduce is left in the program"};
       case ExprKind::kLet: {
         const auto* n = e.as<Let>();
         vars_[n->var.id()] = expr(n->value);
@@ -194,7 +207,8 @@ class Compiler {
         return dst;
       }
       case ExprKind::kRamp: {
-        const Reg a = expr(e.as<Ramp>()->base), b = expr(e.as<Ramp>()->stride), dst = fresh(t.lanes);
+        const Reg a = expr(e.as<Ramp>()->base), b = expr(e.as<Ramp>()->stride),
+                  dst = fresh(t.lanes);
         emit(Op::kRamp, t, dst, a, b);
         return dst;
       }
@@ -203,7 +217,8 @@ class Compiler {
         emit(Op::kSplat, t, dst, a);
         return dst;
       }
-      case ExprKind::kShuffle: return shuffle(*e.as<Shuffle>());
+      case ExprKind::kShuffle:
+        return shuffle(*e.as<Shuffle>());
       case ExprKind::kVectorReduce: {
         const auto* n = e.as<VectorReduce>();
         const Reg a = expr(n->value), dst = fresh(t.lanes);
@@ -217,7 +232,8 @@ class Compiler {
         Reg args[3] = {kNoReg, kNoReg, kNoReg};
         for (std::size_t i = 0; i < n->args.size(); ++i) args[i] = expr(n->args[i]);
         const Reg dst = fresh(t.lanes);
-        emit(Op::kCall, n->args[0].type(), dst, args[0], args[1], args[2]).sub = static_cast<std::uint8_t>(n->intrinsic);
+        emit(Op::kCall, n->args[0].type(), dst, args[0], args[1], args[2]).sub =
+            static_cast<std::uint8_t>(n->intrinsic);
         return dst;
       }
       case ExprKind::kLoad: {
@@ -227,7 +243,8 @@ class Compiler {
         emit(Op::kLoad, t, dst).aux = a;
         return dst;
       }
-      default: TESSERA_UNREACHABLE();
+      default:
+        TESSERA_UNREACHABLE();
     }
   }
 
@@ -282,8 +299,10 @@ class Compiler {
 
   void visit(const Stmt& s) {
     switch (s->kind) {
-      case StmtKind::kBlock: return;
-      case StmtKind::kFor: return loop(*s.as<For>());
+      case StmtKind::kBlock:
+        return;
+      case StmtKind::kFor:
+        return loop(*s.as<For>());
       case StmtKind::kStore: {
         const auto* n = s.as<Store>();
         const Reg v = expr(n->value);
@@ -313,19 +332,26 @@ class Compiler {
         vars_[n->var.id()] = expr(n->value);
         return stmt(n->body);
       }
-      case StmtKind::kEvaluate: expr(s.as<Evaluate>()->value); return;
-      case StmtKind::kAssert: emit(Op::kAssert, boolean, kNoReg, expr(s.as<Assert>()->condition)); return;
-      case StmtKind::kInstance: return stmt(s.as<Instance>()->body);
+      case StmtKind::kEvaluate:
+        expr(s.as<Evaluate>()->value);
+        return;
+      case StmtKind::kAssert:
+        emit(Op::kAssert, boolean, kNoReg, expr(s.as<Assert>()->condition));
+        return;
+      case StmtKind::kInstance:
+        return stmt(s.as<Instance>()->body);
       case StmtKind::kCallFunction: {
         const auto* n = s.as<CallFunction>();
         std::vector<Reg> scalars;
         for (const Expr& e : n->scalars) scalars.push_back(expr(e));
         return call(n->function, n->buffers, scalars);
       }
-      case StmtKind::kRole: return stmt(s.as<Role>()->body);
+      case StmtKind::kRole:
+        return stmt(s.as<Role>()->body);
       case StmtKind::kPrefetch:
       case StmtKind::kBarrier:
-      case StmtKind::kChannelOp: return;
+      case StmtKind::kChannelOp:
+        return;
       case StmtKind::kCopy:
       case StmtKind::kTileOp:
       case StmtKind::kAtomic:
@@ -360,6 +386,8 @@ Storage make_storage(const Buffer& b) {
   return s;
 }
 
-Code compile(const Program& p, const InterpretOptions& options) { return Compiler(p, options).run(); }
+Code compile(const Program& p, const InterpretOptions& options) {
+  return Compiler(p, options).run();
+}
 
 }  // namespace tessera::ir::detail

@@ -7,12 +7,16 @@ namespace tessera::ir::detail {
 
 namespace {
 
-constexpr std::int64_t kMaxElements = std::int64_t{1} << 31;
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 28;
 
 class Machine {
  public:
   Machine(Code& code, const InterpretOptions& options)
-      : code_(code), options_(options), regs_(code.registers), counter_(code.levels, 0), start_(code.levels, 0) {}
+      : code_(code),
+        options_(options),
+        regs_(code.registers),
+        counter_(code.levels, 0),
+        start_(code.levels, 0) {}
 
   void run() {
     for (std::size_t b = 0; b < code_.program_storages; ++b) {
@@ -23,7 +27,9 @@ class Machine {
     const Inst* insts = code_.insts.data();
     const std::size_t n = code_.insts.size();
     for (std::size_t pc = 0; pc < n;) {
-      if (++steps_ > options_.max_steps) fail(insts[pc], "the program takes more than " + std::to_string(options_.max_steps) + " steps");
+      if (++steps_ > options_.max_steps)
+        fail(insts[pc],
+             "the program takes more than " + std::to_string(options_.max_steps) + " steps");
       pc = step(insts[pc], pc);
     }
   }
@@ -34,20 +40,26 @@ class Machine {
     std::string text = to_string(site.stmt);
     text = text.substr(0, std::min<std::size_t>(text.find('\n'), 120));
     std::string where;
-    for (const auto& [name, reg] : site.loops) where += (where.empty() ? "" : ", ") + name + "=" + std::to_string(regs_[reg].i);
-    throw Fault{"function " + site.function + ": " + why + ", in `" + text + "`" + (where.empty() ? "" : " at " + where)};
+    for (const auto& [name, reg] : site.loops)
+      where += (where.empty() ? "" : ", ") + name + "=" + std::to_string(regs_[reg].i);
+    throw Fault{"function " + site.function + ": " + why + ", in `" + text + "`" +
+                (where.empty() ? "" : " at " + where)};
   }
 
   void allocate(Storage& s) const {
     const std::int64_t size = s.buffer->layout.size();
-    if (size > kMaxElements) throw Fault{"buffer " + s.buffer->name + " has " + std::to_string(size) + " elements, too many for the interpreter"};
+    if (size > kMaxElements)
+      throw Fault{"buffer " + s.buffer->name + " has " + std::to_string(size) +
+                  " elements, too many for the interpreter"};
     s.values.assign(static_cast<std::size_t>(size), Scalar{.i = 0});
     s.written.assign(static_cast<std::size_t>(size), 0);
   }
 
   void touch_room(Storage& s) const { s.touches.assign(s.values.size() * code_.levels, {}); }
 
-  bool off(const Inst& i, std::uint32_t lane) const { return i.mask != kNoReg && regs_[i.mask + lane].i == 0; }
+  bool off(const Inst& i, std::uint32_t lane) const {
+    return i.mask != kNoReg && regs_[i.mask + lane].i == 0;
+  }
 
   template <class F>
   void each(const Inst& i, F f) {
@@ -55,7 +67,9 @@ class Machine {
   }
 
   std::int64_t offset(const Inst& i, const Access& a, const Storage& s, std::uint32_t lane) {
-    const auto at = [&](std::size_t d) { return regs_[a.indices[d].reg + (a.indices[d].vector ? lane : 0)].i; };
+    const auto at = [&](std::size_t d) {
+      return regs_[a.indices[d].reg + (a.indices[d].vector ? lane : 0)].i;
+    };
     if (a.flat) {
       const std::int64_t o = a.indices.empty() ? 0 : at(0);
       if (o < 0 || o >= static_cast<std::int64_t>(s.values.size())) outside(i, a, s, lane);
@@ -82,27 +96,33 @@ class Machine {
   std::string element(const Access& a, const Storage& s, std::uint32_t lane) const {
     std::string text = s.buffer->name + "[";
     for (std::size_t d = 0; d < a.indices.size(); ++d) {
-      text += (d ? ", " : "") + std::to_string(regs_[a.indices[d].reg + (a.indices[d].vector ? lane : 0)].i);
+      text += (d ? ", " : "") +
+              std::to_string(regs_[a.indices[d].reg + (a.indices[d].vector ? lane : 0)].i);
     }
     return text + "]";
   }
 
-  [[noreturn]] void outside(const Inst& i, const Access& a, const Storage& s, std::uint32_t lane) const {
+  [[noreturn]] void outside(const Inst& i, const Access& a, const Storage& s,
+                            std::uint32_t lane) const {
     std::string shape;
     for (const std::int64_t n : s.extents) shape += (shape.empty() ? "" : ", ") + std::to_string(n);
     if (a.flat) shape = std::to_string(s.values.size());
-    fail(i, element(a, s, lane) + " is outside of " + s.buffer->name + ", which has [" + shape + "]");
+    fail(i,
+         element(a, s, lane) + " is outside of " + s.buffer->name + ", which has [" + shape + "]");
   }
 
-  /// Iterations of one run of a loop have consecutive numbers from start_ on, so an element touched by
-  /// a number from there on that is not the current one was touched by another iteration of this run.
-  void touch(const Inst& i, const Access& a, Storage& s, std::int64_t o, std::uint32_t lane, bool writes) {
+  /// Iterations of one run of a loop have consecutive numbers from start_ on, so an element touched
+  /// by a number from there on that is not the current one was touched by another iteration of this
+  /// run.
+  void touch(const Inst& i, const Access& a, Storage& s, std::int64_t o, std::uint32_t lane,
+             bool writes) {
     Storage::Touch* t = &s.touches[static_cast<std::size_t>(o) * code_.levels];
     for (std::uint32_t l = 0; l < active_; ++l, ++t) {
       const std::uint32_t now = counter_[l], start = start_[l];
       const auto other = [&](std::uint32_t who) { return who >= start && who != now; };
       if (other(t->writer) || (writes && (other(t->reader) || other(t->other_reader)))) {
-        fail(i, "race: two iterations of a parallel loop touch " + element(a, s, lane) + ", this one " + (writes ? "writing" : "reading"));
+        fail(i, "race: two iterations of a parallel loop touch " + element(a, s, lane) +
+                    ", this one " + (writes ? "writing" : "reading"));
       }
       if (writes) {
         t->writer = now;
@@ -123,7 +143,8 @@ class Machine {
       }
       const std::int64_t o = offset(i, a, s, l);
       const auto p = static_cast<std::size_t>(o);
-      if (s.written[p] == 0 && options_.check_initialised) fail(i, "reads " + element(a, s, l) + ", which nothing has written");
+      if (s.written[p] == 0 && options_.check_initialised)
+        fail(i, "reads " + element(a, s, l) + ", which nothing has written");
       if (active_ > 0) touch(i, a, s, o, l, false);
       regs_[i.dst + l] = s.values[p];
     }
@@ -157,7 +178,8 @@ class Machine {
   }
 
   void fold(const Inst& i) {
-    static constexpr ExprKind kKinds[] = {ExprKind::kAdd, ExprKind::kMul, ExprKind::kMin, ExprKind::kMax, ExprKind::kOr, ExprKind::kAnd};
+    static constexpr ExprKind kKinds[] = {ExprKind::kAdd, ExprKind::kMul, ExprKind::kMin,
+                                          ExprKind::kMax, ExprKind::kOr,  ExprKind::kAnd};
     const ExprKind kind = kKinds[i.sub];
     each(i, [&](std::uint32_t l) {
       Scalar r = regs_[i.a + l * i.aux];
@@ -175,23 +197,37 @@ class Machine {
 
   std::size_t step(const Inst& i, std::size_t pc) {
     switch (i.op) {
-      case Op::kInt: integers(i); break;
+      case Op::kInt:
+        integers(i);
+        break;
       case Op::kFloat: {
         const auto kind = static_cast<ExprKind>(i.sub);
-        each(i, [&](std::uint32_t l) { return Scalar{.f = apply_float(kind, i.type, regs_[i.a + l].f, regs_[i.b + l].f)}; });
+        each(i, [&](std::uint32_t l) {
+          return Scalar{.f = apply_float(kind, i.type, regs_[i.a + l].f, regs_[i.b + l].f)};
+        });
         break;
       }
       case Op::kCompare: {
         const auto kind = static_cast<ExprKind>(i.sub);
-        each(i, [&](std::uint32_t l) { return Scalar{.i = compare_float(kind, regs_[i.a + l].f, regs_[i.b + l].f)}; });
+        each(i, [&](std::uint32_t l) {
+          return Scalar{.i = compare_float(kind, regs_[i.a + l].f, regs_[i.b + l].f)};
+        });
         break;
       }
-      case Op::kNot: each(i, [&](std::uint32_t l) { return Scalar{.i = regs_[i.a + l].i == 0}; }); break;
-      case Op::kMove: each(i, [&](std::uint32_t l) { return regs_[i.a + l]; }); break;
+      case Op::kNot:
+        each(i, [&](std::uint32_t l) { return Scalar{.i = regs_[i.a + l].i == 0}; });
+        break;
+      case Op::kMove:
+        each(i, [&](std::uint32_t l) { return regs_[i.a + l]; });
+        break;
       case Op::kCall: {
         const auto f = static_cast<Intrinsic>(i.sub);
-        const auto arg = [&](Reg r, std::uint32_t l) { return r == kNoReg ? Scalar{.i = 0} : regs_[r + l]; };
-        each(i, [&](std::uint32_t l) { return apply_intrinsic(f, i.type, arg(i.a, l), arg(i.b, l), arg(i.c, l)); });
+        const auto arg = [&](Reg r, std::uint32_t l) {
+          return r == kNoReg ? Scalar{.i = 0} : regs_[r + l];
+        };
+        each(i, [&](std::uint32_t l) {
+          return apply_intrinsic(f, i.type, arg(i.a, l), arg(i.b, l), arg(i.c, l));
+        });
         break;
       }
       case Op::kCast: {
@@ -199,43 +235,68 @@ class Machine {
         each(i, [&](std::uint32_t l) { return convert(regs_[i.a + l], i.from, i.type, mode); });
         break;
       }
-      case Op::kReinterpret: each(i, [&](std::uint32_t l) { return reinterpret_bits(regs_[i.a + l], i.from, i.type); }); break;
-      case Op::kSelect: each(i, [&](std::uint32_t l) { return regs_[(regs_[i.a + l].i != 0 ? i.b : i.c) + l]; }); break;
-      case Op::kSplat: each(i, [&](std::uint32_t) { return regs_[i.a]; }); break;
+      case Op::kReinterpret:
+        each(i, [&](std::uint32_t l) { return reinterpret_bits(regs_[i.a + l], i.from, i.type); });
+        break;
+      case Op::kSelect:
+        each(i, [&](std::uint32_t l) { return regs_[(regs_[i.a + l].i != 0 ? i.b : i.c) + l]; });
+        break;
+      case Op::kSplat:
+        each(i, [&](std::uint32_t) { return regs_[i.a]; });
+        break;
       case Op::kRamp:
         each(i, [&](std::uint32_t l) {
-          const auto base = static_cast<std::uint64_t>(regs_[i.a].i), stride = static_cast<std::uint64_t>(regs_[i.b].i);
+          const auto base = static_cast<std::uint64_t>(regs_[i.a].i),
+                     stride = static_cast<std::uint64_t>(regs_[i.b].i);
           return Scalar{.i = wrapped(static_cast<std::int64_t>(base + stride * l), i.type)};
         });
         break;
-      case Op::kLane: regs_[i.dst] = regs_[i.a + i.aux]; break;
-      case Op::kFold: fold(i); break;
-      case Op::kMaskAnd:
-        each(i, [&](std::uint32_t l) { return Scalar{.i = regs_[i.a + l].i == i.sub && (i.b == kNoReg || regs_[i.b + l].i != 0)}; });
+      case Op::kLane:
+        regs_[i.dst] = regs_[i.a + i.aux];
         break;
-      case Op::kLoad: load(i); break;
-      case Op::kStore: store(i); break;
-      case Op::kJump: return i.aux;
-      case Op::kJumpIfNot: return regs_[i.a].i != 0 ? pc + 1 : i.aux;
+      case Op::kFold:
+        fold(i);
+        break;
+      case Op::kMaskAnd:
+        each(i, [&](std::uint32_t l) {
+          return Scalar{.i = regs_[i.a + l].i == i.sub && (i.b == kNoReg || regs_[i.b + l].i != 0)};
+        });
+        break;
+      case Op::kLoad:
+        load(i);
+        break;
+      case Op::kStore:
+        store(i);
+        break;
+      case Op::kJump:
+        return i.aux;
+      case Op::kJumpIfNot:
+        return regs_[i.a].i != 0 ? pc + 1 : i.aux;
       case Op::kLoopEnter:
         regs_[i.dst] = regs_[i.a];
-        if (__builtin_add_overflow(regs_[i.a].i, regs_[i.b].i, &regs_[i.c].i)) fail(i, "the end of the loop overflows");
+        if (__builtin_add_overflow(regs_[i.a].i, regs_[i.b].i, &regs_[i.c].i))
+          fail(i, "the end of the loop overflows");
         return regs_[i.dst].i < regs_[i.c].i ? pc + 1 : i.aux;
-      case Op::kLoopNext: return ++regs_[i.dst].i < regs_[i.c].i ? i.aux : pc + 1;
+      case Op::kLoopNext:
+        return ++regs_[i.dst].i < regs_[i.c].i ? i.aux : pc + 1;
       case Op::kParallelEnter:
         start_[i.aux] = ++counter_[i.aux];
         active_ = i.aux + 1;
         break;
       case Op::kParallelNext:
-        if (++counter_[i.aux] == UINT32_MAX) fail(i, "too many parallel iterations for the interpreter");
+        if (++counter_[i.aux] == UINT32_MAX)
+          fail(i, "too many parallel iterations for the interpreter");
         break;
-      case Op::kParallelLeave: active_ = i.aux; break;
+      case Op::kParallelLeave:
+        active_ = i.aux;
+        break;
       case Op::kAllocate:
         allocate(code_.storages[i.aux]);
         touch_room(code_.storages[i.aux]);
         break;
       case Op::kAssert:
-        if (regs_[i.a].i == 0) fail(i, "assertion failed: " + code_.sites.at(i.site).stmt.as<Assert>()->message);
+        if (regs_[i.a].i == 0)
+          fail(i, "assertion failed: " + code_.sites.at(i.site).stmt.as<Assert>()->message);
         break;
     }
     return pc + 1;
@@ -244,8 +305,9 @@ class Machine {
   Code& code_;
   const InterpretOptions& options_;
   std::vector<Scalar>& regs_;
-  std::vector<std::uint32_t> counter_, start_;  // by nesting level: the current iteration, the run's first
-  std::uint32_t active_ = 0;                    // parallel loops around the current instruction
+  std::vector<std::uint32_t> counter_,
+      start_;                 // by nesting level: the current iteration, the run's first
+  std::uint32_t active_ = 0;  // parallel loops around the current instruction
   std::int64_t steps_ = 0;
   std::vector<std::int64_t> index_;
 };

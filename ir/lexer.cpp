@@ -13,15 +13,17 @@ bool starts_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z
 bool in_word(char c) { return starts_word(c) || is_digit(c); }
 
 // Longest first.
-constexpr std::array<std::string_view, 30> kSymbols{"==", "!=", "<=", ">=", "&&", "||", "//", "..", "+:", "(",
-    ")", "[", "]", "{", "}", ",", ";", ":", "=", "<", ">", "+", "-", "*", "/", "%", "!", "@", "^", "?"};
+constexpr std::array<std::string_view, 30> kSymbols{
+    "==", "!=", "<=", ">=", "&&", "||", "//", "..", "+:", "(", ")", "[", "]", "{", "}",
+    ",",  ";",  ":",  "=",  "<",  ">",  "+",  "-",  "*",  "/", "%", "!", "@", "^", "?"};
 
 class Lexer {
  public:
   explicit Lexer(std::string_view text) : text_(text) {}
 
   Result<std::vector<Token>> run() {
-    if (text_.size() > kMaxText) return refuse("the text has ", text_.size(), " bytes; at most ", kMaxText, " are read");
+    if (text_.size() > kMaxText)
+      return refuse("the text has ", text_.size(), " bytes; at most ", kMaxText, " are read");
     for (;;) {
       skip_space();
       Token t;
@@ -42,13 +44,16 @@ class Lexer {
       } else if (!symbol(t)) {
         why = "no expression or statement holds this character";
       }
-      if (!why.empty()) return Refusal{located(text_, t.offset, std::max<std::size_t>(at_ - t.offset, 1), why)};
+      if (!why.empty())
+        return Refusal{located(text_, t.offset, std::max<std::size_t>(at_ - t.offset, 1), why)};
       tokens_.push_back(std::move(t));
     }
   }
 
  private:
-  char peek(std::size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
+  char peek(std::size_t ahead = 0) const {
+    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
+  }
 
   void skip_space() {
     for (; at_ < text_.size(); ++at_) {
@@ -83,8 +88,11 @@ class Lexer {
     t.kind = real ? Token::Kind::kFloat : Token::Kind::kInteger;
     const char *first = digits.data(), *last = first + digits.size();
     if (starts_word(peek())) return "a number is followed by a letter";
-    const auto [end, err] = real ? std::from_chars(first, last, t.real) : std::from_chars(first, last, t.integer);
-    if (err != std::errc() || end != last) return real ? "this number is outside the range of f64" : "this integer needs more than 64 bits";
+    const auto [end, err] =
+        real ? std::from_chars(first, last, t.real) : std::from_chars(first, last, t.integer);
+    if (err != std::errc() || end != last)
+      return real ? "this number is outside the range of f64"
+                  : "this integer needs more than 64 bits";
     return {};
   }
 
@@ -102,7 +110,8 @@ class Lexer {
         continue;
       }
       const char escape = peek(1);
-      if (escape != 'n' && escape != '"' && escape != '\\') return "unknown escape in a string; it knows \\n, \\\" and \\\\";
+      if (escape != 'n' && escape != '"' && escape != '\\')
+        return "unknown escape in a string; it knows \\n, \\\" and \\\\";
       t.text += escape == 'n' ? '\n' : escape;
       ++at_;
     }
@@ -138,7 +147,8 @@ std::string printable(std::string_view s) {
 
 Result<std::vector<Token>> lex(std::string_view text) { return Lexer(text).run(); }
 
-std::string located(std::string_view text, std::size_t offset, std::size_t length, const std::string& what) {
+std::string located(std::string_view text, std::size_t offset, std::size_t length,
+                    const std::string& what) {
   constexpr std::size_t kAround = 24;
   offset = std::min(offset, text.size());
   const std::size_t before = text.substr(0, offset).rfind('\n');
@@ -149,10 +159,15 @@ std::string located(std::string_view text, std::size_t offset, std::size_t lengt
   const std::size_t to = std::min(end, offset + spot + kAround);
   std::string where;
   if (text.find('\n') < text.size() - std::min<std::size_t>(text.size(), 1)) {
-    where = "line " + std::to_string(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n') + 1) + " ";
+    where = "line " +
+            std::to_string(
+                std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n') +
+                1) +
+            " ";
   }
-  return where + "column " + std::to_string(offset - start + 1) + ": " + what + ", at `" + (from > start ? "..." : "") +
-         printable(text.substr(from, offset - from)) + ">" + printable(text.substr(offset, spot)) + "<" +
+  return where + "column " + std::to_string(offset - start + 1) + ": " + what + ", at `" +
+         (from > start ? "..." : "") + printable(text.substr(from, offset - from)) + ">" +
+         printable(text.substr(offset, spot)) + "<" +
          printable(text.substr(offset + spot, to - offset - spot)) + (to < end ? "..." : "") + "`";
 }
 

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 
 #include "ir/detail/parser.h"
 #include "ir/intrinsics.h"
@@ -12,21 +11,15 @@ namespace tessera::ir::detail {
 
 namespace {
 
-constexpr std::pair<const char*, ReduceOp> kReductions[] = {
-    {"sum", ReduceOp::kSum}, {"prod", ReduceOp::kProd}, {"min", ReduceOp::kMin},
-    {"max", ReduceOp::kMax}, {"any", ReduceOp::kAny},   {"all", ReduceOp::kAll}};
-
 constexpr std::pair<const char*, ExprKind> kBinaryWords[] = {
-    {"truncmod", ExprKind::kMod},     {"min", ExprKind::kMin},          {"max", ExprKind::kMax},
-    {"bit_and", ExprKind::kBitAnd},   {"bit_or", ExprKind::kBitOr},     {"bit_xor", ExprKind::kBitXor},
-    {"shift_left", ExprKind::kShiftLeft}, {"shift_right", ExprKind::kShiftRight}};
-
-bool reduce_op(const std::string& word, ReduceOp& out) {
-  for (const auto& [name, op] : kReductions) {
-    if (word == name) return out = op, true;
-  }
-  return false;
-}
+    {"truncmod", ExprKind::kMod},
+    {"min", ExprKind::kMin},
+    {"max", ExprKind::kMax},
+    {"bit_and", ExprKind::kBitAnd},
+    {"bit_or", ExprKind::kBitOr},
+    {"bit_xor", ExprKind::kBitXor},
+    {"shift_left", ExprKind::kShiftLeft},
+    {"shift_right", ExprKind::kShiftRight}};
 
 /// An element type that a value can be converted to.
 bool scalar_type(const std::string& word, Type& out) {
@@ -44,13 +37,16 @@ bool has_prefix(const std::string& s, const char* prefix, std::string& rest) {
 }
 
 std::vector<std::string> function_names() {
-  std::vector<std::string> out{"select", "if_then_else", "cast", "broadcast", "ramp", "shuffle", "masked", "reduce"};
-  for (int i = 0; i < static_cast<int>(Intrinsic::kCount); ++i) out.emplace_back(intrinsic_info(static_cast<Intrinsic>(i)).name);
-  for (const auto& [name, op] : kReductions) out.emplace_back(name);
+  std::vector<std::string> out{"select", "if_then_else", "cast",   "broadcast",
+                               "ramp",   "shuffle",      "masked", "reduce"};
+  for (int i = 0; i < static_cast<int>(Intrinsic::kCount); ++i)
+    out.emplace_back(intrinsic_info(static_cast<Intrinsic>(i)).name);
+  for (const char* name : {"sum", "prod", "any", "all"}) out.emplace_back(name);
   for (const auto& [name, kind] : kBinaryWords) {
     if (std::find(out.begin(), out.end(), name) == out.end()) out.emplace_back(name);
   }
-  for (const Type t : {i8, i16, i32, i64, u8, u16, u32, u64, f16, bf16, f32, f64, boolean}) out.push_back(to_string(t));
+  for (const Type t : {i8, i16, i32, i64, u8, u16, u32, u64, f16, bf16, f32, f64, boolean})
+    out.push_back(to_string(t));
   return out;
 }
 
@@ -59,7 +55,8 @@ std::vector<std::string> function_names() {
 Exprs ExprParser::arguments(const Token& name, std::size_t count) {
   Exprs args = list(")");
   if (args.size() != count) {
-    fail_at(name, name.text + " takes " + std::to_string(count) + " arguments, " + std::to_string(args.size()) + " given");
+    fail_at(name, name.text + " takes " + std::to_string(count) + " arguments, " +
+                      std::to_string(args.size()) + " given");
   }
   return args;
 }
@@ -76,7 +73,8 @@ Expr ExprParser::function(const Token& name) {
   const IntrinsicInfo* info = find_intrinsic(name.text);
   if (info == nullptr) {
     const std::string near = nearest(name.text, function_names());
-    fail_at(name, "unknown function '" + name.text.substr(0, 40) + "'" + (near.empty() ? "" : "; near it: " + near));
+    fail_at(name, "unknown function '" + name.text.substr(0, 40) + "'" +
+                      (near.empty() ? "" : "; near it: " + near));
   }
   Exprs args = arguments(name, static_cast<std::size_t>(info->arity));
   return build(name, [&] { return call_intrinsic(info->id, std::move(args)); });
@@ -86,7 +84,9 @@ bool ExprParser::structural(const Token& name, Expr& out) {
   const std::string& w = name.text;
   if (w == "select" || w == "if_then_else") {
     const Exprs a = arguments(name, 3);
-    out = build(name, [&] { return w == "select" ? select(a[0], a[1], a[2]) : if_then_else(a[0], a[1], a[2]); });
+    out = build(name, [&] {
+      return w == "select" ? select(a[0], a[1], a[2]) : if_then_else(a[0], a[1], a[2]);
+    });
   } else if (w == "broadcast") {
     const Expr v = scalar("the value of broadcast");
     const int n = lanes();
@@ -113,8 +113,11 @@ bool ExprParser::structural(const Token& name, Expr& out) {
     const Expr v = expr();
     const int n = lanes();
     const bool logical = op == ReduceOp::kAny || op == ReduceOp::kAll;
-    if (v.type().lanes % n != 0) fail_at(name, std::to_string(v.type().lanes) + " lanes do not fold into " + std::to_string(n));
-    if (logical != v.type().is_bool() || v.type().code == TypeCode::kHandle) fail_at(name, w + " does not take " + to_string(v.type()));
+    if (v.type().lanes % n != 0)
+      fail_at(name,
+              std::to_string(v.type().lanes) + " lanes do not fold into " + std::to_string(n));
+    if (logical != v.type().is_bool() || v.type().code == TypeCode::kHandle)
+      fail_at(name, w + " does not take " + to_string(v.type()));
     out = build(name, [&] { return make<VectorReduce>(op, v, n); });
   }
   return true;
@@ -123,7 +126,8 @@ bool ExprParser::structural(const Token& name, Expr& out) {
 Expr ExprParser::scalar(const char* what) {
   const Token at = peek();
   Expr e = expr();
-  if (!e.type().is_scalar()) fail_at(at, std::string(what) + " is a vector, " + to_string(e.type()));
+  if (!e.type().is_scalar())
+    fail_at(at, std::string(what) + " is a vector, " + to_string(e.type()));
   return e;
 }
 
@@ -141,7 +145,8 @@ Expr ExprParser::shuffle() {
   if (vectors.empty()) fail_at(at, "shuffle needs at least one vector");
   int total = 0;
   for (const Expr& v : vectors) {
-    if (v.type().element() != vectors[0].type().element()) fail_at(at, "the vectors of shuffle have different types");
+    if (v.type().element() != vectors[0].type().element())
+      fail_at(at, "the vectors of shuffle have different types");
     total += v.type().lanes;
   }
   const int highest = height_;
@@ -150,7 +155,8 @@ Expr ExprParser::shuffle() {
   std::vector<int> indices;
   do {
     indices.push_back(static_cast<int>(integer("a lane", 0, total - 1)));
-    if (indices.size() > kMaxLanes) fail("a vector has at most " + std::to_string(kMaxLanes) + " lanes");
+    if (indices.size() > kMaxLanes)
+      fail("a vector has at most " + std::to_string(kMaxLanes) + " lanes");
   } while (accept(","));
   expect("]");
   expect(")");
@@ -166,12 +172,16 @@ Expr ExprParser::masked() {
   const Expr predicate = expr();
   expect(")");
   const auto* load = read.as<Load>();
-  if (load == nullptr || load->predicate.defined()) fail_at(at, "masked takes a buffer read and a predicate");
+  if (load == nullptr || load->predicate.defined())
+    fail_at(at, "masked takes a buffer read and a predicate");
   if (predicate.type() != boolean.with_lanes(load->type.lanes)) {
-    fail_at(at, "the predicate is " + to_string(predicate.type()) + ", it must be " + to_string(boolean.with_lanes(load->type.lanes)));
+    fail_at(at, "the predicate is " + to_string(predicate.type()) + ", it must be " +
+                    to_string(boolean.with_lanes(load->type.lanes)));
   }
   height_ = std::max(height_, read_height);
-  return build(at, [&] { return make<Load>(Buffer(load->buffer), load->indices, predicate, load->type.lanes); });
+  return build(at, [&] {
+    return make<Load>(Buffer(load->buffer), load->indices, predicate, load->type.lanes);
+  });
 }
 
 bool ExprParser::conversion(const Token& name, Expr& out) {
@@ -180,7 +190,8 @@ bool ExprParser::conversion(const Token& name, Expr& out) {
   CastMode mode = CastMode::kWrap;
   if (name.text == "cast") {
     const Token at = peek();
-    if (!scalar_type(this->word("a dtype"), t)) fail_at(at, "cast needs an element dtype, for example f32");
+    if (!scalar_type(this->word("a dtype"), t))
+      fail_at(at, "cast needs an element dtype, for example f32");
     expect(",");
   } else if (has_prefix(name.text, "reinterpret_", word) && scalar_type(word, t)) {
     const Expr v = arguments(name, 1)[0];
@@ -198,12 +209,15 @@ bool ExprParser::conversion(const Token& name, Expr& out) {
   const Expr v = arguments(name, 1)[0];
   if (v.type().code == TypeCode::kHandle) fail_at(name, "a handle cannot be converted");
   out = build(name, [&] {
-    return mode == CastMode::kWrap ? cast(t, v) : mode == CastMode::kSaturate ? saturating_cast(t, v) : rounding_cast(t, v);
+    return mode == CastMode::kWrap       ? cast(t, v)
+           : mode == CastMode::kSaturate ? saturating_cast(t, v)
+                                         : rounding_cast(t, v);
   });
   return true;
 }
 
-/// `i8(-3)`, `f64(0.1)`, `f16(inf)`: a constant of the type itself, without a detour through i64 or f32.
+/// `i8(-3)`, `f64(0.1)`, `f16(inf)`: a constant of the type itself, without a detour through i64 or
+/// f32.
 Expr ExprParser::literal_of(Type t, const Token& at) {
   const std::size_t sign = is("-") ? 1 : 0;
   if (!is(")", sign + 1)) return {};
@@ -228,7 +242,8 @@ Expr ExprParser::literal_of(Type t, const Token& at) {
   if (number.kind != Token::Kind::kInteger || t.is_bool()) return {};
   const bool big = number.integer > static_cast<std::uint64_t>(INT64_MAX) + sign;
   const auto v = static_cast<std::int64_t>(sign ? -number.integer : number.integer);
-  if ((big && (t != u64 || sign)) || wrap_int(v, t) != v) fail_at(number, "this integer does not fit " + at.text);
+  if ((big && (t != u64 || sign)) || wrap_int(v, t) != v)
+    fail_at(number, "this integer does not fit " + at.text);
   at_ += sign + 2;
   height_ = 1;
   return int_imm(v, t);
@@ -243,7 +258,9 @@ Expr ExprParser::let() {
   expect("=");
   const Expr value = expr();
   const int value_height = height_;
-  if (value.type() != t) fail_at(at, "'" + name.substr(0, 40) + "' is " + to_string(t) + ", its value is " + to_string(value.type()));
+  if (value.type() != t)
+    fail_at(at, "'" + name.substr(0, 40) + "' is " + to_string(t) + ", its value is " +
+                    to_string(value.type()));
   if (!accept_word("in")) expected("'in'");
   const Var var = scope_->bind ? scope_->bind(name, t) : Var::fresh(name, t);
   // The body sees the new name in front of the scope's own.
@@ -258,157 +275,6 @@ Expr ExprParser::let() {
   expect(")");
   height_ = std::max(height_, value_height);
   return build(at, [&] { return make<Let>(var, value, body); });
-}
-
-// ---- reductions ---------------------------------------------------------------------------------
-
-bool ExprParser::reduction(const Token& name, Expr& out) {
-  if (name.text == "reduce") {
-    out = custom_reduction();
-    return true;
-  }
-  ReduceOp op = ReduceOp::kSum;
-  if (!reduce_op(name.text, op)) return false;
-  // min(x, k) is a reduction where k is an axis, except inside another one: reductions do not nest,
-  // and outside of all of them an axis has no value.
-  const bool either = op == ReduceOp::kMin || op == ReduceOp::kMax;
-  if (either && (in_reduction_ || !axes_follow())) return false;
-  out = builtin_reduction(op, name);
-  return true;
-}
-
-bool ExprParser::axes_follow() const {
-  if (!scope_->axis) return false;
-  int open = 0;
-  std::size_t i = 0;
-  for (;; ++i) {
-    const Token& t = peek(i);
-    if (t.kind == Token::Kind::kEnd) return false;
-    if (t.kind != Token::Kind::kSymbol) continue;
-    if (t.text == "(" || t.text == "[") ++open;
-    if ((t.text == ")" || t.text == "]") && --open < 0) return false;
-    if (t.text == "," && open == 0) break;
-  }
-  for (; is(",", i); i += 2) {
-    if (peek(i + 1).kind != Token::Kind::kWord || !scope_->axis(peek(i + 1).text)) return false;
-  }
-  return is(")", i);
-}
-
-ReduceAxis ExprParser::axis() {
-  const Token at = peek();
-  const std::string name = word("a reduction axis");
-  const auto a = scope_->axis ? scope_->axis(name) : std::nullopt;
-  if (!a) fail_at(at, "'" + name.substr(0, 40) + "' is not a reduction axis here");
-  return *a;
-}
-
-namespace {
-
-std::vector<ReduceAxis> distinct(std::vector<ReduceAxis> axes, bool& repeated) {
-  std::set<VarId> seen;
-  for (const ReduceAxis& a : axes) repeated |= !seen.insert(a.var.id()).second;
-  return axes;
-}
-
-}  // namespace
-
-Expr ExprParser::builtin_reduction(ReduceOp op, const Token& name) {
-  if (in_reduction_) fail_at(name, "reductions do not nest; make the inner one a stage of its own");
-  in_reduction_ = true;
-  const Expr source = expr();
-  in_reduction_ = false;
-  const int source_height = height_;
-  std::vector<ReduceAxis> axes;
-  while (accept(",")) axes.push_back(axis());
-  expect(")");
-  bool repeated = false;
-  axes = distinct(std::move(axes), repeated);
-  if (axes.empty()) fail_at(name, name.text + " needs an axis, for example " + name.text + "(e, k)");
-  if (repeated) fail_at(name, "an axis stands twice in " + name.text);
-  if (!source.type().is_scalar()) fail_at(name, name.text + " of a vector; reductions are over scalars");
-  height_ = source_height;
-  return build(name, [&] { return make<Reduce>(make_combiner(op, source.type()), Exprs{source}, std::move(axes), 0); });
-}
-
-void ExprParser::skip_brackets() {
-  expect("[");
-  for (int open = 1; open > 0; take()) {
-    if (at_end()) expected("']'");
-    open += is("[") ? 1 : is("]") ? -1 : 0;
-  }
-}
-
-/// reduce([x y, a b], [result...], [identity...], [sources...], k)[0]. The types of x, y are those of
-/// the sources, so these are read first.
-Expr ExprParser::custom_reduction() {
-  const Token at = peek();
-  if (in_reduction_) fail_at(at, "reductions do not nest; make the inner one a stage of its own");
-  auto* combiner = new CombinerNode;
-  const Combiner keep(combiner);
-  std::vector<std::pair<std::string, std::string>> names;
-  expect("[");
-  do {
-    std::string x = word("a name"), y = word("a name");
-    if (x == y) fail("the two names of a value must differ");
-    names.emplace_back(std::move(x), std::move(y));
-  } while (accept(","));
-  expect("]");
-  expect(",");
-  const std::size_t result_at = at_;
-  skip_brackets();
-  expect(",");
-  skip_brackets();
-  expect(",");
-  expect("[");
-  in_reduction_ = true;
-  Exprs sources = list("]");
-  in_reduction_ = false;
-  int highest = height_;
-  if (sources.size() != names.size()) fail_at(at, "reduce names " + std::to_string(names.size()) + " values and has " + std::to_string(sources.size()) + " sources");
-  std::vector<ReduceAxis> axes;
-  while (accept(",")) axes.push_back(axis());
-  bool repeated = false;
-  axes = distinct(std::move(axes), repeated);
-  if (axes.empty() || repeated) fail_at(at, "reduce needs axes, each once");
-  expect(")");
-  expect("[");
-  const auto index = static_cast<int>(integer("the index of a value", 0, static_cast<std::int64_t>(sources.size()) - 1));
-  expect("]");
-  const std::size_t end = at_;
-
-  std::map<std::string, Var> inner;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (!sources[i].type().is_scalar()) fail_at(at, "reductions are over scalars");
-    combiner->lhs.push_back(Var::fresh(names[i].first, sources[i].type()));
-    combiner->rhs.push_back(Var::fresh(names[i].second, sources[i].type()));
-    if (!inner.emplace(names[i].first, combiner->lhs[i]).second || !inner.emplace(names[i].second, combiner->rhs[i]).second) {
-      fail_at(at, "a name stands twice in the values of reduce");
-    }
-  }
-  combiner->name = "custom";
-  at_ = result_at;
-  const auto values = [&](const ExprScope& scope, const char* what) {
-    const ExprScope* outer = std::exchange(scope_, &scope);
-    expect("[");
-    Exprs out = list("]");
-    scope_ = outer;
-    highest = std::max(highest, height_);
-    if (out.size() != sources.size()) fail_at(at, std::string("reduce needs one ") + what + " for each source");
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      if (is_const_int(out[i]) || out[i].as<FloatImm>() != nullptr) out[i] = build(at, [&] { return cast(sources[i].type(), out[i]); });
-      if (out[i].type() != sources[i].type()) fail_at(at, std::string("the ") + what + " of reduce is " + to_string(out[i].type()) + ", its source is " + to_string(sources[i].type()));
-    }
-    return out;
-  };
-  ExprScope scope;
-  scope.variable = [&](const std::string& n) { return inner.count(n) ? static_cast<Expr>(inner.at(n)) : Expr(); };
-  combiner->result = values(scope, "result");
-  expect(",");
-  combiner->identity = values(ExprScope{}, "identity");
-  at_ = end;
-  height_ = highest;
-  return build(at, [&] { return make<Reduce>(keep, std::move(sources), std::move(axes), index); });
 }
 
 }  // namespace tessera::ir::detail

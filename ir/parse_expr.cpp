@@ -1,4 +1,5 @@
-// Tokens, operators and names of expressions; the functions are in parse_call.cpp.
+// Tokens, operators and names of expressions; the functions are in parse_call.cpp and
+// parse_reduce.cpp.
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -14,9 +15,12 @@ namespace {
 
 std::string describe(const Token& t) {
   switch (t.kind) {
-    case Token::Kind::kEnd: return "the end of the text";
-    case Token::Kind::kString: return "a string";
-    default: return "'" + t.text.substr(0, 40) + "'";
+    case Token::Kind::kEnd:
+      return "the end of the text";
+    case Token::Kind::kString:
+      return "a string";
+    default:
+      return "'" + t.text.substr(0, 40) + "'";
   }
 }
 
@@ -29,11 +33,11 @@ struct Operator {
 
 // The levels of ir/print.cpp.
 constexpr Operator kOperators[] = {
-    {"||", 1, ExprKind::kOr},        {"&&", 2, ExprKind::kAnd},       {"==", 3, ExprKind::kEQ},
-    {"!=", 3, ExprKind::kNE},        {"<", 3, ExprKind::kLT},         {"<=", 3, ExprKind::kLE},
-    {">", 3, ExprKind::kLT, true},   {">=", 3, ExprKind::kLE, true},  {"+", 4, ExprKind::kAdd},
-    {"-", 4, ExprKind::kSub},        {"*", 5, ExprKind::kMul},        {"/", 5, ExprKind::kDiv},
-    {"//", 5, ExprKind::kFloorDiv},  {"%", 5, ExprKind::kFloorMod}};
+    {"||", 1, ExprKind::kOr},       {"&&", 2, ExprKind::kAnd},      {"==", 3, ExprKind::kEQ},
+    {"!=", 3, ExprKind::kNE},       {"<", 3, ExprKind::kLT},        {"<=", 3, ExprKind::kLE},
+    {">", 3, ExprKind::kLT, true},  {">=", 3, ExprKind::kLE, true}, {"+", 4, ExprKind::kAdd},
+    {"-", 4, ExprKind::kSub},       {"*", 5, ExprKind::kMul},       {"/", 5, ExprKind::kDiv},
+    {"//", 5, ExprKind::kFloorDiv}, {"%", 5, ExprKind::kFloorMod}};
 constexpr int kComparison = 3, kTightest = 5;
 
 const Operator* find_operator(const Token& t, int level) {
@@ -48,7 +52,8 @@ const Operator* find_operator(const Token& t, int level) {
 
 struct ExprParser::Nest {
   explicit Nest(ExprParser& p) : parser(p) {
-    if (++parser.depth_ > kMaxDepth) parser.fail("the expression nests more than " + std::to_string(kMaxDepth) + " deep");
+    if (++parser.depth_ > kMaxDepth)
+      parser.fail("the expression nests more than " + std::to_string(kMaxDepth) + " deep");
   }
   ~Nest() { --parser.depth_; }
   ExprParser& parser;
@@ -92,7 +97,8 @@ std::int64_t ExprParser::integer(const char* what, std::int64_t lo, std::int64_t
   const std::uint64_t limit = static_cast<std::uint64_t>(INT64_MAX) + (negative ? 1 : 0);
   const auto v = static_cast<std::int64_t>(negative ? -size : size);
   if (size > limit || v < lo || v > hi) {
-    fail_at(at, std::string(what) + " must lie in [" + std::to_string(lo) + ", " + std::to_string(hi) + "]");
+    fail_at(at, std::string(what) + " must lie in [" + std::to_string(lo) + ", " +
+                    std::to_string(hi) + "]");
   }
   return v;
 }
@@ -105,10 +111,14 @@ Type ExprParser::type() {
 }
 
 void ExprParser::fail_at(const Token& t, const std::string& what) const {
-  throw ParseFailure{located(text_, t.offset, std::max<std::size_t>(t.text.size(), t.kind == Token::Kind::kEnd ? 0 : 1), what)};
+  throw ParseFailure{
+      located(text_, t.offset,
+              std::max<std::size_t>(t.text.size(), t.kind == Token::Kind::kEnd ? 0 : 1), what)};
 }
 
-void ExprParser::expected(const std::string& what) const { fail("expected " + what + ", found " + describe(peek())); }
+void ExprParser::expected(const std::string& what) const {
+  fail("expected " + what + ", found " + describe(peek()));
+}
 
 Exprs ExprParser::list(const char* close) {
   Exprs out;
@@ -135,7 +145,9 @@ Expr ExprParser::binary(int level) {
     const int left_height = height_;
     const Expr right = binary(level + 1);
     height_ = std::max(height_, left_height);
-    left = build(at, [&] { return o->swapped ? make_binary(o->kind, right, left) : make_binary(o->kind, left, right); });
+    left = build(at, [&] {
+      return o->swapped ? make_binary(o->kind, right, left) : make_binary(o->kind, left, right);
+    });
   }
   return left;
 }
@@ -148,7 +160,8 @@ Expr ExprParser::unary() {
     return build(at, [&] { return !x; });
   }
   if (accept("-")) {
-    if (peek().kind == Token::Kind::kInteger || peek().kind == Token::Kind::kFloat) return number(true);
+    if (peek().kind == Token::Kind::kInteger || peek().kind == Token::Kind::kFloat)
+      return number(true);
     const Expr x = unary();
     return build(at, [&] { return -x; });
   }
@@ -167,7 +180,8 @@ Expr ExprParser::number(bool negative) {
   }
   const Token at = peek();
   const std::uint64_t size = take().integer;
-  if (size > static_cast<std::uint64_t>(INT64_MAX) + (negative ? 1 : 0)) fail_at(at, "this integer needs more than 64 bits");
+  if (size > static_cast<std::uint64_t>(INT64_MAX) + (negative ? 1 : 0))
+    fail_at(at, "this integer needs more than 64 bits");
   return int_imm(static_cast<std::int64_t>(negative ? -size : size));
 }
 
@@ -175,8 +189,10 @@ Expr ExprParser::primary() {
   const Token at = peek();
   switch (at.kind) {
     case Token::Kind::kInteger:
-    case Token::Kind::kFloat: return number(false);
-    case Token::Kind::kWord: break;
+    case Token::Kind::kFloat:
+      return number(false);
+    case Token::Kind::kWord:
+      break;
     default: {
       if (!accept("(")) expected("an expression");
       if (is_word("let") && peek(1).kind == Token::Kind::kWord && is(":", 2)) return let();
@@ -192,8 +208,10 @@ Expr ExprParser::primary() {
   if (at.text == "true" || at.text == "false") return bool_imm(at.text == "true");
   Expr v = scope_->variable ? scope_->variable(at.text) : Expr();
   if (v.defined()) return v;
-  const std::string near = nearest(at.text, scope_->names ? scope_->names() : std::vector<std::string>{});
-  fail_at(at, "unknown name '" + at.text.substr(0, 40) + "'" + (near.empty() ? "" : "; near it: " + near));
+  const std::string near =
+      nearest(at.text, scope_->names ? scope_->names() : std::vector<std::string>{});
+  fail_at(at, "unknown name '" + at.text.substr(0, 40) + "'" +
+                  (near.empty() ? "" : "; near it: " + near));
 }
 
 Expr ExprParser::access(const Token& name) {
@@ -207,7 +225,8 @@ Expr ExprParser::access(const Token& name) {
   });
 }
 
-std::string nearest(const std::string& word, const std::vector<std::string>& known, std::size_t count) {
+std::string nearest(const std::string& word, const std::vector<std::string>& known,
+                    std::size_t count) {
   if (word.size() > 64) return {};
   std::vector<std::pair<std::size_t, std::string>> ranked;
   for (const std::string& k : known) {
@@ -225,7 +244,8 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
   }
   std::sort(ranked.begin(), ranked.end());
   std::string out;
-  for (std::size_t i = 0; i < std::min(count, ranked.size()); ++i) out += (i ? ", " : "") + ranked[i].second;
+  for (std::size_t i = 0; i < std::min(count, ranked.size()); ++i)
+    out += (i ? ", " : "") + ranked[i].second;
   return out;
 }
 

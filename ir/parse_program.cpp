@@ -20,7 +20,8 @@ ProgramParser::ProgramParser(std::string_view text, std::vector<Token> tokens)
     const auto it = buffers_.find(n);
     if (it == buffers_.end()) {
       const std::string near = nearest(n, names());
-      return refuse("unknown buffer '", n.substr(0, 40), "'", near.empty() ? "" : "; near it: ", near);
+      return refuse("unknown buffer '", n.substr(0, 40), "'",
+                    near.empty() ? "" : "; near it: ", near);
     }
     return load(it->second, indices);
   };
@@ -38,8 +39,10 @@ std::vector<std::string> ProgramParser::names() const {
 Result<Expr> ProgramParser::load(const Buffer& b, const Exprs& indices) {
   int lanes = 1;
   for (const Expr& i : indices) {
-    if (!i.type().is_integral() || i.type().is_bool()) return refuse("index ", i, " of ", b->name, " is ", i.type(), ", not an integer");
-    if (i.type().lanes != 1 && lanes != 1 && i.type().lanes != lanes) return refuse("indices of ", b->name, " have different lanes");
+    if (!i.type().is_integral() || i.type().is_bool())
+      return refuse("index ", i, " of ", b->name, " is ", i.type(), ", not an integer");
+    if (i.type().lanes != 1 && lanes != 1 && i.type().lanes != lanes)
+      return refuse("indices of ", b->name, " have different lanes");
     lanes = std::max<int>(lanes, i.type().lanes);
   }
   return b.load(indices);
@@ -50,7 +53,9 @@ Var ProgramParser::variable(const std::string& name, Type t) {
   // A printed name stands for one variable, wherever it is bound.
   const auto [it, added] = vars_.try_emplace(name);
   if (added) it->second = Var::fresh(name, t);
-  if (it->second.type() != t) p_.fail("'" + name.substr(0, 40) + "' was " + to_string(it->second.type()) + " before, here " + to_string(t));
+  if (it->second.type() != t)
+    p_.fail("'" + name.substr(0, 40) + "' was " + to_string(it->second.type()) + " before, here " +
+            to_string(t));
   return it->second;
 }
 
@@ -59,7 +64,8 @@ Buffer ProgramParser::buffer() {
   const auto it = buffers_.find(p_.word("a buffer"));
   if (it != buffers_.end()) return it->second;
   const std::string near = nearest(at.text, names());
-  p_.fail_at(at, "unknown buffer '" + at.text.substr(0, 40) + "'" + (near.empty() ? "" : "; near it: " + near));
+  p_.fail_at(at, "unknown buffer '" + at.text.substr(0, 40) + "'" +
+                     (near.empty() ? "" : "; near it: " + near));
 }
 
 Buffer ProgramParser::declaration() {
@@ -77,12 +83,15 @@ Buffer ProgramParser::declaration() {
   std::int64_t size = 1;
   for (const Expr& e : shape) {
     std::int64_t n = 0;
-    if (e.type() != i64) p_.fail_at(at, "an extent of a buffer is an i64, here " + to_string(e.type()));
+    if (e.type() != i64)
+      p_.fail_at(at, "an extent of a buffer is an i64, here " + to_string(e.type()));
     symbolic |= !is_const_int(e, &n);
     extents.push_back(n);
-    if (n < 0 || __builtin_mul_overflow(size, std::max<std::int64_t>(n, 1), &size)) p_.fail_at(at, "the extents of a buffer are not negative and fit 64 bits together");
+    if (n < 0 || __builtin_mul_overflow(size, std::max<std::int64_t>(n, 1), &size))
+      p_.fail_at(at, "the extents of a buffer are not negative and fit 64 bits together");
   }
-  constexpr Scope kScopes[] = {Scope::kGlobal, Scope::kShared, Scope::kLocal, Scope::kRegister, Scope::kFragment};
+  constexpr Scope kScopes[] = {Scope::kGlobal, Scope::kShared, Scope::kLocal, Scope::kRegister,
+                               Scope::kFragment};
   Scope scope = Scope::kGlobal;
   one_of(scope, kScopes);
   Buffer b = Buffer::fresh(name, dtype, shape, scope);
@@ -100,10 +109,13 @@ Buffer ProgramParser::declaration() {
   if (vars_.count(name) != 0) p_.fail_at(at, "'" + name.substr(0, 40) + "' is a variable");
   const auto [it, added] = buffers_.try_emplace(name, b);
   const Buffer& known = it->second;
-  const bool same = known->dtype == b->dtype && known->scope == b->scope && known->layout == b->layout &&
-                    known->alignment == b->alignment && known->shape.size() == b->shape.size() &&
-                    std::equal(b->shape.begin(), b->shape.end(), known->shape.begin(), [](const Expr& x, const Expr& y) { return equal(x, y); });
-  if (!added && !same) p_.fail_at(at, "'" + name.substr(0, 40) + "' was declared differently before");
+  const bool same = known->dtype == b->dtype && known->scope == b->scope &&
+                    known->layout == b->layout && known->alignment == b->alignment &&
+                    known->shape.size() == b->shape.size() &&
+                    std::equal(b->shape.begin(), b->shape.end(), known->shape.begin(),
+                               [](const Expr& x, const Expr& y) { return equal(x, y); });
+  if (!added && !same)
+    p_.fail_at(at, "'" + name.substr(0, 40) + "' was declared differently before");
   return known;
 }
 
@@ -117,7 +129,9 @@ Layout ProgramParser::layout(const std::vector<std::int64_t>& shape) {
     LayoutDigit d;
     const std::size_t dims = shape.size();
     for (std::size_t i = 0; i <= dims; ++i) {
-      if (i == dims) p_.fail_at(word, "expected a digit d0 .. d" + std::to_string(dims ? dims - 1 : 0) + " of the layout");
+      if (i == dims)
+        p_.fail_at(word, "expected a digit d0 .. d" + std::to_string(dims ? dims - 1 : 0) +
+                             " of the layout");
       if (word.text != "d" + std::to_string(i)) continue;
       d.dim = static_cast<int>(i);
       break;
@@ -156,7 +170,9 @@ Program ProgramParser::program() {
   p_.expect("{");
   while (!p_.accept("}")) {
     if (p_.accept_word("buffer")) {
-      constexpr BufferRole kRoles[] = {BufferRole::kInput, BufferRole::kConstant, BufferRole::kPrepared, BufferRole::kOutput, BufferRole::kWorkspace};
+      constexpr BufferRole kRoles[] = {BufferRole::kInput, BufferRole::kConstant,
+                                       BufferRole::kPrepared, BufferRole::kOutput,
+                                       BufferRole::kWorkspace};
       ProgramBuffer b;
       b.buffer = declaration();
       if (!one_of(b.role, kRoles)) p_.expected("input, constant, prepared, output or workspace");

@@ -37,13 +37,15 @@ Stmt ProgramParser::body() {
 }
 
 Stmt ProgramParser::statements() {
-  if (++depth_ > kMaxDepth) p_.fail("statements nest more than " + std::to_string(kMaxDepth) + " deep");
+  if (++depth_ > kMaxDepth)
+    p_.fail("statements nest more than " + std::to_string(kMaxDepth) + " deep");
   Stmts all;
   std::vector<Opened> open;
   int highest = 0;
   while (!p_.accept("}")) {
     if (p_.at_end()) p_.expected("a statement or '}'");
-    const bool lets = p_.is_word("let") && !p_.is("[", 1), allocates = p_.is_word("alloc") && !p_.is("[", 1);
+    const bool lets = p_.is_word("let") && !p_.is("[", 1),
+               allocates = p_.is_word("alloc") && !p_.is("[", 1);
     if (!lets && !allocates) {
       all.push_back(statement());
       highest = std::max(highest, height_);
@@ -60,7 +62,9 @@ Stmt ProgramParser::statements() {
       const Type t = p_.type();
       p_.expect("=");
       o.value = p_.expr();
-      if (o.value.type() != t) p_.fail_at(at, "this let is " + to_string(t) + ", its value is " + to_string(o.value.type()));
+      if (o.value.type() != t)
+        p_.fail_at(at,
+                   "this let is " + to_string(t) + ", its value is " + to_string(o.value.type()));
       o.var = variable(name, t);
     }
     if (p_.same_line() && p_.is("{")) {
@@ -71,9 +75,11 @@ Stmt ProgramParser::statements() {
       open.push_back(std::move(o));
     }
   }
-  for (auto o = open.rbegin(); o != open.rend(); ++o) all.push_back(close(*o, gather(all, o->first)));
+  for (auto o = open.rbegin(); o != open.rend(); ++o)
+    all.push_back(close(*o, gather(all, o->first)));
   height_ = highest + static_cast<int>(open.size()) + 1;
-  if (height_ > kMaxHeight) p_.fail("statements nest more than " + std::to_string(kMaxHeight) + " deep");
+  if (height_ > kMaxHeight)
+    p_.fail("statements nest more than " + std::to_string(kMaxHeight) + " deep");
   --depth_;
   return block(std::move(all));
 }
@@ -139,20 +145,26 @@ Stmt ProgramParser::simple(const Token& at) {
   if (at.text == "channel") {
     std::string channel = p_.name("the name of a channel");
     ChannelAction action = ChannelAction::kAcquire;
-    constexpr ChannelAction kActions[] = {ChannelAction::kAcquire, ChannelAction::kCommit, ChannelAction::kWait, ChannelAction::kRelease};
+    constexpr ChannelAction kActions[] = {ChannelAction::kAcquire, ChannelAction::kCommit,
+                                          ChannelAction::kWait, ChannelAction::kRelease};
     if (!one_of(action, kActions)) p_.expected("acquire, commit, wait or release");
     return make_stmt<ChannelOp>(std::move(channel), action, p_.sum());
   }
   if (at.text == "barrier") {
     BarrierScope scope = BarrierScope::kBlock;
-    constexpr BarrierScope kScopes[] = {BarrierScope::kLane, BarrierScope::kWarp, BarrierScope::kWarpGroup, BarrierScope::kBlock, BarrierScope::kCluster, BarrierScope::kGrid};
+    constexpr BarrierScope kScopes[] = {BarrierScope::kLane,      BarrierScope::kWarp,
+                                        BarrierScope::kWarpGroup, BarrierScope::kBlock,
+                                        BarrierScope::kCluster,   BarrierScope::kGrid};
     if (!one_of(scope, kScopes)) p_.expected("lane, warp, warpgroup, block, cluster or grid");
     return make_stmt<Barrier>(scope);
   }
   if (at.text == "atomic") return atomic();
-  static const std::vector<std::string> kWords{"for", "if", "let", "alloc", "evaluate", "assert", "instance", "call", "prefetch", "copy", "tile", "channel", "role", "barrier", "atomic"};
+  static const std::vector<std::string> kWords{"for",    "if",       "let",  "alloc",    "evaluate",
+                                               "assert", "instance", "call", "prefetch", "copy",
+                                               "tile",   "channel",  "role", "barrier",  "atomic"};
   const std::string near = nearest(at.text, kWords);
-  p_.fail_at(at, "expected a statement, found '" + at.text.substr(0, 40) + "'" + (near.empty() ? "" : "; near it: " + near));
+  p_.fail_at(at, "expected a statement, found '" + at.text.substr(0, 40) + "'" +
+                     (near.empty() ? "" : "; near it: " + near));
 }
 
 Expr ProgramParser::condition() {
@@ -177,7 +189,9 @@ Stmt ProgramParser::loop() {
   const Expr lo = p_.sum();
   p_.expect("..");
   const Expr hi = p_.sum();
-  if (lo.type() != i64 || hi.type() != i64) p_.fail_at(at, "the range of a loop is i64, here " + to_string(lo.type()) + " and " + to_string(hi.type()));
+  if (lo.type() != i64 || hi.type() != i64)
+    p_.fail_at(at, "the range of a loop is i64, here " + to_string(lo.type()) + " and " +
+                       to_string(hi.type()));
   ForKind kind = ForKind::kSerial;
   for (int k = 0; k < static_cast<int>(ForKind::kCount); ++k) {
     if (p_.same_line() && p_.accept_word(to_string(static_cast<ForKind>(k)))) {
@@ -189,7 +203,8 @@ Stmt ProgramParser::loop() {
   while (p_.accept("@")) {
     const std::string key = p_.name("the name of a note");
     p_.expect("=");
-    if (!notes.emplace(key, p_.integer("the value of a note", INT64_MIN, INT64_MAX)).second) p_.fail("note '" + key.substr(0, 40) + "' stands twice");
+    if (!notes.emplace(key, p_.integer("the value of a note", INT64_MIN, INT64_MAX)).second)
+      p_.fail("note '" + key.substr(0, 40) + "' stands twice");
   }
   if (!p_.is("{")) p_.expected("a loop kind, @note=value or '{'");
   const Var v = variable(name, i64);

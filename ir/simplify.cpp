@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "ir/analysis/affine.h"
+#include "ir/arith.h"
 #include "ir/rewrite.h"
 
 namespace tessera::ir {
@@ -26,11 +27,11 @@ class Algebra {
     split(x, c, quotient, rest);
     const Interval r = rest.range(bounds_);
     if (r.is_bounded() && floor_div(r.lo, c) == floor_div(r.hi, c)) {
-      quotient.constant += floor_div(r.lo, c);
+      quotient.constant = wrapping_add(quotient.constant, floor_div(r.lo, c));
       return quotient;
     }
     std::int64_t g = c;
-    for (const Term& t : rest.terms) g = std::gcd(g, t.coefficient);
+    for (const Term& t : rest.terms) g = t.coefficient == INT64_MIN ? 1 : std::gcd(g, t.coefficient);
     if (g > 1) {  // (g*y + k) // (g*c') = (y + k // g) // c'
       AffineSum y;
       y.constant = floor_div(rest.constant, g);
@@ -48,12 +49,12 @@ class Algebra {
     split(x, c, quotient, rest);
     const Interval r = rest.range(bounds_);
     if (r.is_bounded() && floor_div(r.lo, c) == floor_div(r.hi, c)) {
-      rest.constant -= floor_div(r.lo, c) * c;
+      rest.constant = wrapping_add(rest.constant, wrapping_mul(floor_div(r.lo, c), -c));
       return rest;
     }
     AffineSum out;
     std::int64_t g = c;
-    for (const Term& t : rest.terms) g = std::gcd(g, t.coefficient);
+    for (const Term& t : rest.terms) g = t.coefficient == INT64_MIN ? 1 : std::gcd(g, t.coefficient);
     if (g > 1) {  // (g*y + k) % (g*c') = g*((y + k//g) % c') + k % g
       AffineSum y;
       y.constant = floor_div(rest.constant, g);
@@ -79,13 +80,13 @@ class Algebra {
         const AffineSum q = divide(y, c);
         if (q.terms.size() != 1 || q.terms[0].coefficient != 1) continue;
         for (const Term& d : s.terms) {
-          if (d.coefficient != t.coefficient * c || !equal(d.atom, q.terms[0].atom)) continue;
+          if (d.coefficient != wrapping_mul(t.coefficient, c) || !equal(d.atom, q.terms[0].atom)) continue;
           const std::int64_t k = t.coefficient;
           const Term drop_mod = t, drop_div = d;
-          s.add(drop_mod.atom, -drop_mod.coefficient);
-          s.add(drop_div.atom, -drop_div.coefficient);
+          s.add(drop_mod.atom, wrapping_mul(drop_mod.coefficient, -1));
+          s.add(drop_div.atom, wrapping_mul(drop_div.coefficient, -1));
           s.add(y, k);
-          s.constant -= q.constant * c * k;
+          s.constant = wrapping_add(s.constant, wrapping_mul(wrapping_mul(q.constant, c), wrapping_mul(k, -1)));
           again = true;
           break;
         }
@@ -98,7 +99,7 @@ class Algebra {
  private:
   void split(const AffineSum& x, std::int64_t c, AffineSum& quotient, AffineSum& rest) const {
     quotient.constant = floor_div(x.constant, c);
-    rest.constant = x.constant - quotient.constant * c;
+    rest.constant = wrapping_add(x.constant, wrapping_mul(quotient.constant, -c));
     for (const Term& t : x.terms) {
       // Take out the part of the coefficient that is a multiple of c; keep small parts as they are,
       // (5*i) // 4 is no simpler as i + i // 4.
@@ -126,7 +127,7 @@ class Algebra {
     split(y, c, quotient, rest);
     const Interval r = rest.range(bounds_);
     if (r.is_bounded() && floor_div(r.lo, c) == floor_div(r.hi, c)) {
-      rest.constant -= floor_div(r.lo, c) * c;
+      rest.constant = wrapping_add(rest.constant, wrapping_mul(floor_div(r.lo, c), -c));
       return rest;
     }
     // (y % (a*c)) % c = y % c

@@ -16,10 +16,12 @@ Tensor::Tensor(Type t, std::vector<std::int64_t> extents) : dtype(t), shape(std:
 }
 
 std::int64_t Tensor::position(const std::vector<std::int64_t>& index) const {
-  TESSERA_CHECK(index.size() == shape.size()) << index.size() << " indices of a tensor of rank " << shape.size();
+  TESSERA_CHECK(index.size() == shape.size())
+      << index.size() << " indices of a tensor of rank " << shape.size();
   std::int64_t p = 0;
   for (std::size_t d = 0; d < shape.size(); ++d) {
-    TESSERA_CHECK(index[d] >= 0 && index[d] < shape[d]) << "index " << index[d] << " of extent " << shape[d];
+    TESSERA_CHECK(index[d] >= 0 && index[d] < shape[d])
+        << "index " << index[d] << " of extent " << shape[d];
     p = p * shape[d] + index[d];
   }
   return p;
@@ -39,7 +41,9 @@ void Tensor::put(std::int64_t i, Scalar v) {
 }
 
 double Tensor::get(std::int64_t i) const { return convert(at(i), dtype, f64, CastMode::kWrap).f; }
-void Tensor::set(std::int64_t i, double v) { put(i, convert(Scalar{.f = v}, f64, dtype, CastMode::kWrap)); }
+void Tensor::set(std::int64_t i, double v) {
+  put(i, convert(Scalar{.f = v}, f64, dtype, CastMode::kWrap));
+}
 
 void fill_small_integers(Tensor& t, std::uint64_t seed, std::int64_t magnitude) {
   TESSERA_CHECK(magnitude >= 1) << "magnitude " << magnitude;
@@ -56,7 +60,8 @@ void fill_small_integers(Tensor& t, std::uint64_t seed, std::int64_t magnitude) 
 }
 
 void fill_uniform(Tensor& t, std::uint64_t seed, double lo, double hi) {
-  for (std::int64_t i = 0, n = t.size(); i < n; ++i) t.set(i, lo + (hi - lo) * Rng(seed, {static_cast<std::uint64_t>(i)}).uniform());
+  for (std::int64_t i = 0, n = t.size(); i < n; ++i)
+    t.set(i, lo + (hi - lo) * Rng(seed, {static_cast<std::uint64_t>(i)}).uniform());
 }
 
 }  // namespace tessera::ir

@@ -1,5 +1,5 @@
-// A typed host tensor: dense row-major bytes, as a kernel sees them. bool and 4-bit integers take one
-// byte each.
+// A typed host tensor: dense row-major bytes, as a kernel sees them. bool and 4-bit integers take
+// one byte each.
 #pragma once
 
 #include <cstdint>
@@ -35,9 +35,10 @@ struct Tensor {
   bool operator==(const Tensor&) const = default;
 };
 
-/// Non-zero integers of size 1 .. magnitude, signed where the dtype is; bool: 0 or 1. While magnitudes
-/// and lengths of sums are such that no partial sum needs more bits than the dtype has, every order of
-/// evaluation gives the same bits. The value at a position depends on (seed, position) alone.
+/// Non-zero integers of size 1 .. magnitude, signed where the dtype is; bool: 0 or 1. While
+/// magnitudes and lengths of sums are such that no partial sum needs more bits than the dtype has,
+/// every order of evaluation gives the same bits. The value at a position depends on (seed,
+/// position) alone.
 void fill_small_integers(Tensor& t, std::uint64_t seed, std::int64_t magnitude);
 /// Uniform in [lo, hi), rounded to the dtype.
 void fill_uniform(Tensor& t, std::uint64_t seed, double lo, double hi);

@@ -17,11 +17,11 @@ constexpr Reg kNoReg = UINT32_MAX;
 enum class Op : std::uint8_t { kInt, kFloat, kCompareFloat, kNot, kCast, kReinterpret, kSelect, kCall, kLoad, kMask };
 
 struct Inst {
-  Op op;
+  Op op = Op::kInt;
   std::uint8_t sub = 0;   // ExprKind, CastMode, Intrinsic; kMask: which side of the condition
   bool lazy = false;      // kSelect: of if_then_else
-  Type type;              // of the operands
-  Type result;
+  Type type = {};         // of the operands
+  Type result = {};
   Reg dst = kNoReg, a = kNoReg, b = kNoReg, c = kNoReg;
   Reg mask = kNoReg;      // lanes of value 0 neither read nor fault
   std::uint32_t access = 0;

@@ -2,28 +2,18 @@
 
 #include <algorithm>
 
+#include "ir/arith.h"
 #include "ir/rewrite.h"
 
 namespace tessera::ir {
 
-namespace {
-
 // Index arithmetic does not overflow in a program that runs; for one that only claims to be (a log),
 // sums wrap as the i64 they stand for.
-std::int64_t plus(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
-std::int64_t times(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
-}
-
-}  // namespace
-
 void AffineSum::add(const Expr& atom, std::int64_t k) {
   if (k == 0) return;
   for (std::size_t i = 0; i < terms.size(); ++i) {
     if (terms[i].atom.hash() != atom.hash() || !equal(terms[i].atom, atom)) continue;
-    terms[i].coefficient = plus(terms[i].coefficient, k);
+    terms[i].coefficient = wrapping_add(terms[i].coefficient, k);
     if (terms[i].coefficient == 0) terms.erase(terms.begin() + static_cast<std::ptrdiff_t>(i));
     return;
   }
@@ -31,8 +21,8 @@ void AffineSum::add(const Expr& atom, std::int64_t k) {
 }
 
 void AffineSum::add(const AffineSum& o, std::int64_t scale) {
-  constant = plus(constant, times(o.constant, scale));
-  for (const Term& t : o.terms) add(t.atom, times(t.coefficient, scale));
+  constant = wrapping_add(constant, wrapping_mul(o.constant, scale));
+  for (const Term& t : o.terms) add(t.atom, wrapping_mul(t.coefficient, scale));
 }
 
 std::int64_t AffineSum::coefficient_of(VarId v) const {
@@ -77,7 +67,7 @@ Interval AffineSum::range(const Bounds& bounds) const {
 Expr AffineSum::expr() const {
   Expr e;
   const auto join = [&](const Expr& x, std::int64_t k) {
-    const std::int64_t size = k < 0 ? times(k, -1) : k;
+    const std::int64_t size = k < 0 ? wrapping_mul(k, -1) : k;
     const Expr scaled = x * int_imm(size);
     if (!e.defined()) {
       e = k < 0 ? x * int_imm(k) : scaled;
@@ -95,7 +85,7 @@ Expr AffineSum::expr() const {
   }
   if (!e.defined()) return int_imm(constant);
   if (constant == 0 || constant_done) return e;
-  return constant > 0 ? e + int_imm(constant) : e - int_imm(times(constant, -1));
+  return constant > 0 ? e + int_imm(constant) : e - int_imm(wrapping_mul(constant, -1));
 }
 
 AffineSum affine_sum(const Expr& e) {

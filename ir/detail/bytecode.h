@@ -18,37 +18,41 @@ using Reg = std::uint32_t;  // index of the first lane in the register file
 inline constexpr Reg kNoReg = UINT32_MAX;
 
 enum class Op : std::uint8_t {
-  kInt,          // dst = a <sub> b, integers
-  kFloat,        // dst = a <sub> b, floats
-  kCompare,      // dst = a <sub> b, floats to bool
-  kNot, kMove,
-  kCall,         // dst = <sub>(a, b, c)
-  kCast,         // dst = a, from type `from`, mode sub
+  kInt,      // dst = a <sub> b, integers
+  kFloat,    // dst = a <sub> b, floats
+  kCompare,  // dst = a <sub> b, floats to bool
+  kNot,
+  kMove,
+  kCall,  // dst = <sub>(a, b, c)
+  kCast,  // dst = a, from type `from`, mode sub
   kReinterpret,
-  kSelect,       // dst = a ? b : c
-  kSplat,        // every lane = a
-  kRamp,         // dst = a + lane * b
-  kLane,         // dst[0] = a[aux]
-  kFold,         // groups of aux lanes of a by reduce op sub
-  kMaskAnd,      // dst = b && (a == sub), b may be absent
-  kLoad, kStore, // aux: access
-  kJump,         // to aux
-  kJumpIfNot,    // to aux when a is 0
-  kLoopEnter,    // dst = a; c = a + b; to aux when empty
-  kLoopNext,     // ++dst; to aux while dst < c
-  kParallelEnter, kParallelNext, kParallelLeave,  // aux: nesting level
-  kAllocate,     // aux: storage
-  kAssert,       // aux: site
+  kSelect,   // dst = a ? b : c
+  kSplat,    // every lane = a
+  kRamp,     // dst = a + lane * b
+  kLane,     // dst[0] = a[aux]
+  kFold,     // groups of aux lanes of a by reduce op sub
+  kMaskAnd,  // dst = b && (a == sub), b may be absent
+  kLoad,
+  kStore,      // aux: access
+  kJump,       // to aux
+  kJumpIfNot,  // to aux when a is 0
+  kLoopEnter,  // dst = a; c = a + b; to aux when empty
+  kLoopNext,   // ++dst; to aux while dst < c
+  kParallelEnter,
+  kParallelNext,
+  kParallelLeave,  // aux: nesting level
+  kAllocate,       // aux: storage
+  kAssert,         // aux: site
 };
 
 struct Inst {
   Op op;
   std::uint8_t sub = 0;
   std::uint16_t lanes = 1;
-  Type type{};   // element type of the result, of the operands for comparisons
+  Type type{};  // element type of the result, of the operands for comparisons
   Type from{};
   Reg dst = kNoReg, a = kNoReg, b = kNoReg, c = kNoReg;
-  Reg mask = kNoReg;      // lanes that are switched off by a vector if_then_else
+  Reg mask = kNoReg;  // lanes that are switched off by a vector if_then_else
   std::uint32_t aux = 0;
   std::uint32_t site = 0;
 };

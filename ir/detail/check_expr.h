@@ -25,7 +25,8 @@ void require(bool holds, const Parts&... parts) {
 
 class ExprChecker {
  public:
-  ExprChecker(bool flat, bool bound_once, std::set<VarId>& bound) : flat_(flat), bound_once_(bound_once), ever_bound_(bound) {}
+  ExprChecker(bool flat, bool bound_once, std::set<VarId>& bound)
+      : flat_(flat), bound_once_(bound_once), ever_bound_(bound) {}
 
   std::set<std::uint64_t> buffers;  // ids of those in scope
 

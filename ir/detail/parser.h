@@ -29,7 +29,9 @@ class ExprParser {
   /// `[a, b]` without its brackets, up to `close`, which is taken too.
   Exprs list(const char* close);
 
-  const Token& peek(std::size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
+  const Token& peek(std::size_t ahead = 0) const {
+    return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
+  }
   const Token& take();
   bool is(const char* symbol, std::size_t ahead = 0) const;
   bool is_word(const char* word, std::size_t ahead = 0) const;
@@ -89,7 +91,8 @@ class ExprParser {
   /// `height_` is the height of the tree parsed last; chains of operators nest without recursion.
   void grow(int by) {
     height_ += by;
-    if (height_ > kMaxDepth) fail("the expression nests more than " + std::to_string(kMaxDepth) + " deep");
+    if (height_ > kMaxDepth)
+      fail("the expression nests more than " + std::to_string(kMaxDepth) + " deep");
   }
 
   std::string_view text_;
@@ -101,7 +104,11 @@ class ExprParser {
   bool in_reduction_ = false;
 };
 
+/// "sum", "prod", "min", "max", "any", "all".
+bool reduce_op(const std::string& word, ReduceOp& out);
+
 /// The `count` of `known` nearest to `word` by edit distance, "a, b, c"; empty when none is near.
-std::string nearest(const std::string& word, const std::vector<std::string>& known, std::size_t count = 3);
+std::string nearest(const std::string& word, const std::vector<std::string>& known,
+                    std::size_t count = 3);
 
 }  // namespace tessera::ir::detail

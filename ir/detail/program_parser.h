@@ -57,7 +57,7 @@ class ProgramParser {
   std::map<std::string, Buffer> buffers_;
   bool in_shape_ = false;  // an unknown name in the shape of a buffer is a shape variable
   int depth_ = 0;          // open braces
-  int height_ = 0;         // of the statement parsed last; chains of let and alloc nest without braces
+  int height_ = 0;  // of the statement parsed last; chains of let and alloc nest without braces
 };
 
 }  // namespace tessera::ir::detail

@@ -93,7 +93,7 @@ Measurement CpuMeasurer::measure(const KernelImage& image, const MeasureOptions&
 }
 
 void CpuMeasurer::start(const KernelImage& image, const MeasureOptions& options) {
-  request_ = encode(MeasureRequest{false, {image}, options});
+  request_ = encode(MeasureRequest{RequestKind::kCandidate, {image}, options});
   limits_ = limits_for({&image, 1}, options);
   started_ns_ = monotonic_ns();
   worker_.start(request_, limits_);
@@ -108,13 +108,22 @@ Measurement CpuMeasurer::finish() {
   return m;
 }
 
+Capture CpuMeasurer::capture(const KernelImage& image, const MeasureOptions& options) {
+  const Limits limits = limits_for({&image, 1}, options);
+  const Reply reply = worker_.call(encode(MeasureRequest{RequestKind::kCapture, {image}, options}), limits);
+  if (reply.outcome != Outcome::kOk) return {blame(reply, limits), {}, {}};
+  auto decoded = decode_capture(reply.bytes);
+  if (!decoded) return {failed_measurement(MeasureStatus::kInternal, reply.stage, decoded.reason()), {}, {}};
+  return *std::move(decoded);
+}
+
 std::vector<Measurement> CpuMeasurer::measure_interleaved(std::span<const KernelImage> images,
                                                           const MeasureOptions& options) {
   std::vector<Measurement> out(images.size());
   std::vector<std::size_t> left;  // indexes of the images not yet blamed
   for (std::size_t i = 0; i < images.size(); ++i) left.push_back(i);
   while (!left.empty()) {
-    MeasureRequest request{true, {}, options};
+    MeasureRequest request{RequestKind::kInterleaved, {}, options};
     for (const std::size_t i : left) request.images.push_back(images[i]);
     Limits limits = limits_for(request.images, options);
     limits.wall_ns *= static_cast<std::int64_t>(left.size());

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "runtime/cpu/capture.h"
 #include "runtime/cpu/data_set.h"
 #include "runtime/cpu/measure_options.h"
 #include "runtime/isolation/worker.h"
@@ -38,6 +39,10 @@ class CpuMeasurer {
   /// others are measured again without it. limits.wall_ns is the time of each image.
   std::vector<Measurement> measure_interleaved(std::span<const KernelImage> images,
                                                const MeasureOptions& options);
+
+  /// Runs an image once on each operand set and returns what its outputs hold (the reference that
+  /// large programs are held against, certified by the caller at points).
+  Capture capture(const KernelImage& image, const MeasureOptions& options);
 
   const Worker& worker() const { return worker_; }
 

@@ -50,7 +50,7 @@ MeasureOptions get_options(WireReader& r) {
 
 std::vector<std::byte> encode(const MeasureRequest& request) {
   WireWriter w;
-  w.put<std::uint8_t>(request.interleaved ? 1 : 0);
+  w.put(request.kind);
   w.list(request.images, [&](const KernelImage& image) { w.blob(encode(image)); });
   put(w, request.options);
   return w.take();
@@ -59,11 +59,11 @@ std::vector<std::byte> encode(const MeasureRequest& request) {
 Result<MeasureRequest> decode_measure_request(std::span<const std::byte> bytes) {
   WireReader r(bytes);
   MeasureRequest request;
-  request.interleaved = r.flag();
+  request.kind = r.choice(RequestKind::kCapture);
   std::vector<std::span<const std::byte>> images;
   r.list(8, [&] { images.push_back(r.blob()); });
   request.options = get_options(r);
-  if (!r.done() || images.empty() || (images.size() > 1 && !request.interleaved))
+  if (!r.done() || images.empty() || (images.size() > 1 && request.kind != RequestKind::kInterleaved))
     return refuse("damaged measuring request of ", bytes.size(), " bytes");
   for (const auto& b : images) {
     TESSERA_TRY(image, decode_image(b));

@@ -36,8 +36,14 @@ struct MeasureOptions {
   Limits limits;
 };
 
+enum class RequestKind : std::uint8_t {
+  kCandidate,    // check and time the one image
+  kInterleaved,  // time all images round-robin
+  kCapture,      // run the one image on both operand sets and return its outputs
+};
+
 struct MeasureRequest {
-  bool interleaved = false;  // time all images round-robin; otherwise there is one image
+  RequestKind kind = RequestKind::kCandidate;
   std::vector<KernelImage> images;
   MeasureOptions options;
 };

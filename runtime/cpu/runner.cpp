@@ -1,5 +1,6 @@
 #include "runtime/cpu/runner.h"
 
+#include "runtime/cpu/capture.h"
 #include "runtime/cpu/fault_guard.h"
 #include "runtime/cpu/measure.h"
 
@@ -18,7 +19,9 @@ std::vector<std::byte> handle_measure_request(std::span<const std::byte> request
   const auto data = MappedDataSet::map(context.attachment());
   if (!data) return failed(MeasureStatus::kInternal, data.reason());
   const StageSink stage = [&](std::string_view name) { context.stage(name); };
-  if (decoded->interleaved)
+  if (decoded->kind == RequestKind::kCapture)
+    return encode(capture_outputs(decoded->images.front(), decoded->options, *data, stage));
+  if (decoded->kind == RequestKind::kInterleaved)
     return encode(measure_interleaved(decoded->images, decoded->options, *data, stage));
   return encode(
       std::vector{measure_candidate(decoded->images.front(), decoded->options, *data, stage)});

@@ -6,7 +6,7 @@
 #include "ir/parse.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
-#include "sample.h"
+#include "tests/unit/ir/sample.h"
 
 namespace tessera::ir {
 namespace {
@@ -23,7 +23,9 @@ Program with(const Stmt& body, std::vector<Buffer> parameters = {a, c}) {
   return p;
 }
 
-Stmt loop(const Stmt& body, const Var& v = i, const Expr& n = int_imm(4)) { return make_stmt<For>(v, int_imm(0), n, ForKind::kSerial, body); }
+Stmt loop(const Stmt& body, const Var& v = i, const Expr& n = int_imm(4)) {
+  return make_stmt<For>(v, int_imm(0), n, ForKind::kSerial, body);
+}
 Stmt store(const Expr& value) { return make_stmt<Store>(c, Exprs{i}, value); }
 
 void expect_refused(const Program& p, const std::string& word, const CheckOptions& options = {}) {
@@ -49,10 +51,14 @@ TEST(Check, Scopes) {
   expect_refused(with(loop(loop(store(1.0)))), "bound inside of its own scope");
   expect_refused(with(block({loop(store(1.0)), store(1.0)})), "outside of its scope");
   EXPECT_TRUE(check_well_formed(with(block({loop(store(1.0)), loop(store(2.0))}))).ok());
-  expect_refused(with(block({loop(store(1.0)), loop(store(2.0))})), "bound twice", {.flat = false, .bound_once = true});
+  expect_refused(with(block({loop(store(1.0)), loop(store(2.0))})), "bound twice",
+                 {.flat = false, .bound_once = true});
   expect_refused(with(loop(store(t.load({i})))), "buffer T is used outside of its scope");
-  expect_refused(with(block({make_stmt<Allocate>(t, loop(make_stmt<Store>(t, Exprs{i}, Expr(1.0)))), loop(store(t.load({i})))})), "outside of its scope");
-  expect_refused(with(make_stmt<Allocate>(t, make_stmt<Allocate>(t, block({})))), "inside of its own scope");
+  expect_refused(with(block({make_stmt<Allocate>(t, loop(make_stmt<Store>(t, Exprs{i}, Expr(1.0)))),
+                             loop(store(t.load({i})))})),
+                 "outside of its scope");
+  expect_refused(with(make_stmt<Allocate>(t, make_stmt<Allocate>(t, block({})))),
+                 "inside of its own scope");
 }
 
 TEST(Check, Types) {
@@ -60,7 +66,8 @@ TEST(Check, Types) {
   expect_refused(with(loop(store(Expr(int_imm(1))))), "takes f32, the value is i64");
   expect_refused(with(loop(make_stmt<Store>(c, Exprs{i}, Expr(1.0), i))), "predicate");
   expect_refused(with(loop(make_stmt<Store>(c, Exprs{ramp(i, 1, 4)}, Expr(1.0)))), "takes f32x4");
-  expect_refused(with(loop(make_stmt<Store>(c, Exprs{ramp(i, 1, 4)}, broadcast(1.0, 4), i < 3))), "not boolx4");
+  expect_refused(with(loop(make_stmt<Store>(c, Exprs{ramp(i, 1, 4)}, broadcast(1.0, 4), i < 3))),
+                 "not boolx4");
   expect_refused(with(loop(make_stmt<IfThenElse>(i, store(1.0)))), "condition i is i64");
   expect_refused(with(loop(store(make<Add>(f32, Expr(1.0), i)))), "Add of f32 and i64");
   expect_refused(with(loop(make_stmt<LetStmt>(x, i, store(1.0)))), "let x is i32");
@@ -69,33 +76,41 @@ TEST(Check, Types) {
   expect_refused(with(loop(store(1.0), i, ramp(int_imm(1), 1, 4))), "extent of the loop");
   expect_refused(with(loop(store(make<Select>(i, Expr(1.0), Expr(2.0))))), "condition i");
   expect_refused(with(loop(store(Expr()))), "undefined");
-  expect_refused(with(loop(store(make<Shuffle>(Exprs{broadcast(1.0, 2)}, std::vector<int>{2})))), "lane 2 of 2");
+  expect_refused(with(loop(store(make<Shuffle>(Exprs{broadcast(1.0, 2)}, std::vector<int>{2})))),
+                 "lane 2 of 2");
 }
 
 TEST(Check, NoReduceIsLeft) {
   const Var k = Var::fresh("k");
-  expect_refused(with(loop(store(make<Reduce>(make_combiner(ReduceOp::kSum, f32), Exprs{a.load({i, k})}, std::vector<ReduceAxis>{{k, int_imm(6)}}, 0)))), "a Reduce is left");
+  expect_refused(
+      with(loop(store(make<Reduce>(make_combiner(ReduceOp::kSum, f32), Exprs{a.load({i, k})},
+                                   std::vector<ReduceAxis>{{k, int_imm(6)}}, 0)))),
+      "a Reduce is left");
 }
 
 TEST(Check, FlatAccesses) {
   const Program p = with(loop(store(make<Load>(a, Exprs{i * 6}, Expr(), 1))));
   EXPECT_TRUE(check_well_formed(p, {.flat = true, .bound_once = false}).ok());
   expect_refused(p, "takes 2 indices");
-  expect_refused(with(loop(store(a.load({i, i})))), "takes 1 index", {.flat = true, .bound_once = false});
+  expect_refused(with(loop(store(a.load({i, i})))), "takes 1 index",
+                 {.flat = true, .bound_once = false});
 }
 
 TEST(Check, BuffersAndRoles) {
   const Var n = Var::fresh("n");
   const Buffer r = Buffer::fresh("R", f32, {n}, Scope::kRegister);
   expect_refused(with(make_stmt<Allocate>(r, block({}))), "symbolic shape");
-  expect_refused(with(make_stmt<Store>(a, Exprs{int_imm(0), int_imm(0)}, Expr(1.0))), "stores into input buffer A");
+  expect_refused(with(make_stmt<Store>(a, Exprs{int_imm(0), int_imm(0)}, Expr(1.0))),
+                 "stores into input buffer A");
   Program p = with(block({}));
   p.buffers[0].buffer = a.with_layout(Layout::row_major({6, 4}));
   expect_refused(p, "layout of buffer A is of another shape");
 }
 
 TEST(Check, CallsAndLaunches) {
-  const auto call = [](const std::string& f, std::vector<Buffer> b, Exprs s = {}) { return make_stmt<CallFunction>(f, std::move(b), std::move(s)); };
+  const auto call = [](const std::string& f, std::vector<Buffer> b, Exprs s = {}) {
+    return make_stmt<CallFunction>(f, std::move(b), std::move(s));
+  };
   Program p = with(call("g", {a, c}));
   expect_refused(p, "no function g stands above f");
   const Buffer x = Buffer::fresh("x", f32, {4, 6}), y = Buffer::fresh("y", f32, {4});
@@ -108,9 +123,12 @@ TEST(Check, CallsAndLaunches) {
   expect_refused(with_g(call("g", {a}), block({})), "g takes 2 buffers, 1 given");
   expect_refused(with_g(call("g", {c, c}), block({})), "differ in shape");
   expect_refused(with_g(call("g", {a, c}, {int_imm(1)}), block({})), "takes 0 scalars");
-  expect_refused(with_g(call("g", {a, c}, {Expr(1.0)}), block({}), {Var::fresh("n")}), "is i64, f32 given");
+  expect_refused(with_g(call("g", {a, c}, {Expr(1.0)}), block({}), {Var::fresh("n")}),
+                 "is i64, f32 given");
   // A store into the parameter of a callee is one into the input that is passed.
-  expect_refused(with_g(call("g", {a, c}), make_stmt<Store>(x, Exprs{int_imm(0), int_imm(0)}, Expr(1.0))), "stores into input buffer A");
+  expect_refused(
+      with_g(call("g", {a, c}), make_stmt<Store>(x, Exprs{int_imm(0), int_imm(0)}, Expr(1.0))),
+      "stores into input buffer A");
   p = with(block({}));
   p.launches[0].function = "h";
   expect_refused(p, "launch of h");

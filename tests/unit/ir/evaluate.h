@@ -37,27 +37,48 @@ inline std::optional<std::int64_t> evaluate(const Expr& e, const Point& at) {
     return std::pair{(p - r) / q, r};
   };
   switch (n->kind) {
-    case ExprKind::kAdd: return a + b;
-    case ExprKind::kSub: return a - b;
-    case ExprKind::kMul: return a * b;
-    case ExprKind::kDiv: return b == 0 ? std::nullopt : std::optional(a / b);
-    case ExprKind::kMod: return b == 0 ? std::nullopt : std::optional(a % b);
-    case ExprKind::kFloorDiv: return b == 0 ? std::nullopt : std::optional(floor_of(a, b).first);
-    case ExprKind::kFloorMod: return b == 0 ? std::nullopt : std::optional(floor_of(a, b).second);
-    case ExprKind::kMin: return a < b ? a : b;
-    case ExprKind::kMax: return a < b ? b : a;
-    case ExprKind::kEQ: return a == b;
-    case ExprKind::kNE: return a != b;
-    case ExprKind::kLT: return a < b;
-    case ExprKind::kLE: return a <= b;
-    case ExprKind::kAnd: return a && b;
-    case ExprKind::kOr: return a || b;
-    case ExprKind::kBitAnd: return a & b;
-    case ExprKind::kBitOr: return a | b;
-    case ExprKind::kBitXor: return a ^ b;
-    case ExprKind::kShiftLeft: return b < 0 || b > 62 ? std::nullopt : std::optional(a * (std::int64_t{1} << b));
-    case ExprKind::kShiftRight: return b < 0 || b > 62 ? std::nullopt : std::optional(a >> b);
-    default: return std::nullopt;
+    case ExprKind::kAdd:
+      return a + b;
+    case ExprKind::kSub:
+      return a - b;
+    case ExprKind::kMul:
+      return a * b;
+    case ExprKind::kDiv:
+      return b == 0 ? std::nullopt : std::optional(a / b);
+    case ExprKind::kMod:
+      return b == 0 ? std::nullopt : std::optional(a % b);
+    case ExprKind::kFloorDiv:
+      return b == 0 ? std::nullopt : std::optional(floor_of(a, b).first);
+    case ExprKind::kFloorMod:
+      return b == 0 ? std::nullopt : std::optional(floor_of(a, b).second);
+    case ExprKind::kMin:
+      return a < b ? a : b;
+    case ExprKind::kMax:
+      return a < b ? b : a;
+    case ExprKind::kEQ:
+      return a == b;
+    case ExprKind::kNE:
+      return a != b;
+    case ExprKind::kLT:
+      return a < b;
+    case ExprKind::kLE:
+      return a <= b;
+    case ExprKind::kAnd:
+      return a && b;
+    case ExprKind::kOr:
+      return a || b;
+    case ExprKind::kBitAnd:
+      return a & b;
+    case ExprKind::kBitOr:
+      return a | b;
+    case ExprKind::kBitXor:
+      return a ^ b;
+    case ExprKind::kShiftLeft:
+      return b < 0 || b > 62 ? std::nullopt : std::optional(a * (std::int64_t{1} << b));
+    case ExprKind::kShiftRight:
+      return b < 0 || b > 62 ? std::nullopt : std::optional(a >> b);
+    default:
+      return std::nullopt;
   }
 }
 

@@ -13,13 +13,18 @@
 namespace tessera::ir {
 namespace {
 
-const Var i = Var::fresh("i"), j = Var::fresh("j"), x = Var::fresh("x", f32), b = Var::fresh("b", boolean);
+const Var i = Var::fresh("i"), j = Var::fresh("j"), x = Var::fresh("x", f32),
+          b = Var::fresh("b", boolean);
 
 TEST(Expr, FoldingAgreesWithTheScalarSemantics) {
-  const std::vector<std::int64_t> values{INT64_MIN, INT64_MAX, -129, -128, -7, -2, -1, 0, 1, 2, 3, 7, 8, 31, 127, 255, 256, 65535};
-  const ExprKind kinds[] = {ExprKind::kAdd, ExprKind::kSub, ExprKind::kMul, ExprKind::kDiv, ExprKind::kMod, ExprKind::kFloorDiv, ExprKind::kFloorMod,
-                            ExprKind::kMin, ExprKind::kMax, ExprKind::kEQ, ExprKind::kNE, ExprKind::kLT, ExprKind::kLE, ExprKind::kBitAnd, ExprKind::kBitOr,
-                            ExprKind::kBitXor, ExprKind::kShiftLeft, ExprKind::kShiftRight};
+  const std::vector<std::int64_t> values{
+      INT64_MIN, INT64_MAX, -129, -128, -7, -2, -1, 0, 1, 2, 3, 7, 8, 31, 127, 255, 256, 65535};
+  const ExprKind kinds[] = {ExprKind::kAdd,      ExprKind::kSub,       ExprKind::kMul,
+                            ExprKind::kDiv,      ExprKind::kMod,       ExprKind::kFloorDiv,
+                            ExprKind::kFloorMod, ExprKind::kMin,       ExprKind::kMax,
+                            ExprKind::kEQ,       ExprKind::kNE,        ExprKind::kLT,
+                            ExprKind::kLE,       ExprKind::kBitAnd,    ExprKind::kBitOr,
+                            ExprKind::kBitXor,   ExprKind::kShiftLeft, ExprKind::kShiftRight};
   for (const Type t : {i4, i8, i16, i32, i64, u8, u16, u32, u64}) {
     for (const std::int64_t p : values) {
       for (const std::int64_t q : values) {
@@ -67,8 +72,8 @@ TEST(Expr, TypeErrorsSayToCast) {
   refused([&] { x + d; }, "different types");
   refused([&] { n + 300; }, "different types");
   refused([&] { i + 1.5; }, "different types");
-  refused([&] { x && b; }, "different types");
-  refused([&] { x && x; }, "needs bool operands");
+  refused([&] { x&& b; }, "different types");
+  refused([&] { x&& x; }, "needs bool operands");
   refused([&] { floordiv(x, x); }, "needs integer operands");
   refused([&] { b + b; }, "does not take bool");
   refused([&] { !i; }, "needs a bool operand");
@@ -102,7 +107,8 @@ TEST(Expr, AlphaEqualityIsOneToOne) {
   EXPECT_FALSE(alpha_equal(i + i, i + j));
   EXPECT_NE(alpha_hash(i + j), alpha_hash(i + i));
   EXPECT_FALSE(alpha_equal(i + j, x + x));
-  const Buffer p = Buffer::fresh("p", f32, {4}), q = Buffer::fresh("q", f32, {4}), r = Buffer::fresh("r", f32, {5});
+  const Buffer p = Buffer::fresh("p", f32, {4}), q = Buffer::fresh("q", f32, {4}),
+               r = Buffer::fresh("r", f32, {5});
   EXPECT_TRUE(alpha_equal(p.load({i}) + q.load({j}), q.load({j}) + p.load({i})));
   EXPECT_FALSE(alpha_equal(p.load({i}) + q.load({i}), p.load({i}) + p.load({i})));
   EXPECT_FALSE(alpha_equal(p.load({i}), r.load({i})));
@@ -119,16 +125,24 @@ TEST(Expr, AlphaEqualityIsOneToOne) {
 TEST(Expr, CastsOfConstantsAgreeWithTheScalarSemantics) {
   const Type types[] = {boolean, i8, i32, i64, u8, u32, u64, f16, bf16, f32, f64};
   for (const Type from : types) {
-    for (const double v : {-1e30, -3e9, -129.0, -2.5, -1.5, -0.5, 0.0, 0.5, 1.5, 2.5, 127.5, 200.0, 70000.0, 3e9, 1e30}) {
+    for (const double v : {-1e30, -3e9, -129.0, -2.5, -1.5, -0.5, 0.0, 0.5, 1.5, 2.5, 127.5, 200.0,
+                           70000.0, 3e9, 1e30}) {
       if (!from.is_float() && (v != std::trunc(v) || std::fabs(v) > 1e18)) continue;
-      const Expr c = from.is_float() ? float_imm(v, from) : int_imm(static_cast<std::int64_t>(v), from);
+      const Expr c =
+          from.is_float() ? float_imm(v, from) : int_imm(static_cast<std::int64_t>(v), from);
       for (const Type to : types) {
         for (const CastMode mode : {CastMode::kWrap, CastMode::kSaturate, CastMode::kRound}) {
-          const Expr e = mode == CastMode::kWrap ? cast(to, c) : mode == CastMode::kSaturate ? saturating_cast(to, c) : rounding_cast(to, c);
-          const Scalar in = from.is_float() ? Scalar{.f = c.as<FloatImm>()->value} : Scalar{.i = c.as<IntImm>()->value};
+          const Expr e = mode == CastMode::kWrap       ? cast(to, c)
+                         : mode == CastMode::kSaturate ? saturating_cast(to, c)
+                                                       : rounding_cast(to, c);
+          const Scalar in = from.is_float() ? Scalar{.f = c.as<FloatImm>()->value}
+                                            : Scalar{.i = c.as<IntImm>()->value};
           const Scalar want = convert(in, from, to, mode);
-          if (const auto* n = e.as<IntImm>()) EXPECT_EQ(n->value, want.i) << c << " to " << to << " mode " << static_cast<int>(mode);
-          if (const auto* n = e.as<FloatImm>()) EXPECT_EQ(n->value, want.f) << c << " to " << to;
+          const auto* n = e.as<IntImm>();
+          const auto* f = e.as<FloatImm>();
+          EXPECT_TRUE(n == nullptr || n->value == want.i)
+              << c << " to " << to << " mode " << static_cast<int>(mode);
+          EXPECT_TRUE(f == nullptr || f->value == want.f) << c << " to " << to;
         }
       }
     }
@@ -137,7 +151,8 @@ TEST(Expr, CastsOfConstantsAgreeWithTheScalarSemantics) {
 
 TEST(Rewrite, MapsChildrenAndKeepsWhatDoesNotChange) {
   const Expr e = select(i < j, i * 3, floordiv(j, 2));
-  EXPECT_TRUE(rewrite(e, [](const FloorMod&, const Expr& n, const ExprFn&) { return n; }).same_as(e));
+  EXPECT_TRUE(
+      rewrite(e, [](const FloorMod&, const Expr& n, const ExprFn&) { return n; }).same_as(e));
   EXPECT_EQ(to_string(substitute(e, i, j + 1)), "select(j + 1 < j, (j + 1) * 3, j // 2)");
   EXPECT_TRUE(uses_var(e, i.id()));
   EXPECT_FALSE(uses_var(e, x.id()));

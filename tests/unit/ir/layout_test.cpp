@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "evaluate.h"
 #include "support/rng.h"
+#include "tests/unit/ir/evaluate.h"
 
 namespace tessera::ir {
 namespace {
@@ -39,16 +39,21 @@ Layout random_layout(Rng& rng) {
       digits.push_back({static_cast<int>(shape.size()), reach, f, 0});
       reach *= f;
     }
-    digits.push_back({static_cast<int>(shape.size()), reach, std::max<std::int64_t>((n + reach - 1) / reach, 1), 0});
+    digits.push_back({static_cast<int>(shape.size()), reach,
+                      std::max<std::int64_t>((n + reach - 1) / reach, 1), 0});
     shape.push_back(n);
   }
-  for (std::size_t i = digits.size(); i > 1; --i) std::swap(digits[i - 1], digits[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(i)))]);
+  for (std::size_t i = digits.size(); i > 1; --i)
+    std::swap(digits[i - 1],
+              digits[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(i)))]);
   Layout l = *Layout::tiled(shape, digits);
   if (rng.chance(0.3)) {
     const auto at = static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(digits.size())));
     l = *l.padded(at, l.digits()[at].stride + rng.between(0, 3));
   }
-  if (rng.chance(0.3)) l = l.swizzled(rng.chance(0.5) ? std::vector<SwizzleBit>{{0, 2}} : std::vector<SwizzleBit>{{1, 3}, {2, 4}});
+  if (rng.chance(0.3))
+    l = l.swizzled(rng.chance(0.5) ? std::vector<SwizzleBit>{{0, 2}}
+                                   : std::vector<SwizzleBit>{{1, 3}, {2, 4}});
   return l;
 }
 
@@ -70,7 +75,8 @@ void expect_consistent(const Layout& l) {
     ASSERT_TRUE(back.ok()) << l.to_string() << " at " << o << ": " << back.reason();
     ASSERT_EQ(*back, x) << l.to_string();
   });
-  for (std::int64_t o = 0; o < l.size(); ++o) ASSERT_EQ(l.index_at(o).ok(), seen.count(o) == 1) << l.to_string() << " at " << o;
+  for (std::int64_t o = 0; o < l.size(); ++o)
+    ASSERT_EQ(l.index_at(o).ok(), seen.count(o) == 1) << l.to_string() << " at " << o;
   EXPECT_FALSE(l.index_at(-1).ok());
   EXPECT_FALSE(l.index_at(l.size()).ok());
 }
@@ -104,7 +110,8 @@ TEST(Layout, RandomLayoutsAgreeWithThemselves) {
       ASSERT_LE(w, best) << l.to_string() << " dim " << d << " seed " << seed;
       // Under a swizzle the rule may miss a width that happens to work.
       const bool swizzled = l.to_string().find('^') != std::string::npos;
-      ASSERT_TRUE(swizzled || w == best) << l.to_string() << " dim " << d << ": " << w << ", by enumeration " << best;
+      ASSERT_TRUE(swizzled || w == best)
+          << l.to_string() << " dim " << d << ": " << w << ", by enumeration " << best;
     }
     if (HasFatalFailure()) FAIL() << "seed " << seed;
   }
@@ -142,13 +149,15 @@ TEST(Layout, CompositionIsOneAfterTheOther) {
     if (!both.ok()) continue;
     ++composed;
     for_each_index(inner.shape(), [&](const Index& x) {
-      ASSERT_EQ(both->offset(x), outer.offset(Index{inner.offset(x)})) << inner.to_string() << " then " << outer.to_string() << " = " << both->to_string();
+      ASSERT_EQ(both->offset(x), outer.offset(Index{inner.offset(x)}))
+          << inner.to_string() << " then " << outer.to_string() << " = " << both->to_string();
       ASSERT_LT(both->offset(x), both->size());
     });
     if (HasFatalFailure()) FAIL() << "seed " << seed;
   }
   EXPECT_GT(composed, 300);
-  EXPECT_FALSE(Layout::row_major({2, 4}).then(*Layout::tiled({12}, {{0, 6, 2, 1}, {0, 1, 6, 1}})).ok());
+  EXPECT_FALSE(
+      Layout::row_major({2, 4}).then(*Layout::tiled({12}, {{0, 6, 2, 1}, {0, 1, 6, 1}})).ok());
   EXPECT_FALSE(Layout::row_major({8}).swizzled({{0, 1}}).then(Layout::row_major({8})).ok());
 }
 

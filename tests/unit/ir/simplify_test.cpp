@@ -3,11 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include "evaluate.h"
 #include "ir/parse.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
 #include "support/rng.h"
+#include "tests/unit/ir/evaluate.h"
 
 namespace tessera::ir {
 namespace {
@@ -36,9 +36,11 @@ Expr expect_same(const Expr& e, const Box& box) {
     const auto got = evaluate(s, p);
     wrong = !got || *got != *want || !range.contains(*want);
     std::string at;
-    for (const Range& r : box.ranges) at += " " + r.var.name() + "=" + std::to_string(p.at(r.var.id()));
-    EXPECT_FALSE(wrong) << to_string(e) << "  ->  " << to_string(s) << "  at" << at << ": " << *want << " became "
-                        << (got ? std::to_string(*got) : "undefined") << ", range [" << range.lo << ", " << range.hi << "]";
+    for (const Range& r : box.ranges)
+      at += " " + r.var.name() + "=" + std::to_string(p.at(r.var.id()));
+    EXPECT_FALSE(wrong) << to_string(e) << "  ->  " << to_string(s) << "  at" << at << ": " << *want
+                        << " became " << (got ? std::to_string(*got) : "undefined") << ", range ["
+                        << range.lo << ", " << range.hi << "]";
   });
   return s;
 }
@@ -48,12 +50,18 @@ const Var i = Var::fresh("i"), j = Var::fresh("j"), k = Var::fresh("k");
 /// Parses with i, j, k in scope.
 Expr text(const std::string& t) {
   ExprScope scope;
-  scope.variable = [](const std::string& n) { return n == "i" ? Expr(i) : n == "j" ? Expr(j) : n == "k" ? Expr(k) : Expr(); };
+  scope.variable = [](const std::string& n) {
+    return n == "i" ? Expr(i) : n == "j" ? Expr(j) : n == "k" ? Expr(k) : Expr();
+  };
   return parse_expr(t, scope).or_throw();
 }
 
 TEST(Simplify, DivisionAndRemainderOfLinearForms) {
-  for (const auto& [ilo, ihi, jlo, jhi] : {std::array<int, 4>{0, 5, 0, 3}, {-4, 3, 0, 2}, {-3, 3, -2, 2}, {0, 0, 0, 7}, {2, 6, -1, 1}}) {
+  for (const auto& [ilo, ihi, jlo, jhi] : {std::array<int, 4>{0, 5, 0, 3},
+                                           {-4, 3, 0, 2},
+                                           {-3, 3, -2, 2},
+                                           {0, 0, 0, 7},
+                                           {2, 6, -1, 1}}) {
     const Box box({{i, ilo, ihi}, {j, jlo, jhi}});
     for (const int c : {1, 2, 3, 4, 6, 8}) {
       for (const int a : {-4, -3, -1, 0, 1, 2, 3, 4, 8, 12}) {
@@ -64,6 +72,7 @@ TEST(Simplify, DivisionAndRemainderOfLinearForms) {
             expect_same(floormod(x, c), box);
             expect_same(floordiv(x, c) * c + floormod(x, c), box);
             expect_same(floordiv(x, c) * (2 * c) + floormod(x, c) * 2 + i, box);
+            expect_same(floordiv(x, c) * (2 * c) + floormod(x, c), box);  // not a pair
             expect_same(floordiv(floordiv(x, c), 3), box);
             expect_same(floormod(floormod(x, c * 2), c), box);
           }
@@ -91,7 +100,9 @@ TEST(Simplify, TruncatingAndNegativeDivisors) {
 
 TEST(Simplify, ExtremaComparisonsAndChoices) {
   const Box box({{i, -2, 5}, {j, 0, 4}});
-  const Exprs sides{i * 1, j * 2, i + j, i * 4 - 3, int_imm(4), 10 - i * 4, floordiv(i, 3), floormod(i + j, 3), min(i, j), max(i - 1, j)};
+  const Exprs sides{i * 1,      j * 2,        i + j,          i * 4 - 3,
+                    int_imm(4), 10 - i * 4,   floordiv(i, 3), floormod(i + j, 3),
+                    min(i, j),  max(i - 1, j)};
   for (const Expr& x : sides) {
     for (const Expr& y : sides) {
       expect_same(min(x, y), box);
@@ -114,7 +125,8 @@ TEST(Simplify, BitOperations) {
   const Box box({{i, 0, 9}, {j, 0, 5}});
   for (const int s : {0, 1, 3}) {
     const Expr x = i * 3 + j;
-    for (const ExprKind op : {ExprKind::kBitAnd, ExprKind::kBitOr, ExprKind::kBitXor, ExprKind::kShiftLeft, ExprKind::kShiftRight}) {
+    for (const ExprKind op : {ExprKind::kBitAnd, ExprKind::kBitOr, ExprKind::kBitXor,
+                              ExprKind::kShiftLeft, ExprKind::kShiftRight}) {
       expect_same(make_binary(op, x, int_imm(s)), box);
       expect_same(floordiv(make_binary(op, x, int_imm(s)), 2), box);
     }
@@ -132,16 +144,24 @@ Expr random_index(Rng& rng, int depth) {
   const auto constant = [&] { return int_imm(rng.between(1, 9)); };
   switch (rng.below(12)) {
     case 0:
-    case 1: return a + random_index(rng, depth - 1);
-    case 2: return a - random_index(rng, depth - 1);
-    case 3: return a * int_imm(rng.between(-4, 8));
+    case 1:
+      return a + random_index(rng, depth - 1);
+    case 2:
+      return a - random_index(rng, depth - 1);
+    case 3:
+      return a * int_imm(rng.between(-4, 8));
     case 4:
-    case 5: return floordiv(a, constant());
+    case 5:
+      return floordiv(a, constant());
     case 6:
-    case 7: return floormod(a, constant());
-    case 8: return min(a, random_index(rng, depth - 1));
-    case 9: return max(a, random_index(rng, depth - 1));
-    case 10: return select(random_condition(rng, depth - 1), a, random_index(rng, depth - 1));
+    case 7:
+      return floormod(a, constant());
+    case 8:
+      return min(a, random_index(rng, depth - 1));
+    case 9:
+      return max(a, random_index(rng, depth - 1));
+    case 10:
+      return select(random_condition(rng, depth - 1), a, random_index(rng, depth - 1));
     default: {
       const Expr c = constant();
       return floordiv(a, c) * c + floormod(a, c);
@@ -151,7 +171,9 @@ Expr random_index(Rng& rng, int depth) {
 
 Expr random_condition(Rng& rng, int depth) {
   const Expr a = random_index(rng, depth), b = random_index(rng, depth > 0 ? depth - 1 : 0);
-  const Expr c = make_binary(rng.pick(std::vector<ExprKind>{ExprKind::kLT, ExprKind::kLE, ExprKind::kEQ, ExprKind::kNE}), a, b);
+  const Expr c = make_binary(
+      rng.pick(std::vector<ExprKind>{ExprKind::kLT, ExprKind::kLE, ExprKind::kEQ, ExprKind::kNE}),
+      a, b);
   if (depth == 0 || rng.chance(0.6)) return c;
   const Expr d = random_condition(rng, depth - 1);
   return rng.chance(0.3) ? !c : rng.chance(0.5) ? c && d : c || d;
@@ -178,7 +200,9 @@ TEST(Simplify, UnboundedVariables) {
     Rng rng(seed, {78});
     const Expr e = substitute(random_index(rng, 3), k, j);
     const Expr s = simplify(e);
-    for_each_point(wide, [&](const Point& p) { ASSERT_EQ(evaluate(e, p), evaluate(s, p)) << e << " -> " << s; });
+    for_each_point(wide, [&](const Point& p) {
+      ASSERT_EQ(evaluate(e, p), evaluate(s, p)) << e << " -> " << s;
+    });
   }
 }
 
@@ -203,12 +227,18 @@ TEST(Simplify, GivesTheFormsThatItPromises) {
 TEST(Simplify, Statements) {
   const Buffer a = Buffer::fresh("A", i64, {8});
   const auto store = [&](const Expr& at) { return make_stmt<Store>(a, Exprs{at}, int_imm(1)); };
-  const auto loop = [&](const Var& v, const Expr& n, const Stmt& body) { return make_stmt<For>(v, int_imm(0), n, ForKind::kSerial, body); };
+  const auto loop = [&](const Var& v, const Expr& n, const Stmt& body) {
+    return make_stmt<For>(v, int_imm(0), n, ForKind::kSerial, body);
+  };
   EXPECT_EQ(to_string(simplify(loop(i, int_imm(1), store(i + 2)))), "A[2] = 1\n");
   EXPECT_EQ(to_string(simplify(loop(i, int_imm(0), store(i)))), "");
-  EXPECT_EQ(to_string(simplify(loop(i, int_imm(4), make_stmt<IfThenElse>(i < 4, store(floordiv(i, 4)))))), "for i in 0..4 {\n  A[0] = 1\n}\n");
+  EXPECT_EQ(
+      to_string(simplify(loop(i, int_imm(4), make_stmt<IfThenElse>(i < 4, store(floordiv(i, 4)))))),
+      "for i in 0..4 {\n  A[0] = 1\n}\n");
   EXPECT_EQ(to_string(simplify(loop(i, int_imm(4), make_stmt<IfThenElse>(i >= 4, store(i))))), "");
-  EXPECT_EQ(to_string(simplify(loop(i, int_imm(4), make_stmt<IfThenElse>(i < 2, block({}), store(i))))), "for i in 0..4 {\n  if !(i < 2) {\n    A[i] = 1\n  }\n}\n");
+  EXPECT_EQ(
+      to_string(simplify(loop(i, int_imm(4), make_stmt<IfThenElse>(i < 2, block({}), store(i))))),
+      "for i in 0..4 {\n  if !(i < 2) {\n    A[i] = 1\n  }\n}\n");
 }
 
 TEST(Simplify, HugeConstantsDoNotTrap) {

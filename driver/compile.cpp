@@ -1,0 +1,116 @@
+#include "driver/compile.h"
+
+#include <cctype>
+
+#include "codegen/llvm/compile.h"
+#include "codegen/llvm/target.h"
+#include "support/large_stack.h"
+
+namespace tessera::driver {
+
+namespace {
+
+lower::Options options_for(const dsl::ComputeDag& dag, const ir::Target& target) {
+  lower::Options o;
+  o.name = kernel_name(dag);
+  o.vector_bytes = target.vector_bytes;
+  return o;
+}
+
+/// Deep expressions recurse: every road through the compiler runs on a large stack.
+template <class T, class F>
+Result<T> on_large_stack(F f) {
+  std::optional<Result<T>> out;
+  run_with_large_stack([&] { out.emplace(f()); });
+  return std::move(*out);
+}
+
+/// Applies a step when it is legal; default plans skip what does not fit a stage.
+bool try_step(schedule::State& state, schedule::StepList& steps, schedule::Step step) {
+  auto next = schedule::apply_step(state, step);
+  if (!next.ok()) return false;
+  state = std::move(*next);
+  steps.push_back(std::move(step));
+  return true;
+}
+
+/// An elementwise stage read at one place: substituting it moves work, it does not repeat it.
+bool is_cheap_to_inline(const schedule::State& state, const schedule::Stage& s) {
+  const auto readers = state.consumers(s);
+  return !s.is_output && !s.is_reduction() && s.outputs.size() == 1 && readers.size() == 1 && !readers[0]->is_reduction();
+}
+
+}  // namespace
+
+std::string kernel_name(const dsl::ComputeDag& dag) {
+  std::string name = dag.name().empty() ? "kernel" : dag.name();
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  if (std::isdigit(static_cast<unsigned char>(name[0])) != 0) name = "_" + name;
+  return "tessera_" + name;
+}
+
+ir::Target resolve_target(const std::string& text) {
+  const ir::Target parsed = ir::parse_target(text).or_throw();
+  if (parsed.kind == ir::TargetKind::kCuda) {
+    throw UserError("target 'cuda' has no compiler in this version; use --target cpu", 4);
+  }
+  return codegen::resolve_cpu_target(parsed).or_throw();
+}
+
+Result<schedule::State> scheduled(const dsl::ComputeDag& dag, const schedule::Plan& plan) {
+  const auto* steps = std::get_if<schedule::StepList>(&plan);
+  if (steps == nullptr) return refuse("polyhedral plans cannot be replayed in this version");
+  TESSERA_TRY(initial, schedule::State::initial(std::make_shared<const dsl::ComputeDag>(dag)));
+  return schedule::replay(initial, *steps);
+}
+
+Result<ir::Program> structured_loops(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {
+  return on_large_stack<ir::Program>([&]() -> Result<ir::Program> {
+    TESSERA_TRY(state, scheduled(dag, plan));
+    return lower::build(state, options_for(dag, target));
+  });
+}
+
+Result<ir::Program> finished_program(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {
+  return on_large_stack<ir::Program>([&]() -> Result<ir::Program> {
+    TESSERA_TRY(state, scheduled(dag, plan));
+    return lower::lower(state, options_for(dag, target));
+  });
+}
+
+Result<runtime::KernelImage> compile(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {
+  return on_large_stack<runtime::KernelImage>([&]() -> Result<runtime::KernelImage> {
+    TESSERA_TRY(program, finished_program(dag, plan, target));
+    return codegen::compile_cpu(program, target);
+  });
+}
+
+schedule::StepList default_plan(const dsl::ComputeDag& dag, const ir::Target& target) {
+  schedule::State state = schedule::State::initial(std::make_shared<const dsl::ComputeDag>(dag)).or_throw();
+  schedule::StepList steps;
+  for (const dsl::Stage& d : dag.stages()) {
+    if (!d.is_input() && is_cheap_to_inline(state, *state.find(d.name))) try_step(state, steps, schedule::ComputeInline{d.name});
+  }
+  for (const dsl::Stage& d : dag.stages()) {
+    const schedule::Stage& s = *state.find(d.name);
+    if (d.is_input() || s.placement != schedule::Placement::kRoot) continue;
+    const std::vector<std::string> data = s.data_axes();
+    if (data.empty()) continue;
+    const int lanes = target.lanes(std::max(1, s.outputs[0]->dtype.bytes()));
+    const std::string last = data.back(), outer = last + ".o", inner = last + ".v";
+    if (s.find_axis(last)->extent < 2) continue;
+    if (!try_step(state, steps, schedule::Split{d.name, last, {outer, inner}, {std::min<std::int64_t>(lanes, 64)}, ir::Tail::kPartition})) continue;
+    std::vector<std::string> order;
+    for (const std::string& leaf : state.find(d.name)->leaves) {
+      if (leaf != inner) order.push_back(leaf);
+    }
+    order.push_back(inner);
+    try_step(state, steps, schedule::Reorder{d.name, order});
+    try_step(state, steps, schedule::Vectorize{d.name, inner});
+  }
+  return steps;
+}
+
+}  // namespace tessera::driver

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "ops/operator.h"
+
+namespace tessera::ops {
+
+const Operator& softmax();
+
+}  // namespace tessera::ops

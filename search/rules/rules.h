@@ -1,0 +1,30 @@
+// The functions behind builtin_rules(): one pair a file of this folder.
+#pragma once
+
+#include "search/rules/sketch_builder.h"
+
+namespace tessera::search {
+
+bool inline_elementwise_applies(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> inline_elementwise_expand(const SketchBuilder& b, const std::string& stage);
+
+bool row_fusion_applies(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> row_fusion_expand(const SketchBuilder& b, const std::string& stage);
+
+bool register_tile_applies(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> register_tile_expand(const SketchBuilder& b, const std::string& stage);
+
+bool vector_reduction_applies(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> vector_reduction_expand(const SketchBuilder& b, const std::string& stage);
+
+bool elementwise_applies(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> elementwise_expand(const SketchBuilder& b, const std::string& stage);
+
+bool leave_applies(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> leave_expand(const SketchBuilder& b, const std::string& stage);
+
+/// Splits the reduction into vector partials and a final sum: shared by vector_reduction and
+/// row_fusion. `lanes` partials; gives the name of the stage of partials.
+Result<std::string> factor_reduction(SketchBuilder& b, const std::string& stage);
+
+}  // namespace tessera::search

@@ -1,0 +1,70 @@
+// A sketch in the making: steps with holes, and the state they lead to for one representative choice
+// (names of loops do not depend on the choice, so rules can look things up in it).
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "search/sketch.h"
+
+namespace tessera::search {
+
+class SketchBuilder {
+ public:
+  explicit SketchBuilder(const Task& task);
+
+  const Task& task() const { return *task_; }
+  const schedule::State& state() const { return state_; }
+  const schedule::Stage& stage(const std::string& name) const { return *state_.find(name); }
+
+  /// Appends a step. A refusal means that the rule does not fit: the caller drops the alternative.
+  Status step(schedule::Step s);
+  /// Declares a hole and gives the parameter for it. The representative value is the first of `domain`.
+  schedule::Param hole(const std::string& name, std::vector<std::int64_t> domain);
+  /// A representative value for a hole that a later step declares.
+  void preset(const std::string& name, std::int64_t value) { representative_[name] = value; }
+  void require(Constraint c) { constraints_.push_back(std::move(c)); }
+
+  /// Stages that a rule has taken care of.
+  bool done(const std::string& stage) const { return done_.count(stage) != 0; }
+  void finish(const std::string& stage) { done_.insert(stage); }
+  void add_name(const std::string& part) { name_ += (name_.empty() ? "" : "+") + part; }
+
+  Sketch build() const;
+
+ private:
+  const Task* task_;
+  schedule::State state_;
+  schedule::StepList steps_;
+  std::vector<Hole> holes_;
+  std::vector<Constraint> constraints_;
+  Decisions representative_;
+  std::set<std::string> done_;
+  std::string name_;
+};
+
+/// One way to schedule a stage, with its condition. Stages are visited consumers first; the first rule
+/// that applies to a stage decides, by zero or more alternatives.
+struct Rule {
+  const char* name;
+  bool (*applies)(const SketchBuilder&, const std::string& stage);
+  std::vector<SketchBuilder> (*expand)(const SketchBuilder&, const std::string& stage);
+};
+
+/// The ordered list; order matters, later rules catch what earlier ones leave.
+const std::vector<Rule>& builtin_rules();
+
+// Shared by rules.
+/// 1, 2, 4, ... up to n, and n's own divisors below `limit` of them.
+std::vector<std::int64_t> powers_up_to(std::int64_t n);
+/// Fuses the given outer loops (those that exist) and makes them parallel when the task has threads.
+Status parallelize(SketchBuilder& b, const std::string& stage, const std::vector<std::string>& loops);
+/// Change of the flat row-major position of a read when `v` grows by one; nullopt when not affine.
+std::optional<std::int64_t> stride_of(const ir::Load& load, const ir::Var& v);
+/// All reads in the body of a stage.
+std::vector<const ir::Load*> reads_of(const schedule::Stage& s);
+int lanes_for(const Task& task, const schedule::Stage& s, std::int64_t extent);
+
+}  // namespace tessera::search

@@ -1,0 +1,75 @@
+// The space of a sketch as a constraint problem over its holes: finite domains, and bounds on sums of
+// products of holes. Points are constructed, never guessed and rejected: after each choice the bounds
+// are propagated to the holes that are still open.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/fields.h"
+#include "support/rng.h"
+
+namespace tessera::search {
+
+struct Hole {
+  std::string name;
+  std::vector<std::int64_t> domain;  // positive, ascending, no repeats
+  static constexpr auto fields() { return std::tuple{field("name", &Hole::name), field("domain", &Hole::domain)}; }
+  bool operator==(const Hole&) const = default;
+};
+
+/// weight * product of the named holes.
+struct Monomial {
+  std::int64_t weight = 1;
+  std::vector<std::string> holes;
+  static constexpr auto fields() { return std::tuple{field("weight", &Monomial::weight), field("holes", &Monomial::holes)}; }
+  bool operator==(const Monomial&) const = default;
+};
+
+/// at_least <= sum of terms <= at_most. All holes are positive and all weights too, so both sides are
+/// monotone in every hole: the smallest and largest values of open holes bound the sum exactly.
+struct Constraint {
+  std::string reason;  // what it keeps: "register file", "threads", ...
+  std::vector<Monomial> terms;
+  std::int64_t at_least = 0;
+  std::int64_t at_most = INT64_MAX;
+  static constexpr auto fields() {
+    return std::tuple{field("reason", &Constraint::reason), field("terms", &Constraint::terms),
+                      field("at_least", &Constraint::at_least), field("at_most", &Constraint::at_most)};
+  }
+  bool operator==(const Constraint&) const = default;
+};
+
+using Decisions = std::map<std::string, std::int64_t>;
+
+class Space {
+ public:
+  Space() = default;
+  Space(std::vector<Hole> holes, std::vector<Constraint> constraints);
+
+  const std::vector<Hole>& holes() const { return holes_; }
+  const std::vector<Constraint>& constraints() const { return constraints_; }
+
+  /// A point that satisfies everything; nullopt only when there is none. Holes are decided smallest
+  /// domain first, each uniformly among the values that leave every constraint satisfiable by bounds;
+  /// a dead end is backed out of.
+  std::optional<Decisions> sample(Rng& rng) const;
+  bool contains(const Decisions& point) const;
+  /// Points in the space, up to `limit`.
+  std::int64_t count(std::int64_t limit) const;
+
+ private:
+  bool possible(const Decisions& partial) const;
+  bool search(Decisions& partial, std::size_t depth, Rng& rng) const;
+  std::int64_t count_from(Decisions& partial, std::size_t depth, std::int64_t limit) const;
+
+  std::vector<Hole> holes_;
+  std::vector<Constraint> constraints_;
+  std::vector<std::size_t> order_;
+  std::map<std::string, std::size_t> index_;
+};
+
+}  // namespace tessera::search

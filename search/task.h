@@ -1,0 +1,25 @@
+// What is tuned: a program, for a target, on a number of threads.
+#pragma once
+
+#include <string>
+
+#include "dsl/dag.h"
+#include "ir/target.h"
+#include "support/hash.h"
+
+namespace tessera::search {
+
+struct Task {
+  dsl::ComputeDag dag;
+  ir::Target target;  // resolved
+  int threads = 1;
+  std::string op;                              // for people and queries: "matmul", an expression
+  Json request = Json::object();               // as it was asked for: shape, layout, dtype, ...
+
+  /// Equal for equal programs on equal targets and thread counts.
+  std::uint64_t hash() const {
+    return hash_combine(hash_combine(dag.hash(), hash_bytes(target.text())), static_cast<std::uint64_t>(threads));
+  }
+};
+
+}  // namespace tessera::search
