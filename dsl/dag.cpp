@@ -231,6 +231,16 @@ Result<ComputeDag> ComputeDag::with_symbols(const std::map<std::string, std::int
   }
   ComputeDag out = *this;
   std::map<std::uint64_t, Buffer> replaced;
+  for (const Stage& s : stages_) {
+    for (const auto* axes : {&s.axes, &s.reduce_axes}) {
+      for (const Axis& a : *axes) {
+        std::int64_t n = 0;
+        const Expr e = ir::substitute(a.extent, with);
+        if (!is_const_int(e, &n)) return refuse("an extent of '", s.name, "' has no value: ", ir::to_string(e));
+        if (n < 1) return refuse("an extent of '", s.name, "', ", ir::to_string(a.extent), ", is ", n, "; it must be at least 1");
+      }
+    }
+  }
   for (Stage& s : out.stages_) {
     for (Axis& a : s.axes) a.extent = ir::substitute(a.extent, with);
     for (Axis& a : s.reduce_axes) a.extent = ir::substitute(a.extent, with);

@@ -17,6 +17,7 @@
 #include "dsl/dag.h"
 #include "ir/parse.h"
 #include "ir/print.h"
+#include "ir/rewrite.h"
 
 namespace tessera::dsl {
 
@@ -76,6 +77,15 @@ Json stage_json(const Stage& s, ir::Names names) {
   if (!s.reduce_axes.empty()) j["reduce"] = std::move(reduce);
   j["body"] = std::move(body);
   return j;
+}
+
+/// One line of text, of what may have come from anywhere.
+Refusal clean(std::string reason) {
+  if (reason.size() > 600) reason = reason.substr(0, 600) + "...";
+  for (char& c : reason) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
+  }
+  return {"program: " + reason};
 }
 
 /// Unwinds to from_json_value, which returns it as a refusal.
@@ -184,6 +194,11 @@ class DagReader {
     auto e = ir::parse_expr(text_of(j, "an extent", kMaxExtentText), scope);
     if (!e.ok()) fail("an extent: ", e.reason());
     if (e->type() != ir::i64) fail("an extent is ", e->type(), ", not i64");
+    ir::walk(*e, [](const Expr& x) {
+      const bool plain = ir::as_binary(x) != nullptr || x.as<ir::IntImm>() != nullptr || x.as<ir::VarNode>() != nullptr;
+      if (!plain) fail("an extent is made of symbols, numbers and arithmetic, not of ", to_string(x));
+      return true;
+    });
     return *e;
   }
 
@@ -331,9 +346,9 @@ Status from_json_value(const Json& j, ComputeDag& out) {
     out = DagReader().read(j);
     return Done{};
   } catch (const ReadFailure& f) {
-    return refuse("program: ", f.reason);
+    return clean(f.reason);
   } catch (const UserError& e) {
-    return refuse("program: ", e.what());
+    return clean(e.what());
   }
 }
 

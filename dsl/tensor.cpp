@@ -21,7 +21,11 @@ void check_shape(const Exprs& shape, Type dtype, const std::string& name, CallSi
     TESSERA_USER_CHECK(shape[d].defined() && shape[d].type() == ir::i64)
         << site << "extent " << d << " of '" << name << "' is not an integer";
     std::int64_t n = 0;
-    if (!is_const_int(shape[d], &n)) continue;
+    if (!is_const_int(shape[d], &n)) {
+      TESSERA_USER_CHECK(!ir::free_vars(shape[d]).empty())
+          << site << "extent " << d << " of '" << name << "' has no value: " << to_string(shape[d]);
+      continue;
+    }
     TESSERA_USER_CHECK(n >= 1) << site << "extent " << d << " of '" << name << "' is " << n << "; it must be at least 1";
     TESSERA_USER_CHECK(!__builtin_mul_overflow(bytes, n, &bytes) && bytes <= kMaxBytes)
         << site << "'" << name << "' is too large: its extents multiply to more than 2^46 bytes";
@@ -78,6 +82,10 @@ void check_known_axes(const Operation& op, const Expr& body, const std::set<ir::
   std::set<ir::VarId> known = symbols;
   for (const Axis& a : op.axes) known.insert(a.var.id());
   for (const Axis& a : op.reduce_axes) known.insert(a.var.id());
+  ir::walk(body, [&](const Expr& e) {
+    if (const auto* let = e.as<ir::Let>()) known.insert(let->var.id());
+    return true;
+  });
   const auto check = [&](const Expr& part) {
     for (const Var& v : ir::free_vars(part)) {
       TESSERA_USER_CHECK(known.count(v.id()) != 0)

@@ -263,7 +263,9 @@ class Statement {
     Interval r = ir::range_of(ir::simplify(l.indices[d], bounds_), bounds_);
     tighten(l.indices[d], conditions, r);
     if (r.hi < r.lo) return;  // never read
-    if (!r.is_bounded()) fail("index ", d, " of '", to_string(e), "' has no known range; an index is made of axes and constants");
+    bool data = false;
+    ir::walk(l.indices[d], [&](const Expr& x) { return !(data |= x.as<ir::Load>() != nullptr); });
+    if (!r.is_bounded() || (data && r.lo < 0)) fail("index ", d, " of '", to_string(e), "' has no known range; make it of axes and constants, or clamp it with min and max");
     if (r.lo < 0) {
       fail("index ", d, " of '", to_string(e), "' runs from ", r.lo, "; shift it, or guard the read with if_then_else");
     }

@@ -45,7 +45,7 @@ std::optional<Candidate> Search::draw(int batch, int slot) {
     const auto point = s.space.sample(rng);
     if (!point || !proposed_.insert(key_of(s.name, *point)).second) continue;
     auto steps = schedule::fill_holes(s.steps, *point);
-    if (!steps.ok()) {
+    if (!steps.ok() || !driver::scheduled(task_.dag, *steps).ok()) {
       ++rejected_;
       continue;
     }

@@ -6,6 +6,7 @@
 #include "dsl/dag.h"
 #include "ir/target.h"
 #include "support/hash.h"
+#include "tuning_logs/record.h"
 
 namespace tessera::search {
 
@@ -14,7 +15,7 @@ struct Task {
   ir::Target target;  // resolved
   int threads = 1;
   std::string op;                              // for people and queries: "matmul", an expression
-  Json request = Json::object();               // as it was asked for: shape, layout, dtype, ...
+  tuning_logs::Request request;                // as it was asked for: shape, layout, dtype, ...
 
   /// Equal for equal programs on equal targets and thread counts.
   std::uint64_t hash() const {

@@ -33,8 +33,8 @@ const char* const kPieces[] = {"sum(", "max(", "reduce([x y], [x + y], [0.0], ["
                                "i8(", "cast(f64, ", ", ", "\\u0000", "\xff", "{", "}", "[", ":", "true", "null", "let x: f32 = ",
                                "masked(", "ramp(0, 1, 4)", "broadcast(1.0, 4096)", "\"", "f32x16", "handle", "bool", "1.5"};
 
-std::string mutated(std::string s, Rng& rng) {
-  for (std::int64_t n = rng.between(1, 6); n > 0 && !s.empty(); --n) {
+std::string mutated(std::string s, Rng& rng, std::int64_t most = 6) {
+  for (std::int64_t n = rng.between(1, most); n > 0 && !s.empty(); --n) {
     const auto at = static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(s.size())));
     const auto length = static_cast<std::size_t>(rng.between(1, 12));
     switch (rng.below(5)) {
@@ -48,6 +48,21 @@ std::string mutated(std::string s, Rng& rng) {
   return s;
 }
 
+/// Changes strings and numbers, so that the document stays JSON.
+void mutate_leaves(Json& j, Rng& rng) {
+  if (j.is_structured()) {
+    for (auto& x : j) mutate_leaves(x, rng);
+  } else if (rng.chance(0.05)) {
+    if (j.is_string()) {
+      j = mutated(j.get<std::string>(), rng, 2);
+    } else if (rng.chance(0.9)) {
+      j = rng.pick(std::vector<std::int64_t>{0, 1, 2, 3, 5, 7, 64, 512, -1, INT64_MAX, std::int64_t{1} << 40});
+    } else {
+      j = rng.pick(std::vector<std::string>{"n", "n * 2", "n // 0", "1 / 0", "x"});
+    }
+  }
+}
+
 TEST(DagJsonFuzz, AnyTextGivesAProgramOrARefusal) {
   const std::uint64_t seed = test::options().seed;
   SCOPED_TRACE("--seed " + std::to_string(seed));
@@ -55,7 +70,14 @@ TEST(DagJsonFuzz, AnyTextGivesAProgramOrARefusal) {
   const auto starts = seeds();
   int read = 0;
   for (int i = 0; i < 20000; ++i) {
-    const std::string s = mutated(starts[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(starts.size())))], rng);
+    std::string s = rng.pick(starts);
+    if (rng.chance(0.7)) {
+      Json leaves = *parse_json(s);
+      mutate_leaves(leaves, rng);
+      s = dump_json(leaves);
+    } else {
+      s = mutated(s, rng);
+    }
     const auto j = parse_json(s);
     if (!j.ok()) continue;
     ComputeDag dag;
@@ -86,7 +108,7 @@ TEST(StatementFuzz, AnyTextGivesAProgramOrARefusal) {
   int read = 0;
   for (int i = 0; i < 20000; ++i) {
     const auto& [text, extents] = starts[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(starts.size())))];
-    const std::string t = mutated(text, rng), e = rng.chance(0.2) ? mutated(extents, rng) : extents;
+    const std::string t = mutated(text, rng, 2), e = rng.chance(0.2) ? mutated(extents, rng) : extents;
     const auto dag = parse_statement(t, e);
     if (!dag.ok()) {
       ASSERT_FALSE(dag.reason().empty());

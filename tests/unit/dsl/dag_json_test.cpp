@@ -120,6 +120,11 @@ TEST(DagJson, SymbolicExtents) {
   expect_round_trip(dag);
   EXPECT_HAS(text(dag), R"("symbols":["n","m"])");
   EXPECT_HAS(text(dag), R"("shape":["n","m * 2 + 1"])");
+  EXPECT_HAS(dag.with_symbols({{"n", 3}}).reason(), "symbol 'm'");
+  EXPECT_HAS(dag.with_symbols({{"n", 0}, {"m", 1}}).reason(), "at least 1");
+  auto less = placeholder({n - 5}, f32, "L");
+  const auto shrunk = ComputeDag::from_outputs({compute({n - 5}, [&](Var i) { return less(i); }, "D")});
+  EXPECT_HAS(shrunk.with_symbols({{"n", 5}}).reason(), "n - 5, is 0");
   const auto fixed = back(dag).with_symbols({{"n", 3}, {"m", 2}}).or_throw();
   EXPECT_FALSE(fixed.is_symbolic());
   expect_round_trip(fixed);

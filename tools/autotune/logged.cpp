@@ -1,0 +1,39 @@
+#include "tools/autotune/logged.h"
+
+#include <cstdio>
+
+#include "codegen/llvm/target.h"
+#include "driver/compile.h"
+
+namespace tessera::autotune {
+
+Logged best_of_log(const std::string& log, int threads, const std::string& target, bool must_run) {
+  const tuning_logs::LogContents contents = tuning_logs::read_records(log);
+  if (const std::string damage = tuning_logs::describe_damage(contents.scan); !damage.empty()) {
+    std::fprintf(stderr, "autotune: %s: %s\n", log.c_str(), damage.c_str());
+  }
+  const auto best = tuning_logs::best_record(contents);
+  TESSERA_ENVIRONMENT_CHECK(best.has_value()) << "log '" << log << "' holds no kernel that ran correctly";
+  Logged out;
+  out.record = *best;
+  auto dag = tuning_logs::dag(*best);
+  TESSERA_ENVIRONMENT_CHECK(dag.ok()) << "log '" << log << "': its program cannot be read: " << dag.reason();
+  out.task.dag = std::move(*dag);
+  out.task.op = best->task.name;
+  out.task.request = best->task.request;
+  out.task.threads = threads > 0 ? threads : best->threads;
+  out.plan = best->plan;
+  const std::string wanted = target.empty() ? best->target : target;
+  try {
+    out.task.target = driver::resolve_target(wanted);
+  } catch (const UserError& e) {
+    throw UserError("log '" + log + "' was made for '" + wanted + "': " + e.what(), target.empty() && e.exit_code() == 2 ? 1 : e.exit_code());
+  }
+  if (must_run && !codegen::runs_here(out.task.target)) {
+    throw UserError("log '" + log + "' was made for '" + out.task.target.cpu +
+                    "', whose instructions this machine lacks; --target cpu rebuilds its schedule for this machine", 4);
+  }
+  return out;
+}
+
+}  // namespace tessera::autotune

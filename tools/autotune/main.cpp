@@ -1,0 +1,145 @@
+// autotune: tune, replay, look at and export kernels. Data on stdout, progress on stderr.
+#include <csignal>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "support/error.h"
+#include "tools/autotune/commands.h"
+#if __has_include("tools/autotune/fuzz.h")
+#include "tools/autotune/fuzz.h"
+#else
+namespace tessera::autotune { struct FuzzArgs {int programs=100, schedules=5; std::uint64_t seed=1; std::string mutant; bool json=false;}; inline int run_fuzz(const FuzzArgs&){return 1;} }
+#endif
+#if !__has_include("tools/autotune/export.h")
+namespace tessera::autotune { int run_export(const ExportArgs&){return 1;} }
+#endif
+
+namespace {
+
+using namespace tessera;
+using namespace tessera::autotune;
+
+void add_problem(CLI::App& app, ProblemArgs& p) {
+  app.add_option("--op", p.op, "operator of the catalogue (autotune ops)");
+  app.add_option("--expr", p.expr, "program as text: 'C[m,n] += A[m,k] * B[k,n]'");
+  app.add_option("--where", p.where, "extents of --expr: m=512,n=512,k=512");
+  app.add_option("--preset", p.preset, "named shape, for example C2D.2");
+  app.add_option("--shape", p.shape, "parameters of --op: m=512,n=512");
+  app.add_option("--layout", p.layout, "operand layout, for example NHWC");
+  app.add_option("--dtype", p.dtype, "element type, for example f32");
+  app.add_option("--dtypes", p.dtypes, "element types of single inputs of --expr: A=i8,B=i8");
+  app.add_option("--constant", p.constant, "operands known ahead: names, or none");
+  app.add_option("--target", p.target, "what to compile for: cpu, 'cpu -mcpu=x86-64-v3'");
+  app.add_option("--threads", p.threads, "threads a kernel runs on (default: all cores)")->check(CLI::Range(1, 1024));
+}
+
+/// CLI11 wants --seed as it is; values are checked here so that the message names flag and range.
+int dispatch(int argc, char** argv) {
+  CLI::App app{"Tessera: finds fast kernels for tensor expressions on this machine"};
+  app.name("autotune");
+  app.require_subcommand(0, 1);
+  app.footer("First run:  autotune --op conv2d --trials 64\nDocumentation: docs/ of the source tree");
+
+  TuneArgs tune;
+  add_problem(app, tune.problem);
+  app.add_option("--trials", tune.trials, "candidates to measure in all")->check(CLI::Range(1, 1000000));
+  app.add_option("--seed", tune.seed, "seed of the search");
+  app.add_option("--log", tune.log, "file of records (default: OPERATOR.jsonl)");
+  app.add_flag("--resume", tune.resume, "go on from the log; --trials is the total");
+  app.add_flag("--json", tune.json, "one JSON object on stdout at the end");
+
+  ReplayArgs replay;
+  CLI::App* replay_cmd = app.add_subcommand("replay", "rebuild the best kernel of a log, check it, time it");
+  replay_cmd->add_option("log", replay.log, "log file")->required();
+  replay_cmd->add_option("--threads", replay.threads, "threads (default: as logged)")->check(CLI::Range(1, 1024));
+  replay_cmd->add_option("--target", replay.target, "target (default: as logged)");
+  replay_cmd->add_flag("--json", replay.json, "one JSON object on stdout");
+
+  ShowArgs show;
+  bool assembly = false;
+  CLI::App* show_cmd = app.add_subcommand("show", "print a schedule: steps, loops, IR, LLVM IR or assembly");
+  show_cmd->add_option("log", show.log, "log file (its best kernel)");
+  add_problem(*show_cmd, show.problem);
+  show_cmd->add_option("--print", show.print, "steps, loops, ir, llvm or asm")->check(CLI::IsMember({"steps", "loops", "ir", "llvm", "asm"}));
+  show_cmd->add_flag("-S", assembly, "the same as --print asm");
+
+  LogArgs logs;
+  CLI::App* log_cmd = app.add_subcommand("log", "check, query and merge logs");
+  log_cmd->require_subcommand(1);
+  CLI::App* check_cmd = log_cmd->add_subcommand("check", "what is in a log, and what is damaged");
+  CLI::App* best_cmd = log_cmd->add_subcommand("best", "the best record of each task");
+  CLI::App* merge_cmd = log_cmd->add_subcommand("merge", "several logs into one");
+  for (CLI::App* c : {check_cmd, best_cmd, merge_cmd}) {
+    c->add_option("logs", logs.logs, "log files")->required();
+    c->add_flag("--json", logs.json, "one JSON object on stdout");
+  }
+  merge_cmd->add_option("-o,--output", logs.output, "file to write")->required();
+
+  ExportArgs exported;
+  CLI::App* export_cmd = app.add_subcommand("export", "write the best kernel of a log for use elsewhere");
+  export_cmd->add_option("log", exported.log, "log file")->required();
+  export_cmd->add_option("--to", exported.to, "form: c");
+  export_cmd->add_option("-o,--output", exported.directory, "directory to write")->required();
+  export_cmd->add_option("--name", exported.name, "name of the kernel (default: from the program)");
+  export_cmd->add_flag("--json", exported.json, "one JSON object on stdout");
+
+  bool doctor_json = false;
+  CLI::App* doctor_cmd = app.add_subcommand("doctor", "what works on this machine");
+  doctor_cmd->add_flag("--json", doctor_json, "one JSON object on stdout");
+
+  std::string op_name;
+  CLI::App* ops_cmd = app.add_subcommand("ops", "operators of the catalogue, or one in full");
+  ops_cmd->add_option("name", op_name, "operator");
+
+  FuzzArgs fuzz;
+  CLI::App* fuzz_cmd = app.add_subcommand("fuzz", "random programs under random schedules against the reference");
+  fuzz_cmd->add_option("--programs", fuzz.programs, "programs to try")->check(CLI::Range(1, 100000000));
+  fuzz_cmd->add_option("--schedules", fuzz.schedules, "schedules a program")->check(CLI::Range(1, 100000));
+  fuzz_cmd->add_option("--seed", fuzz.seed, "seed");
+  fuzz_cmd->add_option("--mutant", fuzz.mutant, "plant a named defect into lowering (for tests of the fuzzer)");
+  fuzz_cmd->add_flag("--json", fuzz.json, "one JSON object on stdout");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);
+    std::fprintf(stderr, "autotune: %s; see autotune --help\n", e.what());
+    return 2;
+  }
+  if (replay_cmd->parsed()) return run_replay(replay);
+  if (assembly) show.print = "asm";
+  if (show_cmd->parsed()) return run_show(show);
+  if (check_cmd->parsed()) return run_log_check(logs);
+  if (best_cmd->parsed()) return run_log_best(logs);
+  if (merge_cmd->parsed()) return run_log_merge(logs);
+  if (export_cmd->parsed()) return run_export(exported);
+  if (doctor_cmd->parsed()) return run_doctor(doctor_json);
+  if (ops_cmd->parsed()) return run_ops(op_name);
+  if (fuzz_cmd->parsed()) return run_fuzz(fuzz);
+  if (!tune.problem.given()) {
+    std::fprintf(stderr, "%s", app.help().c_str());
+    return 2;
+  }
+  return run_tune(tune);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, not the end of the program
+  try {
+    return dispatch(argc, argv);
+  } catch (const UserError& e) {
+    std::fprintf(stderr, "autotune: %s\n", e.what());
+    return e.exit_code();
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "autotune: out of memory\n");
+    return 1;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "autotune: %s\nautotune: this is a defect of the program; please report it with the command line\n", e.what());
+    return 1;
+  }
+}

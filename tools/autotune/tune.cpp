@@ -1,0 +1,115 @@
+#include <csignal>
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+
+#include "runtime/cpu/peak_probe.h"
+#include "search/cpu_measurer.h"
+#include "search/session.h"
+#include "support/version.h"
+#include "tools/autotune/commands.h"
+#include "tools/autotune/report.h"
+#include "tools/autotune/terminal.h"
+
+namespace tessera::autotune {
+
+namespace {
+
+std::atomic<int> interrupts{0};
+
+/// The first Ctrl-C ends the search after the current candidate, the second one at once.
+void on_interrupt(int) {
+  if (interrupts.fetch_add(1) > 0) _exit(130);
+}
+
+std::string default_log(const search::Task& task) { return (task.request.op.empty() ? "expr" : task.request.op) + ".jsonl"; }
+
+std::vector<std::string> constants_of(const dsl::ComputeDag& dag) {
+  std::vector<std::string> out;
+  for (const dsl::Stage* s : dag.inputs()) {
+    if (s->kind == dsl::OperationKind::kConstant) out.push_back(s->name);
+  }
+  return out;
+}
+
+Json json_of(const search::Task& task, const std::string& log, const search::SearchResult& r, const BestFigures* best,
+             double wall_seconds) {
+  Json j;
+  j["op"] = task.op;
+  j["target"] = task.target.text();
+  j["log"] = log;
+  j["trials"] = r.progress.trials;
+  j["ok"] = r.progress.ok;
+  j["rejected"] = r.rejected;
+  j["failed"] = Json::object();
+  for (const auto& [status, n] : r.progress.failed) j["failed"][status] = n;
+  j["constant"] = constants_of(task.dag);
+  j["best"] = best != nullptr ? best->json() : Json(nullptr);
+  j["wall_seconds"] = wall_seconds;
+  j["search_share"] = wall_seconds > 0 ? r.progress.search_seconds / wall_seconds : 0;
+  j["trials_per_second"] = wall_seconds > 0 ? r.progress.trials / wall_seconds : 0;
+  j["threads"] = task.threads;
+  return j;
+}
+
+void print_summary(const search::Task& task, const std::string& log, const search::SearchResult& r, const BestFigures* best,
+                   const std::map<std::string, std::string>& reasons, double wall_seconds) {
+  fmt::print("{}: {} trials in {:.1f} s, {} ok", task.op, r.progress.trials, wall_seconds, r.progress.ok);
+  for (const auto& [status, n] : r.progress.failed) fmt::print(", {} {}", n, status);
+  fmt::print("\n");
+  for (const auto& [status, why] : reasons) fmt::print("  {}: {}\n", status, why);
+  if (best != nullptr) {
+    fmt::print("best: {}  ({})\n", best->text(), r.best->candidate.sketch);
+    fmt::print("log:  {}   replay: autotune replay {}\n", log, log);
+  } else {
+    fmt::print("no schedule ran correctly; the log {} says why\n", log);
+  }
+}
+
+}  // namespace
+
+int run_tune(const TuneArgs& args) {
+  const auto start = std::chrono::steady_clock::now();
+  const search::Task task = make_task(args.problem);
+  search::SessionOptions options;
+  options.search.trials = args.trials;
+  options.search.seed = args.seed;
+  options.log = args.log.empty() ? default_log(task) : args.log;
+  options.resume = args.resume;
+  options.tool = kToolVersion;
+  check_log_writable(options.log);
+
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  std::map<std::string, std::string> reasons;  // one example a status
+  search::SearchResult result;
+  {
+    ProgressLine line(task.dag.flops(), task.dag.multiply_adds());
+    search::CpuTaskMeasurer measurer(task, args.seed);
+    search::SearchHooks hooks;
+    hooks.stop = [] { return interrupts.load() > 0; };
+    hooks.progress = [&](const search::Progress& p) { line.show(p); };
+    hooks.trial = [&](const search::Trial& t) {
+      if (t.ok()) return;
+      const std::string status(runtime::to_string(t.measurement.status));
+      reasons.try_emplace(status, fmt::format("trial {} ({}, {}): {}", t.candidate.trial, t.candidate.sketch, t.measurement.phase, t.measurement.message));
+    };
+    result = search::run_session(task, options, measurer, hooks);
+  }
+  const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::optional<BestFigures> best;
+  if (result.best) best = figures_of(task, result.best->measurement);
+  const BestFigures* shown = best ? &*best : nullptr;
+  if (args.json) {
+    fmt::print("{}\n", dump_json(json_of(task, options.log, result, shown, wall)));
+  } else {
+    print_summary(task, options.log, result, shown, reasons, wall);
+  }
+  if (interrupts.load() > 0) return 130;
+  return result.best ? 0 : 3;
+}
+
+}  // namespace tessera::autotune
