@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <set>
@@ -21,9 +20,14 @@ namespace {
 /// A file under a name of its own beside `target`; gone unless published.
 class NewFile {
  public:
-  explicit NewFile(const std::string& target) : target_(target), name_(target + ".XXXXXX") {
-    fd_ = ::mkostemp(name_.data(), O_CLOEXEC);
-    if (fd_ < 0) raise(target_, std::strerror(errno));
+  explicit NewFile(const std::string& target) : target_(target) {
+    name_ = target + ".new." + std::to_string(::getpid()) + "." + std::to_string(now_ns());
+    fd_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd_ < 0) {
+      const int error = errno;
+      name_.clear();
+      raise(target_, std::strerror(error));
+    }
   }
   ~NewFile() {
     if (fd_ >= 0) ::close(fd_);
@@ -38,9 +42,6 @@ class NewFile {
   }
   void publish() {
     flush();
-    const mode_t mask = ::umask(0);
-    ::umask(mask);
-    ::fchmod(fd_, 0644 & ~mask);
     if (::fsync(fd_) != 0) raise(target_, std::strerror(errno));
     // link, not rename: it refuses where a file has appeared meanwhile.
     if (::link(name_.c_str(), target_.c_str()) != 0) {

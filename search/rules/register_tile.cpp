@@ -275,6 +275,10 @@ bool register_tile_applies(const SketchBuilder& b, const std::string& name) {
   return shape.panel != nullptr && !shape.rows.empty();  // a panel makes the reads contiguous
 }
 
+bool has_row_reuse(const SketchBuilder& b, const std::string& name) {
+  return register_tile_applies(b, name) && !shape_of(b.stage(name)).rows.empty();
+}
+
 std::vector<SketchBuilder> register_tile_expand(const SketchBuilder& b, const std::string& name) {
   const bool plain = reads_in_vectors(b.stage(name));
   const bool panel = shape_of(b.stage(name)).panel != nullptr;

@@ -38,6 +38,7 @@ bool row_fusion_applies(const SketchBuilder& b, const std::string& name) {
     if (a == row) break;
   }
   for (const std::string& q : inner) {
+    if (has_row_reuse(b, q)) return false;
     if (!trial.step(schedule::ComputeAt{q, name, row}).ok()) return false;
     std::vector<std::int64_t> whole;
     for (const schedule::RootAxis& r : trial.stage(q).roots) {

@@ -13,6 +13,9 @@ std::vector<SketchBuilder> row_fusion_expand(const SketchBuilder& b, const std::
 
 bool register_tile_applies(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> register_tile_expand(const SketchBuilder& b, const std::string& stage);
+/// A reduction whose operands serve several rows of a tile (a product or convolution): it wants a
+/// nest of its own rather than to follow a row of its consumer.
+bool has_row_reuse(const SketchBuilder& b, const std::string& stage);
 
 bool vector_reduction_applies(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> vector_reduction_expand(const SketchBuilder& b, const std::string& stage);

@@ -15,7 +15,7 @@ void expect_user_error(const F& program, std::initializer_list<const char*> word
   } catch (const UserError& e) {
     const std::string what = e.what();
     for (const char* w : words) EXPECT_NE(what.find(w), std::string::npos) << what;
-    if (with_site) EXPECT_NE(what.find("dsl_test.cpp:"), std::string::npos) << what;
+    EXPECT_TRUE(!with_site || what.find("dsl_test.cpp:") != std::string::npos) << what;
     EXPECT_EQ(what.find('\n'), std::string::npos) << what;
     EXPECT_EQ(e.exit_code(), 2);
   }
