@@ -28,6 +28,7 @@ constexpr std::size_t kMaxRank = 8;
 constexpr std::size_t kMaxValues = 16;
 constexpr std::size_t kMaxSymbols = 64;
 constexpr std::size_t kMaxBodyText = 16 << 10;
+constexpr std::size_t kMaxAllBodies = 1 << 20;
 constexpr std::size_t kMaxExtentText = 256;
 constexpr std::size_t kMaxName = 64;
 constexpr const char* kCallSite = "stage";  // what a message names in place of a source file
@@ -250,7 +251,11 @@ class DagReader {
       for (std::size_t d = 0; d < axes.size(); ++d) known[axes[d]] = vars[d];
       for (const auto& [n, v] : reduced) known[n] = v;
       Exprs out;
-      for (const Json& t : texts) out.push_back(parse(text_of(t, "body", kMaxBodyText), known, reduced));
+      for (const Json& t : texts) {
+        const std::string one = text_of(t, "body", kMaxBodyText);
+        if ((body_bytes_ += one.size()) > kMaxAllBodies) fail("its bodies have more than ", kMaxAllBodies, " characters");
+        out.push_back(parse(one, known, reduced));
+      }
       share_reduction(out);
       return out;
     };
@@ -321,6 +326,7 @@ class DagReader {
   std::map<std::string, Var> symbols_;
   std::map<std::string, Tensor> tensors_;  // by buffer name
   std::set<std::string> names_;            // of stages
+  std::size_t body_bytes_ = 0;
 };
 
 Json to_json_value(const ComputeDag& dag) {

@@ -6,6 +6,7 @@
 #include "ir/simplify.h"
 #include "lower/lower.h"
 #include "schedule/geometry.h"
+#include "schedule/storage.h"
 
 namespace tessera::lower {
 
@@ -24,7 +25,6 @@ using ir::VarMap;
 using schedule::Attach;
 using schedule::Axis;
 using schedule::AxisKind;
-using schedule::Box;
 using schedule::Placement;
 using schedule::RootAxis;
 using schedule::Stage;
@@ -36,34 +36,6 @@ struct Storage {
   Exprs base;
   bool program = false;  // a buffer of the program rather than an Allocate
 };
-
-/// Extents of the stored box; splits with tail `pad` grow it to whole tiles.
-std::vector<std::int64_t> stored_extents(const Stage& s, const Box& box) {
-  std::vector<std::int64_t> out = box.bound;
-  for (const schedule::Relation& r : s.relations) {
-    if (r.kind != schedule::Relation::Kind::kSplit || r.tail != ir::Tail::kPad) continue;
-    for (std::size_t d = 0; d < out.size(); ++d) {
-      if (s.roots[d].axis == r.whole) out[d] = (out[d] + r.factor - 1) / r.factor * r.factor;
-    }
-  }
-  return out;
-}
-
-Result<ir::Layout> stored_layout(const Stage& s, const std::vector<std::int64_t>& extents) {
-  if (s.layout.empty()) return ir::Layout::row_major(extents);
-  // Innermost pieces first, so that each divisor is the product of the blocks inside.
-  std::vector<ir::LayoutDigit> digits(s.layout.size());
-  std::vector<std::int64_t> inside(extents.size(), 1);
-  for (std::size_t i = s.layout.size(); i-- > 0;) {
-    const schedule::LayoutPart& p = s.layout[i];
-    const auto d = static_cast<std::size_t>(p.dim);
-    const std::int64_t rest = (extents[d] + inside[d] - 1) / inside[d];
-    const std::int64_t n = p.factor == 0 ? rest : p.factor;
-    digits[i] = {p.dim, inside[d], n, 1};
-    inside[d] *= n;
-  }
-  return ir::Layout::tiled(extents, std::move(digits));
-}
 
 bool is_pad_split(const Stage& s, const schedule::Relation& r) {
   return r.kind == schedule::Relation::Kind::kSplit && r.tail == ir::Tail::kPad && !s.is_output;
@@ -93,29 +65,8 @@ class Builder {
  private:
   // ---- storage ------------------------------------------------------------------------------------
 
-  /// Root stages that depend on constants alone run once, before any run.
-  bool is_prepared(const Stage& s) const {
-    if (s.is_output || s.placement != Placement::kRoot) return false;
-    bool constant = true, reads = false;
-    for (const Expr& body : s.body) {
-      ir::walk(body, [&](const Expr& e) {
-        const auto* l = e.as<ir::Load>();
-        if (l == nullptr) return true;
-        reads = true;
-        const Stage* p = state_.producer(l->buffer.get());
-        constant &= p != nullptr && (p->kind == dsl::OperationKind::kConstant || prepared_.count(p->name) != 0);
-        return true;
-      });
-    }
-    // What is computed inside the stage runs with it and must be constant as well.
-    for (std::size_t i = 0; i < state_.size() && constant; ++i) {
-      const Stage& q = state_.stage(i);
-      if (q.placement == Placement::kAt && q.at.stage == s.name) constant = false;
-    }
-    return constant && reads;
-  }
-
   Status place_storage() {
+    for (const std::string& name : schedule::prepared_stages(state_)) prepared_.insert(name);
     for (const dsl::Stage* in : state_.dag().inputs()) {
       const bool constant = in->kind == dsl::OperationKind::kConstant;
       program_.buffers.push_back({in->outputs[0], constant ? ir::BufferRole::kConstant : ir::BufferRole::kInput});
@@ -138,7 +89,6 @@ class Builder {
         }
         continue;
       }
-      if (is_prepared(s)) prepared_.insert(s.name);
       TESSERA_TRY_DONE(place(s, st, workspace, prepared));
     }
     // Outputs in the order in which the program names them.
@@ -154,19 +104,13 @@ class Builder {
 
   Status place(const Stage& s, Storage& st, std::vector<ir::ProgramBuffer>& workspace,
                std::vector<ir::ProgramBuffer>& prepared) {
-    Box box = s.region;
-    if (s.store_at) {
-      TESSERA_TRY(kept, schedule::required_region(state_, s, schedule::fixed_at(state_, *s.store_at)));
-      box = std::move(kept);
-    }
-    const std::vector<std::int64_t> extents = stored_extents(s, box);
-    TESSERA_TRY(layout, stored_layout(s, extents));
+    TESSERA_TRY(box, schedule::stored_box(state_, s));
     Exprs shape;
-    for (const std::int64_t n : extents) shape.push_back(int_imm(n));
+    for (const std::int64_t n : box.extents) shape.push_back(int_imm(n));
     st.program = s.placement == Placement::kRoot;
-    st.base = box.lo;
+    st.base = box.base;
     for (const Buffer& b : s.outputs) {
-      Buffer fresh = Buffer::fresh(b->name, b->dtype, shape, s.scope).with_layout(layout);
+      Buffer fresh = Buffer::fresh(b->name, b->dtype, shape, s.scope).with_layout(box.layout);
       st.buffers.push_back(fresh);
       if (!st.program) continue;
       const bool once = prepared_.count(s.name) != 0;

@@ -69,6 +69,9 @@ using Visitor = std::function<void(Record&& record, std::string_view line)>;
 using RawVisitor = std::function<void(std::string_view line)>;
 ScanResult scan_log(const std::string& path, const Visitor& visit, const RawVisitor& newer = {});
 
+/// The same for text in memory; throws nothing but what `visit` throws.
+ScanResult scan_text(std::string_view text, const Visitor& visit, const RawVisitor& newer = {});
+
 struct LogContents {
   std::string path;
   std::vector<Record> records;  // trials and finals, in the order of the file

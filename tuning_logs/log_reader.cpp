@@ -121,6 +121,12 @@ ScanResult scan_log(const std::string& path, const Visitor& visit, const RawVisi
   return scanner.finish();
 }
 
+ScanResult scan_text(std::string_view text, const Visitor& visit, const RawVisitor& newer) {
+  LineScanner scanner(visit, newer);
+  scanner.feed(text);
+  return scanner.finish();
+}
+
 LogContents read_log(const std::string& path) {
   LogContents out;
   out.path = path;

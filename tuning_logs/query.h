@@ -12,8 +12,8 @@ namespace tessera::tuning_logs {
 
 /// Empty fields and 0 let everything through.
 struct Filter {
-  std::string task;    // its hash, or its name
-  std::string target;  // the whole text
+  std::string task{};    // its hash, or its name
+  std::string target{};  // the whole text
   int threads = 0;
   bool accepts(const Record& r) const;
 };

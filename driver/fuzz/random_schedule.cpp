@@ -1,0 +1,341 @@
+#include "driver/fuzz/random_schedule.h"
+
+#include <algorithm>
+
+#include "schedule/intrinsics.h"
+
+namespace tessera::driver {
+
+namespace {
+
+using namespace tessera::schedule;  // NOLINT: every step is named here
+using Names = std::vector<std::string>;
+
+class Walker {
+ public:
+  Walker(const State& state, Rng& rng) : state_(state), rng_(rng) {}
+
+  /// A step that looks possible; nothing when this state has no place for the kind drawn.
+  std::optional<Step> step() {
+    const std::int64_t r = rng_.below(100);
+    if (r < 20) return split();
+    if (r < 27) return fuse();
+    if (r < 30) return tile();
+    if (r < 39) return reorder();
+    if (r < 52) return compute_at();
+    if (r < 55) return store_at();
+    if (r < 60) return compute_inline();
+    if (r < 61) return compute_root();
+    if (r < 65) return cache_read();
+    if (r < 68) return cache_write();
+    if (r < 73) return rfactor();
+    if (r < 75) return decompose();
+    if (r < 79) return on_loop([](std::string s, std::string a) { return Unroll{std::move(s), std::move(a)}; });
+    if (r < 86) return vectorize();
+    if (r < 90) return on_loop([](std::string s, std::string a) { return Parallel{std::move(s), std::move(a)}; });
+    if (r < 93) return set_scope();
+    if (r < 95) return transform_layout();
+    if (r < 96) return pack();
+    if (r < 97) return tensorize();
+    if (r < 98) return on_loop([](std::string s, std::string a) { return Outline{std::move(s), std::move(a)}; });
+    return on_loop([&](std::string s, std::string a) {
+      const bool grain = rng_.chance(0.3);
+      return Annotate{std::move(s), std::move(a), grain ? "grain" : "unroll", Param(rng_.between(1, 6))};
+    });
+  }
+
+  /// A step that no state may accept.
+  std::optional<Step> illegal() {
+    const Stage* s = stage();
+    if (s == nullptr) return std::nullopt;
+    const std::string leaf = s->leaves.empty() ? "none" : rng_.pick(s->leaves);
+    std::string reduce, output = s->name;
+    for (const std::string& l : s->leaves) {
+      if (s->find_axis(l)->kind == AxisKind::kReduce) reduce = l;
+    }
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      if (state_.stage(i).is_output) output = state_.stage(i).name;
+    }
+    switch (rng_.below(20)) {
+      case 0: return Split{"nowhere", leaf, {fresh("x"), fresh("x")}, {4}};
+      case 1: return Split{s->name, "no axis", {fresh("x"), fresh("x")}, {4}};
+      case 2: return Split{s->name, leaf, {fresh("x"), fresh("x")}, {0}};
+      case 3: return Split{s->name, leaf, {fresh("x"), fresh("x")}, {-3}};
+      case 4: return Split{s->name, leaf, {fresh("x")}, {2}};
+      case 5: return Split{s->name, leaf, {fresh("x"), fresh("x")}, {Param::open("h")}};
+      case 6: return Split{s->name, leaf, {leaf, fresh("x")}, {2}};
+      case 7: return Fuse{s->name, {leaf}, fresh("f")};
+      case 8: return Fuse{s->name, {leaf, leaf}, fresh("f")};
+      case 9: return Reorder{s->name, {leaf, leaf}};
+      case 10: return ComputeAt{s->name, s->name, leaf};
+      case 11: return ComputeAt{output, s->name, leaf};
+      case 12: return ComputeInline{output};
+      case 13: return CacheWrite{s->name, s->name};
+      case 14: return SetScope{output, ir::Scope::kRegister};
+      case 15: return TransformLayout{output, {}};
+      case 16: return Annotate{s->name, leaf, "import", 1};
+      case 17: return Tensorize{s->name, {leaf, leaf}, "cpu.nothing"};
+      case 18: return reduce.empty() ? Step(StoreAt{output, s->name, leaf}) : Step(Vectorize{s->name, reduce});
+      default: return reduce.empty() ? Step(Rfactor{s->name, leaf, fresh("r")}) : Step(Parallel{s->name, reduce});
+    }
+  }
+
+ private:
+  // ---- choices ------------------------------------------------------------------------------------
+
+  const Stage* stage(bool inputs = false) {
+    std::vector<const Stage*> out;
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      const Stage& s = state_.stage(i);
+      if (s.placement != schedule::Placement::kInline && (inputs || !s.is_input())) out.push_back(&s);
+    }
+    return out.empty() ? nullptr : rng_.pick(out);
+  }
+
+  /// A computed stage that is no output, if there is one.
+  const Stage* inner_stage() {
+    for (int i = 0; i < 6; ++i) {
+      const Stage* s = stage();
+      if (s != nullptr && !s->is_output) return s;
+    }
+    return nullptr;
+  }
+
+  /// A name that no axis and no stage has.
+  std::string fresh(const std::string& hint) {
+    for (int i = 0;; ++i) {
+      const std::string name = hint + std::to_string(i);
+      if (std::find(used_.begin(), used_.end(), name) != used_.end() || state_.name_taken(name)) continue;
+      bool taken = false;
+      for (std::size_t q = 0; q < state_.size(); ++q) taken |= state_.stage(q).find_axis(name) != nullptr;
+      if (taken) continue;
+      used_.push_back(name);
+      return name;
+    }
+  }
+
+  std::int64_t factor(std::int64_t n) {
+    if (rng_.chance(0.06)) return 1;
+    if (rng_.chance(0.1)) return n + rng_.between(1, 5);
+    if (rng_.chance(0.3)) {
+      std::vector<std::int64_t> divisors;
+      for (std::int64_t d = 2; d <= n; ++d) {
+        if (n % d == 0) divisors.push_back(d);
+      }
+      if (!divisors.empty()) return rng_.pick(divisors);
+    }
+    if (rng_.chance(0.3)) return std::int64_t{1} << rng_.between(1, 5);
+    return rng_.between(2, std::max<std::int64_t>(2, std::min<std::int64_t>(n, 17)));
+  }
+
+  ir::Tail tail() {
+    const std::int64_t r = rng_.below(100);
+    return r < 55 ? ir::Tail::kPartition : r < 85 ? ir::Tail::kGuard : ir::Tail::kPad;
+  }
+
+  template <class Make>
+  std::optional<Step> on_loop(Make make) {
+    const Stage* s = stage();
+    if (s == nullptr || s->leaves.empty()) return std::nullopt;
+    return Step(make(s->name, rng_.pick(s->leaves)));
+  }
+
+  // ---- one a primitive ----------------------------------------------------------------------------
+
+  std::optional<Step> split() {
+    const Stage* s = stage();
+    if (s == nullptr || s->leaves.empty()) return std::nullopt;
+    const std::string axis = rng_.pick(s->leaves);
+    Split out{s->name, axis, {fresh("x")}, {}, tail()};
+    const std::int64_t pieces = rng_.chance(0.8) ? 1 : rng_.between(2, 3);
+    for (std::int64_t i = 0; i < pieces; ++i) {
+      out.factors.push_back(factor(s->find_axis(axis)->extent));
+      out.into.push_back(fresh("x"));
+    }
+    return out;
+  }
+
+  std::optional<Step> fuse() {
+    const Stage* s = stage();
+    if (s == nullptr || s->leaves.size() < 2) return std::nullopt;
+    const auto n = static_cast<std::int64_t>(s->leaves.size());
+    const std::int64_t count = rng_.between(2, std::min<std::int64_t>(3, n)), first = rng_.below(n - count + 1);
+    return Fuse{s->name, Names(s->leaves.begin() + first, s->leaves.begin() + first + count), fresh("f")};
+  }
+
+  std::optional<Step> tile() {
+    const Stage* s = stage();
+    if (s == nullptr || s->leaves.size() < 2) return std::nullopt;
+    const auto i = static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(s->leaves.size()) - 1));
+    const std::string &a = s->leaves[i], &b = s->leaves[i + 1];
+    return Tile{s->name, {a, b}, {fresh("x"), fresh("x"), fresh("x"), fresh("x")},
+                {factor(s->find_axis(a)->extent), factor(s->find_axis(b)->extent)}, tail()};
+  }
+
+  std::optional<Step> reorder() {
+    const Stage* s = stage();
+    if (s == nullptr || s->leaves.size() < 2) return std::nullopt;
+    Names order = s->leaves;
+    for (std::size_t i = order.size(); i-- > 1;) std::swap(order[i], order[static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(i) + 1))]);
+    if (order.size() > 2 && rng_.chance(0.5)) order.resize(2 + static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(order.size()) - 1)));
+    return Reorder{s->name, order};
+  }
+
+  std::optional<Step> compute_at() {
+    const Stage* s = inner_stage();
+    if (s == nullptr) return std::nullopt;
+    const auto readers = state_.consumers(*s);
+    if (readers.empty()) return std::nullopt;
+    const Stage* host = rng_.pick(readers);
+    for (const Attach& a : attach_chain(state_, *host)) {
+      if (rng_.chance(0.3)) host = state_.find(a.stage);
+    }
+    if (host->leaves.empty()) return std::nullopt;
+    return ComputeAt{s->name, host->name, rng_.pick(host->leaves)};
+  }
+
+  std::optional<Step> store_at() {
+    std::vector<const Stage*> placed;
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      if (state_.stage(i).placement == schedule::Placement::kAt) placed.push_back(&state_.stage(i));
+    }
+    if (placed.empty()) return std::nullopt;
+    const Stage* s = rng_.pick(placed);
+    const Attach a = rng_.pick(attach_chain(state_, *s));
+    return StoreAt{s->name, a.stage, rng_.pick(state_.find(a.stage)->leaves)};
+  }
+
+  std::optional<Step> compute_inline() {
+    const Stage* s = inner_stage();
+    return s == nullptr ? std::nullopt : std::optional<Step>(ComputeInline{s->name});
+  }
+
+  std::optional<Step> compute_root() {
+    const Stage* s = stage();
+    return s == nullptr ? std::nullopt : std::optional<Step>(ComputeRoot{s->name});
+  }
+
+  ir::Scope memory() { return rng_.chance(0.7) ? ir::Scope::kGlobal : ir::Scope::kLocal; }
+
+  Names some_readers(const Stage& s) {
+    Names out;
+    for (const Stage* q : state_.consumers(s)) {
+      if (rng_.chance(0.7)) out.push_back(q->name);
+    }
+    return rng_.chance(0.5) ? Names{} : out;
+  }
+
+  std::optional<Step> cache_read() {
+    const Stage* s = stage(true);
+    return s == nullptr ? std::nullopt : std::optional<Step>(CacheRead{s->name, some_readers(*s), fresh("R"), memory()});
+  }
+
+  std::optional<Step> cache_write() {
+    const Stage* s = stage();
+    return s == nullptr ? std::nullopt : std::optional<Step>(CacheWrite{s->name, fresh("W"), memory()});
+  }
+
+  std::optional<Step> rfactor() {
+    std::vector<std::pair<const Stage*, std::string>> loops;
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      for (const std::string& l : state_.stage(i).leaves) {
+        if (state_.stage(i).find_axis(l)->kind == AxisKind::kReduce) loops.push_back({&state_.stage(i), l});
+      }
+    }
+    if (loops.empty()) return std::nullopt;
+    const auto& [s, axis] = rng_.pick(loops);
+    return Rfactor{s->name, axis, fresh("F")};
+  }
+
+  std::optional<Step> decompose() {
+    return on_loop([](std::string s, std::string a) { return DecomposeReduction{std::move(s), std::move(a)}; });
+  }
+
+  /// The innermost loop most of the time: other places lower to serial loops often.
+  std::optional<Step> vectorize() {
+    const Stage* s = stage();
+    if (s == nullptr || s->leaves.empty()) return std::nullopt;
+    return Vectorize{s->name, rng_.chance(0.6) ? s->leaves.back() : rng_.pick(s->leaves)};
+  }
+
+  std::optional<Step> set_scope() {
+    static const std::vector<ir::Scope> kScopes{ir::Scope::kGlobal, ir::Scope::kLocal, ir::Scope::kRegister, ir::Scope::kRegister};
+    const Stage* s = inner_stage();
+    return s == nullptr ? std::nullopt : std::optional<Step>(SetScope{s->name, rng_.pick(kScopes)});
+  }
+
+  std::vector<LayoutPiece> pieces(const Names& axes) {
+    std::vector<LayoutPiece> out;
+    for (const std::string& a : axes) out.push_back({a, 0});
+    for (std::size_t i = out.size(); i-- > 1;) std::swap(out[i], out[static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(i) + 1))]);
+    for (const std::string& a : axes) {
+      if (rng_.chance(0.5)) out.push_back({a, Param(rng_.between(2, 8))});
+    }
+    return out;
+  }
+
+  std::optional<Step> transform_layout() {
+    const Stage* s = inner_stage();
+    return s == nullptr ? std::nullopt : std::optional<Step>(TransformLayout{s->name, pieces(s->data_axes())});
+  }
+
+  std::optional<Step> pack() {
+    const Stage* s = stage(true);
+    if (s == nullptr || s->outputs.size() > 1) return std::nullopt;
+    return Pack{s->name, some_readers(*s), fresh("P"), pieces(s->data_axes())};
+  }
+
+  std::optional<Step> tensorize() {
+    std::vector<const Stage*> fits;
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      if (state_.stage(i).is_reduction() && state_.stage(i).leaves.size() >= 2) fits.push_back(&state_.stage(i));
+    }
+    if (fits.empty()) return std::nullopt;
+    const Stage* s = rng_.pick(fits);
+    return Tensorize{s->name, Names(s->leaves.end() - 2, s->leaves.end()), rng_.pick(tensor_intrinsics()).name};
+  }
+
+  const State& state_;
+  Rng& rng_;
+  Names used_;
+};
+
+void add_counts(std::map<std::string, std::int64_t>& to, const std::map<std::string, std::int64_t>& from) {
+  for (const auto& [word, n] : from) to[word] += n;
+}
+
+}  // namespace
+
+void WalkStatistics::add(const WalkStatistics& o) {
+  add_counts(applied, o.applied);
+  add_counts(refused, o.refused);
+  illegal_refused += o.illegal_refused;
+  illegal_accepted.insert(illegal_accepted.end(), o.illegal_accepted.begin(), o.illegal_accepted.end());
+}
+
+Walk random_schedule(const State& initial, Rng& rng, int attempts, WalkStatistics& statistics) {
+  Walk walk{{}, initial};
+  for (int i = 0; i < attempts; ++i) {
+    Walker walker(walk.state, rng);
+    if (rng.chance(0.2)) {
+      const auto bad = walker.illegal();
+      if (!bad) continue;
+      if (apply_step(walk.state, *bad).ok()) {
+        statistics.illegal_accepted.push_back(to_string(*bad));
+      } else {
+        ++statistics.illegal_refused;
+      }
+      continue;
+    }
+    const auto step = walker.step();
+    if (!step) continue;
+    auto next = apply_step(walk.state, *step);
+    ++(next.ok() ? statistics.applied : statistics.refused)[step_name(*step)];
+    if (!next.ok()) continue;
+    walk.state = std::move(*next);
+    walk.steps.push_back(*step);
+  }
+  return walk;
+}
+
+}  // namespace tessera::driver

@@ -1,0 +1,129 @@
+#include "ir/nest_summary.h"
+
+#include "ir/analysis/affine.h"
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+
+namespace tessera::ir {
+
+namespace {
+
+void count(const Expr& e, OpCounts& out) {
+  if (e->kind == ExprKind::kLoad) return;  // indices are addressing, not work
+  for_each_child(e, [&](const Expr& c) { count(c, out); });
+  if (const Binary* n = as_binary(e)) {
+    if (n->a.type() == i64) return;
+    if (!n->a.type().is_float()) {
+      ++out.integer;
+      return;
+    }
+    switch (n->kind) {
+      case ExprKind::kMul: ++out.float_mul; return;
+      case ExprKind::kDiv: ++out.float_div; return;
+      case ExprKind::kAdd:
+      case ExprKind::kSub: ++out.float_add; return;
+      default: ++out.float_compare; return;
+    }
+  }
+  if (e->kind == ExprKind::kCall) ++out.float_call;
+  if (e->kind == ExprKind::kSelect || e->kind == ExprKind::kIfThenElseExpr) ++out.select;
+}
+
+class Summarizer {
+ public:
+  NestSummary out;
+
+  void visit(const Stmt& s) {
+    if (!s) return;
+    if (const auto* n = s.as<For>()) {
+      const Interval lo = range_of(n->min, bounds_), extent = affine_sum(n->extent).range(bounds_);
+      bounds_[n->var.id()] = {lo.lo, (lo + extent - Interval::point(1)).hi};
+      // A loop of at most one iteration is none, unless it makes lanes.
+      if (extent.hi <= 1 && n->loop != ForKind::kVector) return visit(n->body);
+      vars_.push_back(n->var);
+      loops_.push_back({extent.hi, n->loop});
+      visit(n->body);
+      vars_.pop_back();
+      loops_.pop_back();
+      return;
+    }
+    if (const auto* n = s.as<Instance>()) return instance(*n);
+    for_each_child(s, {}, [&](const Stmt& x) { visit(x); });
+  }
+
+ private:
+  void instance(const Instance& n) {
+    StatementSummary st;
+    st.stage = n.stage;
+    st.phase = n.phase;
+    st.loops = loops_;
+    std::vector<AccessSummary> reads;
+    walk(
+        n.body,
+        [&](const Stmt& s) {
+          if (const auto* store = s.as<Store>()) {
+            st.accesses.push_back(access(store->buffer, true, store->indices));
+            add(st.ops, count_operations(store->value));
+          }
+          if (const auto* let = s.as<LetStmt>()) add(st.ops, count_operations(let->value));
+          return true;
+        },
+        [&](const Expr& e) {
+          if (const auto* load = e.as<Load>()) reads.push_back(access(Buffer(load->buffer), false, load->indices));
+          return true;
+        });
+    st.accesses.insert(st.accesses.end(), reads.begin(), reads.end());
+    out.statements.push_back(std::move(st));
+  }
+
+  static void add(OpCounts& a, const OpCounts& b) {
+    a.float_mul += b.float_mul;
+    a.float_add += b.float_add;
+    a.float_div += b.float_div;
+    a.float_compare += b.float_compare;
+    a.float_call += b.float_call;
+    a.integer += b.integer;
+    a.select += b.select;
+  }
+
+  AccessSummary access(const Buffer& b, bool write, const Exprs& indices) const {
+    return summarize_access(b, write, simplify(b->layout.offset(indices), bounds_), vars_);
+  }
+
+  Bounds bounds_;
+  std::vector<Var> vars_;
+  std::vector<LoopSummary> loops_;
+};
+
+}  // namespace
+
+OpCounts count_operations(const Expr& value) {
+  OpCounts out;
+  count(value, out);
+  return out;
+}
+
+AccessSummary summarize_access(const Buffer& b, bool write, const Expr& offset, const std::vector<Var>& loops) {
+  AccessSummary a;
+  a.buffer = b->name;
+  a.write = write;
+  a.scope = b->scope;
+  a.element_bytes = b->dtype.bytes();
+  a.elements = b->layout.size();
+  const AffineSum sum = affine_sum(offset);
+  for (const Var& v : loops) {
+    bool elsewhere = false;
+    for (const Term& t : sum.terms) elsewhere |= t.atom->kind != ExprKind::kVar && uses_var(t.atom, v.id());
+    a.regular &= !elsewhere;
+    a.strides.push_back(elsewhere ? 0 : sum.coefficient_of(v.id()));
+  }
+  return a;
+}
+
+NestSummary summarize(const Program& structured) {
+  Summarizer s;
+  for (const Function& f : structured.functions) s.visit(f.body);
+  return std::move(s.out);
+}
+
+}  // namespace tessera::ir

@@ -1,0 +1,62 @@
+// What a cost model sees of a program: for each statement its loops, its operations and, for each
+// buffer it touches, how the address moves with every loop. Built from structured loops here and from
+// a scheduling state without lowering in schedule/summary.h; a test holds the two equal.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ir/program.h"
+
+namespace tessera::ir {
+
+struct LoopSummary {
+  std::int64_t extent = 1;  // the largest count
+  ForKind kind = ForKind::kSerial;
+  bool operator==(const LoopSummary&) const = default;
+};
+
+/// Executions of one instance of the statement, by class.
+struct OpCounts {
+  int float_mul = 0, float_add = 0, float_div = 0, float_compare = 0, float_call = 0;
+  int integer = 0;   // on values; the arithmetic of indices does not count
+  int select = 0;
+  bool operator==(const OpCounts&) const = default;
+};
+
+/// One read or write. `strides[l]` is the change of the element offset, in storage, when loop l of the
+/// statement advances by one; `regular` is false when that is not the same everywhere (a floordiv or
+/// a lookup in the index), and the stride then 0.
+struct AccessSummary {
+  std::string buffer;
+  bool write = false;
+  Scope scope = Scope::kGlobal;
+  int element_bytes = 4;
+  std::int64_t elements = 0;  // of the buffer's storage
+  bool regular = true;
+  std::vector<std::int64_t> strides;
+  bool operator==(const AccessSummary&) const = default;
+};
+
+struct StatementSummary {
+  std::string stage;
+  Phase phase = Phase::kWhole;
+  std::vector<LoopSummary> loops;  // outermost first; those that run at most once are left out
+  OpCounts ops;
+  std::vector<AccessSummary> accesses;  // writes first, then reads in order of appearance
+  bool operator==(const StatementSummary&) const = default;
+};
+
+struct NestSummary {
+  std::vector<StatementSummary> statements;  // in program order
+  bool operator==(const NestSummary&) const = default;
+};
+
+/// Operations of a value, without those inside indices.
+OpCounts count_operations(const Expr& value);
+/// How `offset` (a flat element offset) moves with each loop variable.
+AccessSummary summarize_access(const Buffer& b, bool write, const Expr& offset, const std::vector<Var>& loops);
+/// From structured loops (every leaf an Instance).
+NestSummary summarize(const Program& structured);
+
+}  // namespace tessera::ir

@@ -1,0 +1,171 @@
+#include "schedule/summary.h"
+
+#include <algorithm>
+
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+#include "schedule/geometry.h"
+#include "schedule/storage.h"
+
+namespace tessera::schedule {
+
+namespace {
+
+using ir::AccessSummary;
+
+class Summarizer {
+ public:
+  explicit Summarizer(const State& state) : state_(state), bounds_(loop_bounds(state)) {}
+
+  Result<ir::NestSummary> run() {
+    TESSERA_TRY_DONE(place());
+    const std::vector<std::string> prepared = prepared_stages(state_);
+    for (const bool ahead : {true, false}) {
+      for (std::size_t i = 0; i < state_.size(); ++i) {
+        const Stage& s = state_.stage(i);
+        const bool mine = (std::find(prepared.begin(), prepared.end(), s.name) != prepared.end()) == ahead;
+        if (!s.is_input() && s.placement == Placement::kRoot && mine) nest(s);
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  /// Stands in for the buffers lowering will allocate.
+  Status place() {
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      const Stage& s = state_.stage(i);
+      StoredBox& box = boxes_[s.name];
+      if (s.is_input() || s.is_output || s.placement == Placement::kInline) {
+        box.base = Exprs(s.outputs[0].rank(), ir::int_imm(0));
+        buffers_[s.name] = s.outputs;
+        continue;
+      }
+      TESSERA_TRY(made, stored_box(state_, s));
+      box = std::move(made);
+      Exprs shape;
+      for (const std::int64_t n : box.extents) shape.push_back(ir::int_imm(n));
+      for (const Buffer& b : s.outputs) {
+        buffers_[s.name].push_back(Buffer::fresh(b->name, b->dtype, shape, s.scope).with_layout(box.layout));
+      }
+    }
+    return Done{};
+  }
+
+  void nest(const Stage& s) {
+    const std::size_t depth = loops_.size();
+    const std::size_t init_at = s.is_reduction() ? init_position(s) : SIZE_MAX;
+    for (std::size_t l = 0; l <= s.leaves.size(); ++l) {
+      if (l > 0) {
+        for (std::size_t i = 0; i < state_.size(); ++i) {
+          const Stage& q = state_.stage(i);
+          if (q.placement == Placement::kAt && q.at == Attach{s.name, s.leaves[l - 1]}) nest(q);
+        }
+      }
+      if (l == init_at) init(s, l);
+      if (l < s.leaves.size()) push(*s.find_axis(s.leaves[l]));
+    }
+    statement(s, s.reduce() != nullptr ? ir::Phase::kUpdate : ir::Phase::kWhole);
+    loops_.resize(depth);
+    vars_.resize(depth);
+  }
+
+  std::size_t init_position(const Stage& s) const {
+    if (!s.init_axis.empty()) return static_cast<std::size_t>(s.leaf_index(s.init_axis));
+    for (std::size_t i = 0; i < s.leaves.size(); ++i) {
+      if (s.find_axis(s.leaves[i])->kind == AxisKind::kReduce) return i;
+    }
+    return s.leaves.size();
+  }
+
+  void push(const Axis& a) {
+    // Loops that run once disappear when lowering simplifies, unless they are lanes.
+    if (a.extent == 1 && a.loop != ForKind::kVector) return;
+    loops_.push_back({a.extent, a.loop});
+    vars_.push_back(a.var);
+  }
+
+  void init(const Stage& s, std::size_t from) {
+    const std::size_t depth = loops_.size();
+    for (std::size_t l = from; l < s.leaves.size(); ++l) {
+      const Axis& a = *s.find_axis(s.leaves[l]);
+      if (a.kind == AxisKind::kData) push(a);
+    }
+    statement(s, ir::Phase::kInit);
+    loops_.resize(depth);
+    vars_.resize(depth);
+  }
+
+  void statement(const Stage& s, ir::Phase phase) {
+    ir::StatementSummary st;
+    st.stage = s.name;
+    st.phase = phase;
+    st.loops = loops_;
+    const ir::VarMap values = coordinate_values(s);
+    Exprs index;
+    for (std::size_t d = 0; d < s.roots.size() && s.roots[d].kind == AxisKind::kData; ++d) {
+      index.push_back(values.at(s.roots[d].coordinate.id()));
+    }
+    for (std::size_t v = 0; v < s.outputs.size(); ++v) st.accesses.push_back(access(s, v, true, index));
+    if (phase != ir::Phase::kInit) body(s, phase, values, index, st);
+    out_.statements.push_back(std::move(st));
+  }
+
+  void body(const Stage& s, ir::Phase phase, const ir::VarMap& values, const Exprs& index, ir::StatementSummary& st) {
+    const ir::Reduce* r = s.reduce();
+    Exprs work;
+    if (phase == ir::Phase::kUpdate) {
+      for (std::size_t v = 0; v < s.outputs.size(); ++v) st.accesses.push_back(access(s, v, false, index));
+      work = r->sources;
+      for (const Expr& e : r->combiner->result) add(st.ops, ir::count_operations(e));
+    } else {
+      work = s.body;
+    }
+    for (const Expr& e : work) {
+      add(st.ops, ir::count_operations(e));
+      ir::walk(e, [&](const Expr& x) {
+        const auto* load = x.as<ir::Load>();
+        if (load == nullptr) return true;
+        const Stage& p = *state_.producer(load->buffer.get());
+        Exprs at;
+        for (const Expr& i : load->indices) at.push_back(ir::substitute(i, values));
+        std::size_t v = 0;
+        while (p.outputs[v].get() != load->buffer.get()) ++v;
+        st.accesses.push_back(access(p, v, false, at));
+        return true;
+      });
+    }
+  }
+
+  static void add(ir::OpCounts& a, const ir::OpCounts& b) {
+    a.float_mul += b.float_mul;
+    a.float_add += b.float_add;
+    a.float_div += b.float_div;
+    a.float_compare += b.float_compare;
+    a.float_call += b.float_call;
+    a.integer += b.integer;
+    a.select += b.select;
+  }
+
+  AccessSummary access(const Stage& p, std::size_t v, bool write, const Exprs& logical) const {
+    const StoredBox& box = boxes_.at(p.name);
+    const Buffer& b = buffers_.at(p.name)[v];
+    Exprs index;
+    for (std::size_t d = 0; d < logical.size(); ++d) index.push_back(logical[d] - box.base[d]);
+    return ir::summarize_access(b, write, ir::simplify(b->layout.offset(index), bounds_), vars_);
+  }
+
+  const State& state_;
+  ir::Bounds bounds_;
+  ir::NestSummary out_;
+  std::vector<ir::LoopSummary> loops_;
+  std::vector<Var> vars_;
+  std::map<std::string, StoredBox> boxes_;
+  std::map<std::string, std::vector<Buffer>> buffers_;
+};
+
+}  // namespace
+
+Result<ir::NestSummary> summarize(const State& state) { return Summarizer(state).run(); }
+
+}  // namespace tessera::schedule

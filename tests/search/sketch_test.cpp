@@ -1,0 +1,74 @@
+// Sketches of every operator: each sampled point replays, and its summary without lowering is the
+// summary of its lowered loops.
+#include "search/sketch.h"
+
+#include <gtest/gtest.h>
+
+#include "driver/compile.h"
+#include "ops/catalog.h"
+#include "schedule/summary.h"
+
+namespace tessera::search {
+namespace {
+
+Task task_of(const std::string& op, int threads) {
+  Task t;
+  t.op = op;
+  t.dag = ops::build({.op = op, .shape = {}, .layout = "", .dtype = ""}).or_throw();
+  t.target = driver::resolve_target("cpu");
+  t.threads = threads;
+  return t;
+}
+
+class EveryOperator : public testing::TestWithParam<std::string> {};
+
+TEST_P(EveryOperator, PointsReplay) {
+  for (const int threads : {1, 2}) {
+    const Task task = task_of(GetParam(), threads);
+    const std::vector<Sketch> sketches = generate_sketches(task);
+    ASSERT_FALSE(sketches.empty());
+    for (const Sketch& s : sketches) {
+      Rng rng(11);
+      for (int i = 0; i < 12; ++i) {
+        const auto point = s.space.sample(rng);
+        ASSERT_TRUE(point.has_value()) << s.name;
+        const auto state = driver::scheduled(task.dag, schedule::fill_holes(s.steps, *point).or_throw());
+        EXPECT_TRUE(state.ok()) << s.name << ": " << (state.ok() ? "" : state.reason());
+      }
+    }
+  }
+}
+
+TEST_P(EveryOperator, SummaryWithoutLoweringIsThatOfTheLoops) {
+  const Task task = task_of(GetParam(), 2);
+  for (const Sketch& s : generate_sketches(task)) {
+    Rng rng(5);
+    for (int i = 0; i < 3; ++i) {
+      const auto point = s.space.sample(rng);
+      ASSERT_TRUE(point.has_value());
+      const schedule::StepList steps = schedule::fill_holes(s.steps, *point).or_throw();
+      const auto state = driver::scheduled(task.dag, steps);
+      ASSERT_TRUE(state.ok());
+      const ir::NestSummary quick = schedule::summarize(*state).or_throw();
+      const ir::NestSummary loops = ir::summarize(driver::structured_loops(task.dag, steps, task.target).or_throw());
+      ASSERT_EQ(quick.statements.size(), loops.statements.size()) << s.name;
+      for (std::size_t k = 0; k < quick.statements.size(); ++k) {
+        EXPECT_EQ(quick.statements[k].stage, loops.statements[k].stage);
+        EXPECT_EQ(quick.statements[k].loops, loops.statements[k].loops) << s.name << " " << quick.statements[k].stage;
+        EXPECT_EQ(quick.statements[k].ops, loops.statements[k].ops) << s.name << " " << quick.statements[k].stage;
+        EXPECT_EQ(quick.statements[k].accesses, loops.statements[k].accesses) << s.name << " " << quick.statements[k].stage;
+      }
+    }
+  }
+}
+
+std::vector<std::string> operator_names() {
+  std::vector<std::string> out;
+  for (const ops::Operator* op : ops::catalog()) out.push_back(op->name);
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, EveryOperator, testing::ValuesIn(operator_names()), [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace tessera::search

@@ -1,0 +1,61 @@
+#include "search/space.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace tessera::search {
+namespace {
+
+Space tile_space() {
+  return Space({{"rows", {1, 2, 3, 4, 6, 8}}, {"width", {16, 32, 48, 64}}, {"mid", {1, 2, 4, 8, 16}}},
+               {{"register file", {{1, {"rows", "width"}}, {1, {"width"}}}, 0, 31 * 16},
+                {"independent accumulators", {{1, {"rows", "width"}}}, 128, INT64_MAX},
+                {"cache block", {{1, {"rows", "mid"}}}, 0, 64}});
+}
+
+TEST(Space, EverySampleSatisfiesEveryConstraint) {
+  const Space space = tile_space();
+  Rng rng(7);
+  std::set<Decisions> seen;
+  for (int i = 0; i < 2000; ++i) {
+    const auto p = space.sample(rng);
+    ASSERT_TRUE(p.has_value());
+    const std::int64_t rows = p->at("rows"), width = p->at("width"), mid = p->at("mid");
+    EXPECT_LE(rows * width + width, 31 * 16);
+    EXPECT_GE(rows * width, 128);
+    EXPECT_LE(rows * mid, 64);
+    EXPECT_TRUE(space.contains(*p));
+    seen.insert(*p);
+  }
+  // The whole space is reached, and nothing outside it.
+  EXPECT_EQ(static_cast<std::int64_t>(seen.size()), space.count(1'000'000));
+}
+
+TEST(Space, SaysWhenThereIsNoPoint) {
+  const Space space({{"a", {4, 8}}}, {{"impossible", {{1, {"a"}}}, 0, 3}});
+  Rng rng(1);
+  EXPECT_FALSE(space.sample(rng).has_value());
+  EXPECT_EQ(space.count(10), 0);
+}
+
+TEST(Space, BacksOutOfDeadEnds) {
+  // a + b must be exactly 9: bounds alone admit many partial choices that cannot be completed.
+  const Space space({{"a", {1, 2, 4, 8}}, {"b", {1, 5, 7, 100}}}, {{"sum", {{1, {"a"}}, {1, {"b"}}}, 9, 9}});
+  Rng rng(3);
+  for (int i = 0; i < 100; ++i) {
+    const auto p = space.sample(rng);
+    ASSERT_TRUE(p.has_value());
+    EXPECT_EQ(p->at("a") + p->at("b"), 9);
+  }
+}
+
+TEST(Space, PointsOutsideAreNotContained) {
+  const Space space = tile_space();
+  EXPECT_FALSE(space.contains({{"rows", 8}, {"width", 64}, {"mid", 1}}));
+  EXPECT_FALSE(space.contains({{"rows", 5}, {"width", 32}, {"mid", 1}}));
+  EXPECT_FALSE(space.contains({{"rows", 4}, {"width", 32}}));
+}
+
+}  // namespace
+}  // namespace tessera::search
