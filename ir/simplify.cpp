@@ -200,11 +200,19 @@ class Simplifier {
     return affine_sum(map_children(e, [this](const Expr& x) { return expr(x); }));
   }
 
-  /// min(a, b) is a when a - b <= 0 everywhere; likewise the other three cases.
-  AffineSum extremum(const AffineSum& a, const AffineSum& b, bool is_min) {
+  /// Range of a - b. Data may be i64 too, and its constants (the identities of min and max) as large
+  /// as they get: their difference with anything may wrap, so nothing is known of it.
+  Interval difference(const AffineSum& a, const AffineSum& b) {
+    const auto huge = [](const AffineSum& s) { return s.constant >= Interval::kInf || s.constant <= -Interval::kInf; };
+    if (huge(a) || huge(b)) return Interval::all();
     AffineSum d = a;
     d.add(b, -1);
-    const Interval r = algebra_.rejoin(d).range(bounds_);
+    return algebra_.rejoin(d).range(bounds_);
+  }
+
+  /// min(a, b) is a when a - b <= 0 everywhere; likewise the other three cases.
+  AffineSum extremum(const AffineSum& a, const AffineSum& b, bool is_min) {
+    const Interval r = difference(a, b);
     if (r.hi <= 0) return is_min ? a : b;
     if (r.lo >= 0) return is_min ? b : a;
     AffineSum s;
@@ -237,9 +245,7 @@ class Simplifier {
       return r.is_point() ? bool_imm(r.lo != 0) : s;
     }
     const AffineSum a = sum(n->a), b = sum(n->b);
-    AffineSum d = a;
-    d.add(b, -1);
-    const Interval r = algebra_.rejoin(d).range(bounds_);
+    const Interval r = difference(a, b);
     const Interval known = range_of(make_zero_compare(n->kind, r), bounds_);
     if (known.is_point()) return bool_imm(known.lo != 0);
     return make_binary(n->kind, a.expr(), b.expr());

@@ -179,7 +179,11 @@ class Builder {
       // `inner` stands inside leaf l-1; stages computed there, then the initialisation, come first.
       Stmts body;
       if (l > 0) {
-        for (const Stage* q : attached(s, s.leaves[l - 1])) body.push_back(emit(*q));
+        Stmts inside;
+        for (const Stage* q : attached(s, s.leaves[l - 1])) inside.push_back(emit(*q));
+        // Iterations past the domain run nothing, so nothing is computed for them either: the box
+        // they would ask for may lie outside of what is stored.
+        if (!inside.empty()) body.push_back(guarded(ir::block(std::move(inside)), guards_at(s, l)));
       }
       if (static_cast<int>(l) == init_at) body.push_back(init(s, leaves, l));
       body.push_back(std::move(inner));
@@ -189,6 +193,18 @@ class Builder {
       inner = loop(leaves[l - 1], leaves[l - 1].axis->var, std::move(inner));
     }
     return inner;
+  }
+
+  /// The guards of `s` that its first `count` loops decide.
+  static Exprs guards_at(const Stage& s, std::size_t count) {
+    Exprs out = schedule::guards(s);
+    std::erase_if(out, [&](const Expr& g) {
+      for (std::size_t l = count; l < s.leaves.size(); ++l) {
+        if (ir::uses_var(g, s.find_axis(s.leaves[l])->var.id())) return true;
+      }
+      return false;
+    });
+    return out;
   }
 
   std::vector<const Stage*> attached(const Stage& s, const std::string& leaf) const {

@@ -8,6 +8,7 @@
 #include "ir/print.h"
 #include "ir/rewrite.h"
 #include "schedule/geometry.h"
+#include "schedule/invariants.h"
 
 namespace tessera::schedule {
 
@@ -218,7 +219,7 @@ Status State::refresh() {
     set_extents(next);
     stages_[i] = std::make_shared<const Stage>(std::move(next));
   }
-  return Done{};
+  return check_invariants(*this);
 }
 
 std::string State::print_loops() const {

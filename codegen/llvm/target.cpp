@@ -101,13 +101,11 @@ Result<ir::Target> resolve_cpu_target(const ir::Target& target) {
   return t;
 }
 
-bool runs_here(const ir::Target& target) {
+std::vector<std::string> instruction_sets(const ir::Target& target) {
   initialize_targets();
-  const auto host = resolve_cpu_target({});
-  if (!host.ok() || target.kind != ir::TargetKind::kCpu) return false;
-  if (llvm::Triple(target.triple).getArch() != llvm::Triple(host->triple).getArch()) return false;
-  const auto here = subtarget(*host), there = subtarget(target);
-  if (!here || !there) return false;
+  const auto info = subtarget(target);
+  std::vector<std::string> out;
+  if (!info) return out;
   // Tuning flags ("fast-...", "prefer-...") are no instructions; compare what a program can execute.
   static constexpr const char* kIsa[] = {"sse3", "ssse3", "sse4.1", "sse4.2", "avx", "avx2", "fma", "f16c", "bmi", "bmi2",
       "lzcnt", "popcnt", "movbe", "avx512f", "avx512vl", "avx512bw", "avx512dq", "avx512cd", "avx512vnni", "avx512bf16",
@@ -115,8 +113,21 @@ bool runs_here(const ir::Target& target) {
       "vaes", "vpclmulqdq", "aes", "pclmul", "sha", "amx-tile", "amx-int8", "amx-bf16", "neon", "sve", "sve2", "dotprod", "fullfp16"};
   for (const char* f : kIsa) {
     bool known = false;
-    for (const auto& row : there->getAllProcessorFeatures()) known |= std::string(row.Key) == f;
-    if (known && has(*there, f) && !has(*here, f)) return false;
+    for (const auto& row : info->getAllProcessorFeatures()) known |= std::string(row.Key) == f;
+    if (known && has(*info, f)) out.emplace_back(f);
+  }
+  return out;
+}
+
+bool runs_here(const ir::Target& target) {
+  initialize_targets();
+  const auto host = resolve_cpu_target({});
+  if (!host.ok() || target.kind != ir::TargetKind::kCpu) return false;
+  if (llvm::Triple(target.triple).getArch() != llvm::Triple(host->triple).getArch()) return false;
+  const auto here = subtarget(*host);
+  if (!here || !subtarget(target)) return false;
+  for (const std::string& f : instruction_sets(target)) {
+    if (!has(*here, f.c_str())) return false;
   }
   return true;
 }

@@ -304,6 +304,25 @@ void add_counts(std::map<std::string, std::int64_t>& to, const std::map<std::str
   for (const auto& [word, n] : from) to[word] += n;
 }
 
+constexpr double kMostWork = 3e5;
+
+/// Statements that a state runs, from above: recomputation multiplies.
+double work(const State& state) {
+  double all = 0;
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    const Stage& s = state.stage(i);
+    if (s.is_input() || s.placement == schedule::Placement::kInline) continue;
+    double runs = 1;
+    for (const std::string& l : s.leaves) runs *= static_cast<double>(s.find_axis(l)->extent);
+    for (const Attach& a : attach_chain(state, s)) {
+      const Stage& host = *state.find(a.stage);
+      for (int l = host.leaf_index(a.axis); l >= 0; --l) runs *= static_cast<double>(host.find_axis(host.leaves[static_cast<std::size_t>(l)])->extent);
+    }
+    all += runs;
+  }
+  return all;
+}
+
 }  // namespace
 
 void WalkStatistics::add(const WalkStatistics& o) {
@@ -331,7 +350,7 @@ Walk random_schedule(const State& initial, Rng& rng, int attempts, WalkStatistic
     if (!step) continue;
     auto next = apply_step(walk.state, *step);
     ++(next.ok() ? statistics.applied : statistics.refused)[step_name(*step)];
-    if (!next.ok()) continue;
+    if (!next.ok() || work(*next) > std::max(kMostWork, 2 * work(initial))) continue;
     walk.state = std::move(*next);
     walk.steps.push_back(*step);
   }

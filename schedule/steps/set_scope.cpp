@@ -13,13 +13,6 @@ Result<State> SetScope::apply(const State& state) const {
     if (s->placement != Placement::kAt) {
       return refuse("stage '", stage, "' is computed at root; a register tile needs compute_at first");
     }
-    std::int64_t bytes = 0;
-    for (const Buffer& b : s->outputs) {
-      std::int64_t n = b->dtype.bytes();
-      for (const std::int64_t e : s->region.bound) n = std::min(n * e, std::int64_t{1} << 40);
-      bytes += n;
-    }
-    if (bytes > 16384) return refuse("the tile of stage '", stage, "' takes ", bytes, " bytes; a register tile has at most 16384");
   }
   State next = state;
   next.edit(stage).scope = scope;

@@ -1,0 +1,107 @@
+#include "schedule/invariants.h"
+
+#include <algorithm>
+
+namespace tessera::schedule {
+
+namespace {
+
+/// A loop around the computation of a stage, outermost first in a list.
+struct Enclosing {
+  const Stage* stage;
+  const Axis* axis;
+};
+
+/// Loops of other stages around the place of `s`.
+std::vector<Enclosing> loops_around(const State& state, const Stage& s) {
+  std::vector<Enclosing> out;  // innermost first
+  for (const Attach& a : attach_chain(state, s)) {
+    const Stage& host = *state.find(a.stage);
+    for (int i = host.leaf_index(a.axis); i >= 0; --i) out.push_back({&host, host.find_axis(host.leaves[static_cast<std::size_t>(i)])});
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
+Status check_storage(const Stage& s, const std::vector<Enclosing>& around) {
+  if (!s.store_at) return Done{};
+  std::size_t place = around.size();
+  for (std::size_t i = 0; i < around.size(); ++i) {
+    if (around[i].stage->name == s.store_at->stage && around[i].axis->name == s.store_at->axis) place = i;
+  }
+  if (place == around.size()) {
+    return refuse("stage '", s.name, "' is stored at loop '", s.store_at->axis, "' of '", s.store_at->stage,
+                  "', which does not enclose loop '", s.at.axis, "' of '", s.at.stage, "', where it is computed");
+  }
+  for (std::size_t i = place + 1; i < around.size(); ++i) {
+    if (around[i].axis->loop == ForKind::kParallel) {
+      return refuse("stage '", s.name, "' is stored outside the parallel loop '", around[i].axis->name, "' of '",
+                    around[i].stage->name, "'; its iterations would share the buffer");
+    }
+  }
+  return Done{};
+}
+
+Status check_nesting(const Stage& s, const std::vector<Enclosing>& around) {
+  const Enclosing* wide = nullptr;  // the parallel or vector loop outside
+  const auto enter = [&](const Enclosing& e) -> Status {
+    if (wide != nullptr && (e.axis->loop == ForKind::kParallel || e.axis->loop == ForKind::kVector)) {
+      const bool lanes = wide->axis->loop == ForKind::kVector;
+      if (lanes || e.axis->loop == ForKind::kParallel) {
+        return refuse("loop '", e.axis->name, "' of stage '", e.stage->name, "' is ", ir::to_string(e.axis->loop),
+                      " inside the ", ir::to_string(wide->axis->loop), " loop '", wide->axis->name, "' of '",
+                      wide->stage->name, "'; ", lanes ? "lanes hold plain loops only" : "parallel loops do not nest");
+      }
+    }
+    if (e.axis->loop == ForKind::kParallel || e.axis->loop == ForKind::kVector) wide = &e;
+    return Done{};
+  };
+  std::vector<Enclosing> all = around;
+  for (const std::string& l : s.leaves) all.push_back({&s, s.find_axis(l)});
+  for (const Enclosing& e : all) TESSERA_TRY_DONE(enter(e));
+  for (const Enclosing& e : around) {
+    if (e.axis->loop == ForKind::kVector) {
+      return refuse("stage '", s.name, "' is computed inside the vector loop '", e.axis->name, "' of '", e.stage->name,
+                    "'; a vector loop cannot hold another stage");
+    }
+  }
+  return Done{};
+}
+
+Status check_registers(const Stage& s) {
+  if (s.scope != ir::Scope::kRegister) return Done{};
+  if (s.placement != Placement::kAt) {
+    return refuse("stage '", s.name, "' is a register tile and needs a place inside a loop of its reader; set its scope first");
+  }
+  const std::int64_t bytes = tile_bytes(s);
+  if (bytes > kMostRegisterBytes) {
+    return refuse("the tile of stage '", s.name, "' takes ", bytes, " bytes; a register tile has at most ", kMostRegisterBytes);
+  }
+  return Done{};
+}
+
+}  // namespace
+
+std::int64_t tile_bytes(const Stage& s) {
+  std::int64_t bytes = 0;
+  for (const Buffer& b : s.outputs) {
+    std::int64_t n = b->dtype.bytes();
+    for (const std::int64_t e : s.region.bound) n = std::min(n * e, std::int64_t{1} << 40);
+    bytes += n;
+  }
+  return bytes;
+}
+
+Status check_invariants(const State& state) {
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    const Stage& s = state.stage(i);
+    if (s.is_input() || s.placement == Placement::kInline) continue;
+    const std::vector<Enclosing> around = loops_around(state, s);
+    TESSERA_TRY_DONE(check_storage(s, around));
+    TESSERA_TRY_DONE(check_nesting(s, around));
+    TESSERA_TRY_DONE(check_registers(s));
+  }
+  return Done{};
+}
+
+}  // namespace tessera::schedule
