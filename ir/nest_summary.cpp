@@ -63,9 +63,9 @@ class Summarizer {
         [&](const Stmt& s) {
           if (const auto* store = s.as<Store>()) {
             st.accesses.push_back(access(store->buffer, true, store->indices));
-            add(st.ops, count_operations(store->value));
+            st.ops += count_operations(store->value);
           }
-          if (const auto* let = s.as<LetStmt>()) add(st.ops, count_operations(let->value));
+          if (const auto* let = s.as<LetStmt>()) st.ops += count_operations(let->value);
           return true;
         },
         [&](const Expr& e) {
@@ -74,16 +74,6 @@ class Summarizer {
         });
     st.accesses.insert(st.accesses.end(), reads.begin(), reads.end());
     out.statements.push_back(std::move(st));
-  }
-
-  static void add(OpCounts& a, const OpCounts& b) {
-    a.float_mul += b.float_mul;
-    a.float_add += b.float_add;
-    a.float_div += b.float_div;
-    a.float_compare += b.float_compare;
-    a.float_call += b.float_call;
-    a.integer += b.integer;
-    a.select += b.select;
   }
 
   AccessSummary access(const Buffer& b, bool write, const Exprs& indices) const {
@@ -96,6 +86,17 @@ class Summarizer {
 };
 
 }  // namespace
+
+OpCounts& OpCounts::operator+=(const OpCounts& o) {
+  float_mul += o.float_mul;
+  float_add += o.float_add;
+  float_div += o.float_div;
+  float_compare += o.float_compare;
+  float_call += o.float_call;
+  integer += o.integer;
+  select += o.select;
+  return *this;
+}
 
 OpCounts count_operations(const Expr& value) {
   OpCounts out;

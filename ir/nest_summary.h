@@ -22,6 +22,7 @@ struct OpCounts {
   int integer = 0;   // on values; the arithmetic of indices does not count
   int select = 0;
   bool operator==(const OpCounts&) const = default;
+  OpCounts& operator+=(const OpCounts& o);
 };
 
 /// One read or write. `strides[l]` is the change of the element offset, in storage, when loop l of the

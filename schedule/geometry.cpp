@@ -61,14 +61,22 @@ class Spans {
   }
 
  private:
-  Span full(const std::string& axis) const {
-    return {int_imm(0), axis_extent(s_, axis) - 1, true, false};
+  /// Trip count of an axis where it depends on nothing but loops that hold still, else its bound.
+  Expr extent(const std::string& axis) const {
+    const Expr e = axis_extent(s_, axis);
+    for (const std::string& leaf : s_.leaves) {
+      const bool moves = fixed_.count({s_.name, leaf}) == 0;
+      if (moves && ir::uses_var(e, s_.find_axis(leaf)->var.id())) return int_imm(bound_of(s_, axis));
+    }
+    return e;
   }
+
+  Span full(const std::string& axis) const { return {int_imm(0), extent(axis) - 1, true, false}; }
 
   Span leaf(const std::string& axis) const {
     const Expr v = s_.find_axis(axis)->var;
     if (fixed_.count({s_.name, axis}) != 0) return {v, v, false, true};
-    return {int_imm(0), int_imm(bound_of(s_, axis) - 1), true, false};
+    return full(axis);
   }
 
   Span split(const Relation& r, const std::string& axis) const {
@@ -79,8 +87,8 @@ class Spans {
     out.point = o.point && i.point;
     out.lo = simplify(o.lo * f + i.lo);
     Expr hi = o.hi * f + i.hi;
-    if (o.point && i.whole && !r.guarded) hi = o.lo * f + axis_extent(s_, r.inner) - 1;
-    if (!out.point) hi = ir::min(hi, axis_extent(s_, axis) - 1);
+    if (o.point && i.whole && !r.guarded) hi = o.lo * f + extent(r.inner) - 1;
+    if (!out.point) hi = ir::min(hi, extent(axis) - 1);
     out.hi = out.point ? out.lo : hi;
     return out;
   }
@@ -320,6 +328,18 @@ Result<Box> required_region(const State& state, const Stage& s, const FixedLoops
     box.bound.push_back(std::max<std::int64_t>(1, std::min(n, r.hi)));
   }
   return box;
+}
+
+Box intersection(const Box& a, const Box& b, const Bounds& bounds) {
+  Box out;
+  for (std::size_t d = 0; d < a.lo.size(); ++d) {
+    const Expr lo = simplify(ir::max(a.lo[d], b.lo[d]), bounds);
+    const Expr end = ir::min(a.lo[d] + a.extent[d], b.lo[d] + b.extent[d]);
+    out.lo.push_back(lo);
+    out.extent.push_back(simplify(end - lo, bounds));
+    out.bound.push_back(std::min(a.bound[d], b.bound[d]));
+  }
+  return out;
 }
 
 }  // namespace tessera::schedule

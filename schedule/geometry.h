@@ -33,5 +33,7 @@ ir::Bounds loop_bounds(const State& state);
 FixedLoops fixed_at(const State& state, const Attach& place);
 /// The box of `s` that all its consumers need while `fixed` holds still, clipped to its shape.
 Result<Box> required_region(const State& state, const Stage& s, const FixedLoops& fixed);
+/// What lies in both boxes.
+Box intersection(const Box& a, const Box& b, const ir::Bounds& bounds);
 
 }  // namespace tessera::schedule

@@ -214,6 +214,11 @@ Status State::refresh() {
       }
       TESSERA_TRY_DONE(check_readers_inside(*this, s));
       TESSERA_TRY(box, required_region(*this, s, fixed_at(*this, s.at)));
+      if (s.store_at && !(*s.store_at == s.at) && find(s.store_at->stage) != nullptr) {
+        // Both boxes cover what is read, each in its own way: only what both hold is computed.
+        TESSERA_TRY(kept, required_region(*this, s, fixed_at(*this, *s.store_at)));
+        box = intersection(box, kept, loop_bounds(*this));
+      }
       next.region = std::move(box);
     }
     set_extents(next);

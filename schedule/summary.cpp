@@ -117,12 +117,12 @@ class Summarizer {
     if (phase == ir::Phase::kUpdate) {
       for (std::size_t v = 0; v < s.outputs.size(); ++v) st.accesses.push_back(access(s, v, false, index));
       work = r->sources;
-      for (const Expr& e : r->combiner->result) add(st.ops, ir::count_operations(e));
+      for (const Expr& e : r->combiner->result) st.ops += ir::count_operations(e);
     } else {
       work = s.body;
     }
     for (const Expr& e : work) {
-      add(st.ops, ir::count_operations(e));
+      st.ops += ir::count_operations(e);
       ir::walk(e, [&](const Expr& x) {
         const auto* load = x.as<ir::Load>();
         if (load == nullptr) return true;
@@ -135,16 +135,6 @@ class Summarizer {
         return true;
       });
     }
-  }
-
-  static void add(ir::OpCounts& a, const ir::OpCounts& b) {
-    a.float_mul += b.float_mul;
-    a.float_add += b.float_add;
-    a.float_div += b.float_div;
-    a.float_compare += b.float_compare;
-    a.float_call += b.float_call;
-    a.integer += b.integer;
-    a.select += b.select;
   }
 
   AccessSummary access(const Stage& p, std::size_t v, bool write, const Exprs& logical) const {

@@ -1,5 +1,7 @@
 #include "search/cpu_measurer.h"
 
+#include <algorithm>
+
 #include "runtime/cpu/cpu_info.h"
 
 namespace tessera::search {
@@ -89,8 +91,11 @@ std::vector<Trial> CpuTaskMeasurer::remeasure(const std::vector<Trial>& best) {
     out.push_back(std::move(again));
   }
   runtime::MeasureOptions o = options(0);
-  o.most_samples = 15;
-  o.fewest_samples = 15;
+  // Thirty samples each, or as many as fit half a second of the slowest.
+  std::int64_t slowest = o.sample_ns;
+  for (const Trial& t : best) slowest = std::max(slowest, t.measurement.min_ns());
+  o.most_samples = static_cast<int>(std::clamp<std::int64_t>(500'000'000 / slowest, 5, 30));
+  o.fewest_samples = o.most_samples;
   const std::vector<runtime::Measurement> results = runner_.measure_interleaved(images, o);
   for (std::size_t i = 0; i < out.size(); ++i) {
     const std::int64_t prepare = out[i].measurement.prepare_ns;

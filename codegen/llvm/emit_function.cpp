@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <llvm/IR/Verifier.h>
 
 #include "codegen/llvm/detail/emitter.h"
@@ -38,7 +40,10 @@ void Emitter::set_attributes(llvm::Function* f) const {
 void Emitter::emit_program() {
   place_workspace();
   for (const ir::Function& fn : program_.functions) {
-    llvm::Function* f = define(fn.buffers, fn.scalars, fn.body, false);
+    // An outlined function may be called from the threads of a parallel loop.
+    const bool launched = std::any_of(program_.launches.begin(), program_.launches.end(),
+                                      [&](const ir::LaunchSite& l) { return l.function == fn.name; });
+    llvm::Function* f = define(fn.buffers, fn.scalars, fn.body, !launched);
     f->setName(fn.name + ".impl");
     functions_[fn.name] = f;
   }
@@ -192,6 +197,28 @@ void Emitter::call(const ir::CallFunction& n) {
   f_.loads.clear();
 }
 
+Value* Emitter::make_place(const ir::Buffer& b) {
+  constexpr std::int64_t kStackPiece = 64 << 10, kStackTotal = 512 << 10;
+  const std::int64_t bytes = round_up(b->layout.size() * b->dtype.bytes());
+  llvm::BasicBlock& entry = f_.function->getEntryBlock();
+  llvm::IRBuilder<> at(&entry, entry.begin());
+  if (!f_.parallel_body && bytes > kStackPiece) {
+    Value* workspace = at.CreateLoad(at.getPtrTy(), f_.host, "workspace");
+    Value* place = at.CreateGEP(at.getInt8Ty(), workspace, i64(workspace_bytes_), b->name);
+    workspace_bytes_ += bytes;
+    return place;
+  }
+  f_.stack_bytes += bytes;
+  if (f_.stack_bytes > kStackTotal) {
+    throw CannotCompile{"resource: buffers inside a parallel loop take " + std::to_string(f_.stack_bytes) +
+                        " bytes of stack ('" + b->name + "' " + std::to_string(bytes) + "); at most " +
+                        std::to_string(kStackTotal) + " are allowed"};
+  }
+  auto* slot = at.CreateAlloca(llvm::ArrayType::get(b_.getInt8Ty(), static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, kLine))), nullptr, b->name);
+  slot->setAlignment(llvm::Align(kLine));
+  return slot;
+}
+
 void Emitter::allocate(const ir::Allocate& n) {
   const ir::Buffer& b = n.buffer;
   if (b->scope == ir::Scope::kRegister && promotable(n)) {
@@ -201,25 +228,11 @@ void Emitter::allocate(const ir::Allocate& n) {
     f_.register_buffers.erase(b->id);
     return;
   }
-  constexpr std::int64_t kStackPiece = 64 << 10, kStackTotal = 512 << 10;
-  const std::int64_t bytes = round_up(b->layout.size() * b->dtype.bytes());
-  if (!f_.parallel_body && bytes > kStackPiece) {
-    Value* workspace = b_.CreateLoad(b_.getPtrTy(), f_.host, "workspace");
-    f_.buffers[b->id] = b_.CreateGEP(b_.getInt8Ty(), workspace, i64(workspace_bytes_), b->name);
-    workspace_bytes_ += bytes;
-  } else {
-    f_.stack_bytes += bytes;
-    if (f_.stack_bytes > kStackTotal) {
-      throw CannotCompile{"resource: buffers inside a parallel loop take " + std::to_string(f_.stack_bytes) +
-                          " bytes of stack ('" + b->name + "' " + std::to_string(bytes) + "); at most " +
-                          std::to_string(kStackTotal) + " are allowed"};
-    }
-    llvm::BasicBlock& entry = f_.function->getEntryBlock();
-    llvm::IRBuilder<> at(&entry, entry.begin());
-    auto* slot = at.CreateAlloca(llvm::ArrayType::get(b_.getInt8Ty(), static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, kLine))), nullptr, b->name);
-    slot->setAlignment(llvm::Align(kLine));
-    f_.buffers[b->id] = slot;
-  }
+  // Partitioning and unrolling copy allocations: the copies live one after the other and share a
+  // place. It is made at the entry, where it dominates addresses hoisted out of any loop.
+  Value*& place = f_.places[b->id];
+  if (place == nullptr) place = make_place(b);
+  f_.buffers[b->id] = place;
   stmt(n.body);
   f_.buffers.erase(b->id);
 }

@@ -1,5 +1,6 @@
 #include "driver/fuzz/check_pair.h"
 
+#include <atomic>
 #include <cstring>
 
 #include "codegen/llvm/compile.h"
@@ -96,7 +97,9 @@ PairOutcome check(const CheckedProgram& program, const schedule::StepList& steps
 }  // namespace
 
 Result<CheckedProgram> CheckedProgram::make(dsl::ComputeDag dag, std::uint64_t seed) {
+  static std::atomic<std::uint64_t> count{0};
   CheckedProgram out;
+  out.number = ++count;
   out.dag = std::move(dag);
   out.inputs = dsl::make_inputs(out.dag, seed, dsl::InputKind::kExact);
   dsl::Evaluator evaluator(out.dag, out.inputs, dsl::EvaluateMode::kExact);
@@ -135,8 +138,8 @@ PairOutcome NativeCheck::run(const CheckedProgram& program, const ir::Program& f
   try {
     const auto image = codegen::compile_cpu(finished, target_);
     if (!image.ok()) return {true, "codegen: " + image.reason()};
-    if (installed_ != &program) measurer_.install(program.data());
-    installed_ = &program;
+    if (installed_ != program.number) measurer_.install(program.data());
+    installed_ = program.number;
     runtime::MeasureOptions options;
     options.threads = threads;
     options.sample_ns = 1;

@@ -17,6 +17,7 @@ namespace tessera::driver {
 
 /// A program with exact inputs and what they must give.
 struct CheckedProgram {
+  std::uint64_t number = 0;  // of this process; 0: none
   dsl::ComputeDag dag;
   std::map<std::string, ir::Tensor> inputs;
   std::map<std::string, ir::Tensor> expected;  // by output name
@@ -46,7 +47,7 @@ class NativeCheck {
  private:
   ir::Target target_;
   runtime::CpuMeasurer measurer_;
-  const CheckedProgram* installed_ = nullptr;
+  std::uint64_t installed_ = 0;  // number of the program whose operands the runner holds
 };
 
 }  // namespace tessera::driver

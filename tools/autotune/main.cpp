@@ -4,9 +4,14 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <cctype>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <system_error>
 
 #include "support/error.h"
+#include "support/nearest.h"
 #include "tools/autotune/commands.h"
 #if __has_include("tools/autotune/fuzz.h")
 #include "tools/autotune/fuzz.h"
@@ -22,17 +27,45 @@ namespace {
 using namespace tessera;
 using namespace tessera::autotune;
 
+/// For values that must hold something: an empty one is mostly a shell variable that is not set.
+const CLI::Validator kNotEmpty([](std::string& s) { return s.empty() ? std::string("is empty") : std::string(); }, "", "not_empty");
+/// A seed goes into records as a signed number.
+const CLI::Range kSeeds(std::int64_t{0}, INT64_MAX);
+
+/// What the command line parser says, in the words of our other messages: unknown words with the
+/// nearest flags and commands, small letter first, one line.
+std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
+  std::string text = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    const std::vector<std::string> rest = app.remaining(true);
+    const std::string word = rest.empty() ? "" : rest.front();
+    const CLI::App* used = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
+    if (used != &app && !used->get_subcommands().empty()) used = used->get_subcommands().front();
+    std::vector<std::string> known;
+    if (word.starts_with('-')) {
+      for (const CLI::Option* o : used->get_options()) known.push_back(o->get_name());
+    } else {
+      for (const CLI::App* c : app.get_subcommands({})) known.push_back(c->get_name());
+    }
+    const auto near = nearest_names(word, known);
+    text = (word.starts_with('-') ? "unknown flag '" : "unexpected argument '") + word + "'";
+    if (!near.empty()) text += "; near it: " + joined(near);
+  }
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
 void add_problem(CLI::App& app, ProblemArgs& p) {
-  app.add_option("--op", p.op, "operator of the catalogue (autotune ops)");
-  app.add_option("--expr", p.expr, "program as text: 'C[m,n] += A[m,k] * B[k,n]'");
+  app.add_option("--op", p.op, "operator of the catalogue (autotune ops)")->check(kNotEmpty);
+  app.add_option("--expr", p.expr, "program as text: 'C[m,n] += A[m,k] * B[k,n]'")->check(kNotEmpty);
   app.add_option("--where", p.where, "extents of --expr: m=512,n=512,k=512");
-  app.add_option("--preset", p.preset, "named shape, for example C2D.2");
+  app.add_option("--preset", p.preset, "named shape, for example C2D.2")->check(kNotEmpty);
   app.add_option("--shape", p.shape, "parameters of --op: m=512,n=512");
   app.add_option("--layout", p.layout, "operand layout, for example NHWC");
   app.add_option("--dtype", p.dtype, "element type, for example f32");
   app.add_option("--dtypes", p.dtypes, "element types of single inputs of --expr: A=i8,B=i8");
   app.add_option("--constant", p.constant, "operands known ahead: names, or none");
-  app.add_option("--target", p.target, "what to compile for: cpu, 'cpu -mcpu=x86-64-v3'");
+  app.add_option("--target", p.target, "what to compile for: cpu, 'cpu -mcpu=x86-64-v3'")->check(kNotEmpty);
   app.add_option("--threads", p.threads, "threads a kernel runs on (default: all cores)")->check(CLI::Range(1, 1024));
 }
 
@@ -46,8 +79,8 @@ int dispatch(int argc, char** argv) {
   TuneArgs tune;
   add_problem(app, tune.problem);
   app.add_option("--trials", tune.trials, "candidates to measure in all")->check(CLI::Range(1, 1000000));
-  app.add_option("--seed", tune.seed, "seed of the search");
-  app.add_option("--log", tune.log, "file of records (default: OPERATOR.jsonl)");
+  app.add_option("--seed", tune.seed, "seed of the search")->check(kSeeds);
+  app.add_option("--log", tune.log, "file of records (default: OPERATOR.jsonl)")->check(kNotEmpty);
   app.add_flag("--resume", tune.resume, "go on from the log; --trials is the total");
   app.add_flag("--json", tune.json, "one JSON object on stdout at the end");
 
@@ -98,7 +131,7 @@ int dispatch(int argc, char** argv) {
   CLI::App* fuzz_cmd = app.add_subcommand("fuzz", "random programs under random schedules against the reference");
   fuzz_cmd->add_option("--programs", fuzz.programs, "programs to try")->check(CLI::Range(1, 100000000));
   fuzz_cmd->add_option("--schedules", fuzz.schedules, "schedules a program")->check(CLI::Range(1, 100000));
-  fuzz_cmd->add_option("--seed", fuzz.seed, "seed");
+  fuzz_cmd->add_option("--seed", fuzz.seed, "seed")->check(kSeeds);
   fuzz_cmd->add_option("--mutant", fuzz.mutant, "plant a named defect into lowering (for tests of the fuzzer)");
   fuzz_cmd->add_flag("--json", fuzz.json, "one JSON object on stdout");
 
@@ -106,7 +139,7 @@ int dispatch(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    std::fprintf(stderr, "autotune: %s; see autotune --help\n", e.what());
+    std::fprintf(stderr, "autotune: %s; see autotune --help\n", usage_problem(app, e).c_str());
     return 2;
   }
   if (replay_cmd->parsed()) return run_replay(replay);
@@ -119,27 +152,36 @@ int dispatch(int argc, char** argv) {
   if (doctor_cmd->parsed()) return run_doctor(doctor_json);
   if (ops_cmd->parsed()) return run_ops(op_name);
   if (fuzz_cmd->parsed()) return run_fuzz(fuzz);
-  if (!tune.problem.given()) {
-    std::fprintf(stderr, "%s", app.help().c_str());
-    return 2;
-  }
   return run_tune(tune);
+}
+
+/// Output that did not arrive is a failure too: a full disk, a closed descriptor. A reader that
+/// left (`| head`) knows so itself.
+int finish_output(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  if (errno != EPIPE) std::fprintf(stderr, "autotune: cannot write to standard output: %s\n", std::strerror(errno));
+  return code == 0 ? 1 : code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, not the end of the program
+  // A closed pipe and a file at its size limit are errors of the write, not the end of the program.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
-    return dispatch(argc, argv);
+    return finish_output(dispatch(argc, argv));
   } catch (const UserError& e) {
     std::fprintf(stderr, "autotune: %s\n", e.what());
     return e.exit_code();
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "autotune: out of memory\n");
     return 1;
+  } catch (const std::system_error& e) {  // of printing
+    if (e.code().value() != EPIPE) std::fprintf(stderr, "autotune: cannot write to standard output: %s\n", e.code().message().c_str());
+    return 1;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "autotune: %s\nautotune: this is a defect of the program; please report it with the command line\n", e.what());
+    std::fprintf(stderr, "autotune: %s; this is a defect of the program, please report it with the command line\n", e.what());
     return 1;
   }
 }

@@ -19,6 +19,7 @@ ops::Shape parse_shape(const std::string& text) {
     std::int64_t value = 0;
     const char* begin = word.data() + (eq == std::string::npos ? word.size() : eq + 1);
     const auto [end, error] = std::from_chars(begin, word.data() + word.size(), value);
+    TESSERA_USER_CHECK(error != std::errc::result_out_of_range) << "--shape '" << word << "' is out of range; 1 to 2147483647 works";
     TESSERA_USER_CHECK(eq != std::string::npos && eq > 0 && error == std::errc() && end == word.data() + word.size())
         << "--shape takes name=integer,..., not '" << word << "'";
     TESSERA_USER_CHECK(out.emplace(word.substr(0, eq), value).second) << "--shape names '" << word.substr(0, eq) << "' twice";

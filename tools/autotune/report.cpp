@@ -55,4 +55,12 @@ void check_log_writable(const std::string& path) {
       << "cannot write the log '" << path << "': " << std::strerror(errno);
 }
 
+void check_memory(const search::Task& task) {
+  const double have = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  const double need = task.dag.bytes();
+  TESSERA_ENVIRONMENT_CHECK(have <= 0 || need < have)
+      << fmt::format("the operands of {} take {:.1f} GB, this machine has {:.1f} GB of memory; choose smaller extents",
+                     task.op, need * 1e-9, have * 1e-9);
+}
+
 }  // namespace tessera::autotune

@@ -26,4 +26,7 @@ BestFigures figures_of(const search::Task& task, const runtime::Measurement& m);
 /// directory of that name, no permission.
 void check_log_writable(const std::string& path);
 
+/// Fails (UserError, exit code 1) when the operands alone are more than this machine's memory.
+void check_memory(const search::Task& task);
+
 }  // namespace tessera::autotune

@@ -81,6 +81,7 @@ int run_tune(const TuneArgs& args) {
   options.resume = args.resume;
   options.tool = kToolVersion;
   check_log_writable(options.log);
+  check_memory(task);
 
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);

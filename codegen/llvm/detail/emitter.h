@@ -67,6 +67,7 @@ class Emitter {
     std::set<std::uint64_t> stored;  // buffers this function writes
     std::map<ir::VarId, VarInfo> vars;
     std::map<std::uint64_t, Value*> buffers;
+    std::map<std::uint64_t, Value*> places;  // of allocated buffers, by id
     std::vector<Scope> scopes;
     std::map<SlotKey, Value*> slots;
     std::set<std::uint64_t> register_buffers;
@@ -85,6 +86,7 @@ class Emitter {
   void branch(const ir::IfThenElse& n);
   void let(const ir::LetStmt& n);
   void allocate(const ir::Allocate& n);
+  Value* make_place(const ir::Buffer& b);
   void call(const ir::CallFunction& n);
   void push_scope();
   void pop_scope();

@@ -1,0 +1,161 @@
+#include "exporter/detail/publish.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "support/json/json.h"
+
+namespace tessera::exporter {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void raise(const std::string& directory, const std::string& why) {
+  throw UserError("cannot export to '" + directory + "': " + why, 1);
+}
+[[noreturn]] void raise_errno(const std::string& directory, int error) {
+  const char* advice = error == ENOSPC || error == EDQUOT ? "; free some space or name a directory on another disk"
+                                                          : "; name a directory that you may write";
+  raise(directory, std::strerror(error) + std::string(advice));
+}
+
+std::string read_small(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string out(1 << 20, '\0');
+  in.read(out.data(), static_cast<std::streamsize>(out.size()));
+  out.resize(static_cast<std::size_t>(in.gcount()));
+  return out;
+}
+
+/// Names that the manifest in `directory` lists; empty when there is no manifest of ours.
+std::set<std::string> manifest_files(const fs::path& directory) {
+  const auto j = parse_json(read_small(directory / kManifestName));
+  if (!j.ok() || !j->is_object() || !j->contains("tessera_export") || !j->contains("sha256") || !(*j)["sha256"].is_object()) return {};
+  std::set<std::string> out = {kManifestName};
+  for (const auto& [name, hash] : (*j)["sha256"].items()) out.insert(name);
+  return out;
+}
+
+void check_replaceable(const std::string& target) {
+  std::error_code e;
+  const fs::file_status status = fs::symlink_status(target, e);
+  if (status.type() == fs::file_type::not_found) return;
+  if (status.type() != fs::file_type::directory) raise(target, "it exists and is not a directory");
+  const fs::directory_iterator entries(target, e);
+  if (e) raise(target, e.message());
+  std::set<std::string> ours;
+  for (const fs::directory_entry& entry : entries) {
+    if (ours.empty()) {
+      ours = manifest_files(target);
+      if (ours.empty()) raise(target, "it is not empty and no export wrote it; name a new directory");
+    }
+    const std::string name = entry.path().filename().string();
+    if (ours.count(name) == 0 || entry.is_directory(e)) {
+      raise(target, "it holds '" + name + "', which no export wrote; move that or name a new directory");
+    }
+  }
+}
+
+void sync(const std::string& target, const std::string& path, int flags) {
+  const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
+  if (fd < 0) raise_errno(target, errno);
+  const int failed = ::fsync(fd) != 0 && errno != EINVAL ? errno : 0;
+  ::close(fd);
+  if (failed != 0) raise_errno(target, failed);
+}
+
+}  // namespace
+
+NewDirectory::NewDirectory(const std::string& target) : target_(target) {
+  while (target_.size() > 1 && target_.back() == '/') target_.pop_back();
+  if (target_.empty()) raise(target_, "no directory was named");
+  // A directory given as "." has to be renamed by its own name.
+  std::error_code e;
+  fs::path full = fs::weakly_canonical(target_, e);
+  if (e) raise(target, e.message());
+  check_replaceable(full.string());
+  fs::create_directories(full.parent_path(), e);
+  if (e) raise_errno(target, e.value());
+  target_ = full.string();
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  path_ = (full.parent_path() / ("." + full.filename().string() + ".new." + std::to_string(::getpid()) + "." + std::to_string(now))).string();
+  if (::mkdir(path_.c_str(), 0755) != 0) {
+    const int error = errno;
+    path_.clear();
+    raise_errno(target, error);
+  }
+}
+
+NewDirectory::~NewDirectory() {
+  std::error_code ignored;
+  if (!path_.empty()) fs::remove_all(path_, ignored);
+}
+
+void NewDirectory::write(const std::string& name, const std::string& bytes) {
+  const std::string path = path_ + "/" + name;
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+  if (fd < 0) raise_errno(target_, errno);
+  int error = 0;
+  for (std::size_t at = 0; at < bytes.size() && error == 0;) {
+    const ssize_t n = ::write(fd, bytes.data() + at, bytes.size() - at);
+    if (n > 0) at += static_cast<std::size_t>(n);
+    else if (n == 0) error = ENOSPC;
+    else if (errno != EINTR) error = errno;
+  }
+  if (error == 0 && ::fsync(fd) != 0 && errno != EINVAL) error = errno;
+  ::close(fd);
+  if (error != 0) raise_errno(target_, error);
+  files_.push_back(name);
+}
+
+std::string NewDirectory::adopt(const std::string& name) {
+  const std::string path = path_ + "/" + name;
+  sync(target_, path, O_RDONLY);
+  files_.push_back(name);
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+void NewDirectory::publish() {
+  std::error_code e;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path_, e)) {  // what a linker left
+    if (std::find(files_.begin(), files_.end(), entry.path().filename().string()) == files_.end()) fs::remove_all(entry.path(), e);
+  }
+  sync(target_, path_, O_RDONLY | O_DIRECTORY);
+  // An empty or missing target takes a plain rename; an earlier export is exchanged and then removed.
+  if (::rename(path_.c_str(), target_.c_str()) == 0) {
+    path_.clear();
+  } else if (errno == ENOTEMPTY || errno == EEXIST) {
+    check_replaceable(target_);
+    if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
+      // A file system without exchange: for a moment there is no directory, never half of one.
+      const std::string old = path_ + ".old";
+      if (::rename(target_.c_str(), old.c_str()) != 0) raise_errno(target_, errno);
+      if (::rename(path_.c_str(), target_.c_str()) != 0) {
+        const int error = errno;
+        ::rename(old.c_str(), target_.c_str());
+        raise_errno(target_, error);
+      }
+      path_ = old;
+    }
+    fs::remove_all(path_, e);
+    path_.clear();
+  } else {
+    raise_errno(target_, errno);
+  }
+  sync(target_, fs::path(target_).parent_path().string(), O_RDONLY | O_DIRECTORY);
+}
+
+}  // namespace tessera::exporter
