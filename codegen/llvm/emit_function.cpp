@@ -197,7 +197,7 @@ void Emitter::call(const ir::CallFunction& n) {
   f_.loads.clear();
 }
 
-Value* Emitter::make_place(const ir::Buffer& b) {
+llvm::Value* Emitter::make_place(const ir::Buffer& b) {
   constexpr std::int64_t kStackPiece = 64 << 10, kStackTotal = 512 << 10;
   const std::int64_t bytes = round_up(b->layout.size() * b->dtype.bytes());
   llvm::BasicBlock& entry = f_.function->getEntryBlock();

@@ -18,9 +18,6 @@
 #else
 namespace tessera::autotune { struct FuzzArgs {int programs=100, schedules=5; std::uint64_t seed=1; std::string mutant; bool json=false;}; inline int run_fuzz(const FuzzArgs&){return 1;} }
 #endif
-#if !__has_include("tools/autotune/export.h")
-namespace tessera::autotune { int run_export(const ExportArgs&){return 1;} }
-#endif
 
 namespace {
 

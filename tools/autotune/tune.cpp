@@ -60,6 +60,7 @@ void print_summary(const search::Task& task, const std::string& log, const searc
   fmt::print("{}: {} trials in {:.1f} s, {} ok", task.op, r.progress.trials, wall_seconds, r.progress.ok);
   for (const auto& [status, n] : r.progress.failed) fmt::print(", {} {}", n, status);
   fmt::print("\n");
+  if (r.progress.trials < r.progress.wanted && !r.stopped) fmt::print("  that is the whole space of this program\n");
   for (const auto& [status, why] : reasons) fmt::print("  {}: {}\n", status, why);
   if (best != nullptr) {
     fmt::print("best: {}  ({})\n", best->text(), r.best->candidate.sketch);
