@@ -159,14 +159,14 @@ std::string parameters(const Bundle& b, Phase phase, bool names_only) {
     if (!out.empty()) out += ", ";
     out += names_only ? name : type + " " + name;
   };
-  bool prepared = false;
+  // Inputs, then what was made of them, then outputs, wherever the contract has its slots.
+  const bool run = phase == Phase::kRun;
   for (const Operand& o : b.operands) {
-    if (o.is_prepared()) {
-      if (!prepared) add(phase == Phase::kRun ? "const void*" : "void*", "prepared");
-      prepared = true;
-    } else if (phase == Phase::kRun ? o.in_run : o.in_prepare) {
-      add((o.is_output() ? "" : "const ") + o.type + "*", o.name);
-    }
+    if (!o.is_prepared() && !o.is_output() && (run ? o.in_run : o.in_prepare)) add("const " + o.type + "*", o.name);
+  }
+  if (b.has_prepare()) add(run ? "const void*" : "void*", "prepared");
+  for (const Operand& o : b.operands) {
+    if (o.is_output() && run) add(o.type + "*", o.name);
   }
   return out;
 }

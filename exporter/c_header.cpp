@@ -39,17 +39,16 @@ void describe(std::ostream& out, const Operand& o, const char* what) {
 }
 
 void describe_parameters(std::ostream& out, const Bundle& b, Phase phase) {
-  bool prepared = false;
+  const bool run = phase == Phase::kRun;
   for (const Operand& o : b.operands) {
-    if (o.is_prepared()) {
-      if (!prepared) {
-        out << " *   prepared: " << (phase == Phase::kRun ? "what " + b.name + "_prepare has filled" : std::string("is filled"))
-            << ", " << b.prepared_bytes << " bytes, aligned to " << b.prepared_alignment << ", layout private\n";
-      }
-      prepared = true;
-    } else if (phase == Phase::kRun ? o.in_run : o.in_prepare) {
-      describe(out, o, role_text(o.role));
-    }
+    if (!o.is_prepared() && !o.is_output() && (run ? o.in_run : o.in_prepare)) describe(out, o, role_text(o.role));
+  }
+  if (b.has_prepare()) {
+    out << " *   prepared: " << (run ? "what " + b.name + "_prepare has filled" : std::string("is filled")) << ", "
+        << b.prepared_bytes << " bytes, aligned to " << b.prepared_alignment << ", layout private\n";
+  }
+  for (const Operand& o : b.operands) {
+    if (o.is_output() && run) describe(out, o, role_text(o.role));
   }
 }
 

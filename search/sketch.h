@@ -15,7 +15,6 @@ struct Sketch {
   std::string name;
   schedule::StepList steps;
   Space space;
-  double weight = 1;  // share of the samples it gets
 
   /// {"name", "steps", "holes", "constraints"}
   Json json() const;

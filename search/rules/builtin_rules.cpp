@@ -48,9 +48,7 @@ std::vector<SketchBuilder> inlined(SketchBuilder b) {
   return {std::move(b)};
 }
 
-}  // namespace
-
-std::vector<Sketch> generate_sketches(const Task& task) {
+std::vector<Sketch> expand_all(const Task& task) {
   constexpr std::size_t kMost = 32;
   std::vector<Sketch> out;
   std::vector<SketchBuilder> work = inlined(SketchBuilder(task));
@@ -69,6 +67,22 @@ std::vector<Sketch> generate_sketches(const Task& task) {
       for (auto a = alternatives.rbegin(); a != alternatives.rend(); ++a) work.push_back(std::move(*a));
       break;
     }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<Sketch> generate_sketches(const Task& task) {
+  std::vector<Sketch> out = expand_all(task);
+  // Programs of some tens of microseconds may lose more to waking threads than they win.
+  constexpr double kSmall = 2e7;
+  if (task.threads == 1 || task.dag.flops() > kSmall) return out;
+  Task serial = task;
+  serial.threads = 1;
+  for (Sketch& s : expand_all(serial)) {
+    s.name += ".serial";
+    out.push_back(std::move(s));
   }
   return out;
 }

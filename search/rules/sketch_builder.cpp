@@ -27,7 +27,9 @@ schedule::Param SketchBuilder::hole(const std::string& name, std::vector<std::in
   return schedule::Param::open(name);
 }
 
-Sketch SketchBuilder::build() const { return {name_, steps_, Space(holes_, constraints_), 1}; }
+Sketch SketchBuilder::build() const {
+  return {name_.empty() ? "elementwise" : name_, steps_, Space(holes_, constraints_)};
+}
 
 std::vector<std::int64_t> powers_up_to(std::int64_t n) {
   std::vector<std::int64_t> out;

@@ -197,7 +197,6 @@ TEST(BadDisk, Permission) {
   expect_one_line(autotune(tune("secret.jsonl"), nobody), 1, {"secret.jsonl", "Permission denied"});
   expect_one_line(autotune(tune("locked/log.jsonl"), nobody), 1, {"locked/log.jsonl", "Permission denied"});
   ::chmod((folder / "locked").c_str(), 0755);
-  EXPECT_EQ(TemporaryFolder().entries().size(), 0U);
 }
 
 TEST(BadMachine, MissingTools) {

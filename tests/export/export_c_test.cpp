@@ -44,10 +44,49 @@ int main() {
   EXPECT_EQ(header.find("prepared"), std::string::npos);
 }
 
-TEST(ExportC, ConstantOperandsArePackedOnce) {
+/// B in panels of 8 columns, packed in the prepare phase.
+runtime::KernelImage packed_matmul() {
   schedule::Schedule s(matmul(true));
-  s.pack("B", {"C"}, "B.packed", {{"B.j", 0}, {"B.k", 0}, {"B.j", 8}});
-  FAIL() << s.state().print_loops();
+  const std::vector<std::string> axes = s.state().find("B")->data_axes();
+  s.pack("B", {"C"}, "B.packed", {{axes[1], 0}, {axes[0], 0}, {axes[1], 8}});
+  s.split("C", "j", {"j0", "j1"}, {8}).reorder("C", {"i", "j0", "k", "j1"}).vectorize("C", "j1");
+  return compiled(s.state());
+}
+
+TEST(ExportC, ConstantOperandsArePackedOnce) {
+  const auto image = packed_matmul();
+  ASSERT_TRUE(image.has_phase(runtime::Phase::kPrepare));
+  const TemporaryDirectory directory;
+  const std::string out = directory.file("out");
+  export_c(image, host_target(), {.name = "dense", .directory = out});
+  const std::string header = read_file(out + "/dense.h");
+  EXPECT_NE(header.find("int32_t dense(const float* A, const void* prepared, float* C);"), std::string::npos) << header;
+  EXPECT_NE(header.find("int32_t dense_prepare(const float* B, void* prepared);"), std::string::npos) << header;
+  EXPECT_EQ(build_and_run_example(out, "dense"), expected_output(matmul(true)));
+  write_file(directory.file("main.c"), R"(#include <stdlib.h>
+#include "dense.h"
+static float a[24 * 17], b[17 * 40], c[24 * 40];
+int main(void) {
+  int i, run;
+  void* prepared = aligned_alloc(64, (size_t)dense_prepared_bytes());
+  for (i = 0; i < 17 * 40; ++i) b[i] = (float)(i % 9);
+  if (dense_prepare(b, prepared) != 0 || dense_prepare(b, (char*)prepared + 4) != TESSERA_EXPORT_MISALIGNED) return 1;
+  for (i = 0; i < 17 * 40; ++i) b[i] = 1e30f; /* the run reads the packed block only */
+  for (run = 0; run < 3; ++run) {
+    for (i = 0; i < 24 * 17; ++i) a[i] = (float)run;
+    if (dense(a, prepared, c) != 0) return 2;
+    for (i = 0; i < 40; ++i) {
+      float sum = 0;
+      for (int k = 0; k < 17; ++k) sum += (float)((k * 40 + i) % 9);
+      if (c[i] != sum * (float)run) return 3;
+    }
+  }
+  if (dense(a, NULL, c) != TESSERA_EXPORT_NULL_ARGUMENT) return 4;
+  free(prepared);
+  return 0;
+})");
+  shell(out, "cc -std=c11 -Wall -Werror -I. ../main.c dense_launcher.c dense.o -lm -o main && ./main");
+  shell(out, "cmake -S . -B ../build >/dev/null && cmake --build ../build >/dev/null && ../build/dense_example");
 }
 
 TEST(ExportC, AParallelKernelRunsWithAndWithoutAHost) {

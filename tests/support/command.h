@@ -33,12 +33,12 @@ void write_text(const std::string& file, const std::string& text);
 std::string program_path(const std::string& name);
 
 struct CommandOptions {
-  std::string folder;                              // to run in; empty: here
-  std::map<std::string, std::string> environment;  // added to ours
+  std::string folder{};                              // to run in; empty: here
+  std::map<std::string, std::string> environment{};  // added to ours
   bool as_nobody = false;         // when we are root, who may write everywhere
   std::int64_t file_bytes = 0;    // no file may grow beyond this; 0: no limit
   bool terminal = false;          // stderr is a terminal
-  std::string out;                // file for stdout ("/dev/full"); empty: it is collected
+  std::string out{};              // file for stdout ("/dev/full"); empty: it is collected
 };
 
 struct CommandResult {

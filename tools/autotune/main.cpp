@@ -29,25 +29,35 @@ const CLI::Validator kNotEmpty([](std::string& s) { return s.empty() ? std::stri
 /// A seed goes into records as a signed number.
 const CLI::Range kSeeds(std::int64_t{0}, INT64_MAX);
 
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* c : app.get_subcommands({})) names.push_back(c->get_name());
+  return names;
+}
+
+/// The command that was reached on the command line: `autotune`, or `autotune log check`.
+const CLI::App& used_command(const CLI::App& app) {
+  const auto used = app.get_subcommands();
+  return used.empty() ? app : used_command(*used.front());
+}
+
 /// What the command line parser says, in the words of our other messages: unknown words with the
 /// nearest flags and commands, small letter first, one line.
 std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
-  std::string text = error.what();
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    const std::vector<std::string> rest = app.remaining(true);
-    const std::string word = rest.empty() ? "" : rest.front();
-    const CLI::App* used = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
-    if (used != &app && !used->get_subcommands().empty()) used = used->get_subcommands().front();
-    std::vector<std::string> known;
-    if (word.starts_with('-')) {
-      for (const CLI::Option* o : used->get_options()) known.push_back(o->get_name());
-    } else {
-      for (const CLI::App* c : app.get_subcommands({})) known.push_back(c->get_name());
-    }
-    const auto near = nearest_names(word, known);
-    text = (word.starts_with('-') ? "unknown flag '" : "unexpected argument '") + word + "'";
-    if (!near.empty()) text += "; near it: " + joined(near);
+  const CLI::App& used = used_command(app);
+  const std::vector<std::string> rest = app.remaining(true);
+  const std::vector<std::string> commands = command_names(used);
+  if (!rest.empty() && rest.front().starts_with('-')) {
+    std::vector<std::string> flags;
+    for (const CLI::Option* o : used.get_options()) flags.push_back(o->get_name());
+    const auto near = nearest_names(rest.front(), flags);
+    return "unknown flag '" + rest.front() + "'" + (near.empty() ? "" : "; near it: " + joined(near));
   }
+  if (!rest.empty()) return "unexpected argument '" + rest.front() + "'" + nearest_text(rest.front(), commands);
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !commands.empty()) {
+    return used.get_name() + " needs one of " + joined(commands);
+  }
+  std::string text = error.what();
   if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   return text;
 }

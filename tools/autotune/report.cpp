@@ -25,7 +25,8 @@ Json BestFigures::json() const {
 std::string BestFigures::text() const {
   std::string out = fmt::format("{}  {:.1f} GFLOP/s", duration_text(seconds), gflops);
   if (peak_share) out += fmt::format("  {:.1f} % of peak", *peak_share * 100);
-  if (bandwidth_share) out += fmt::format("  {:.0f} % of memory bandwidth", *bandwidth_share * 100);
+  // Above what memory delivers the operands came from a cache: a share of it says nothing.
+  if (bandwidth_share && *bandwidth_share <= 1.05) out += fmt::format("  {:.0f} % of memory bandwidth", *bandwidth_share * 100);
   if (prepare_seconds > 0) out += fmt::format("  (constants prepared once in {})", duration_text(prepare_seconds));
   return out;
 }
