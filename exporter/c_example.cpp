@@ -51,8 +51,7 @@ std::string example_text(const Bundle& b) {
   // -2, -1, 0, 1, 2
   if (uses(b, "f16")) out << "static const uint16_t half_bits[5] = {0xc000, 0xbc00, 0x0000, 0x3c00, 0x4000};\n";
   if (uses(b, "bf16")) out << "static const uint16_t bfloat_bits[5] = {0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000};\n";
-  out << R"(
-static void* allocate(int64_t bytes, int64_t alignment) {
+  out << (uses(b, "f16") || uses(b, "bf16") ? "\n" : "") << R"(static void* allocate(int64_t bytes, int64_t alignment) {
   void* p = aligned_alloc((size_t)alignment, (size_t)((bytes / alignment + 1) * alignment));
   if (p == NULL) {
     fprintf(stderr, "out of memory\n");

@@ -23,7 +23,8 @@ namespace tessera::exporter {
 
 struct ExportOptions {
   std::string name{};         // of the function; made a C identifier that clashes with nothing
-  std::string directory{};    // made, with its parents; or empty, or an earlier export
+  std::string directory{};    // made, with its parents; or empty, or an earlier export: its files are
+                              // replaced, what a user has added stays
   std::string description{};  // what the kernel computes, for the comments: "C[i, j] = sum(...)"
   std::string tool{};         // who wrote it, for the manifest: "tessera 0.1.0"
   std::string compiler{};     // links the shared library; empty: cc, gcc or clang from the PATH

@@ -83,7 +83,7 @@ std::string isa_gate_text(const Bundle& b) {
 
 static int has(unsigned leaf, unsigned subleaf, int word, int bit) {
   unsigned r[4] = {0, 0, 0, 0};
-  if (__get_cpuid_max(leaf & 0x80000000U, NULL) < leaf) return 0;
+  if ((unsigned)__get_cpuid_max(leaf & 0x80000000U, NULL) < leaf) return 0;
   __cpuid_count(leaf, subleaf, r[0], r[1], r[2], r[3]);
   return (int)((r[word] >> bit) & 1U);
 }

@@ -1,4 +1,5 @@
 // The shared library, by the system's own compiler: it knows where libm and the start files are.
+#include <elf.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -32,10 +33,26 @@ std::string first_error(const std::string& output) {
   std::istringstream in(output);
   std::string first;
   for (std::string line; std::getline(in, line);) {
-    if (line.find("error") != std::string::npos || line.find("cannot") != std::string::npos) return line.substr(0, 200);
+    const bool telling = line.find("error:") != std::string::npos || line.find("cannot") != std::string::npos;
+    if (telling && line.rfind("collect2:", 0) != 0) return line.substr(0, 200);
     if (first.empty()) first = line.substr(0, 200);
   }
   return first;
+}
+
+/// Whether the object is for the kind of processor that this machine's compiler links for.
+bool is_native(const std::string& object) {
+#if defined(__x86_64__)
+  constexpr unsigned kMachine = EM_X86_64;
+#elif defined(__aarch64__)
+  constexpr unsigned kMachine = EM_AARCH64;
+#else
+  return true;
+#endif
+  Elf64_Ehdr header{};
+  if (object.size() < sizeof header) return false;
+  std::memcpy(&header, object.data(), sizeof header);
+  return header.e_machine == kMachine;
 }
 
 struct Outcome {
@@ -87,6 +104,10 @@ Result<Outcome> run(const std::vector<std::string>& words, const std::string& di
 
 Status link_shared_library(const Bundle& b, const std::string& directory, const std::string& compiler) {
   static constexpr const char* kInstall = "; install a C compiler and linker (Debian: apt-get install gcc libc6-dev)";
+  if (compiler.empty() && !is_native(b.object)) {
+    return refuse("this machine's compiler does not link for '", b.target, "'; compile ", b.name, "_launcher.c there and link it with ",
+                  b.name, ".o");
+  }
   std::string cc = compiler;
   for (const char* known : {"cc", "gcc", "clang"}) {
     if (cc.empty() && on_path(known)) cc = known;

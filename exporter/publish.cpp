@@ -48,44 +48,50 @@ std::set<std::string> manifest_files(const fs::path& directory) {
   return out;
 }
 
-void check_replaceable(const std::string& target) {
+/// A directory of somebody else is refused. In an earlier export, what the user has put beside its
+/// files (a build directory, say) stays: publish() moves it over.
+void check_replaceable(const std::string& given, const std::string& target) {
   std::error_code e;
   const fs::file_status status = fs::symlink_status(target, e);
   if (status.type() == fs::file_type::not_found) return;
-  if (status.type() != fs::file_type::directory) raise(target, "it exists and is not a directory");
-  const fs::directory_iterator entries(target, e);
-  if (e) raise(target, e.message());
-  std::set<std::string> ours;
-  for (const fs::directory_entry& entry : entries) {
-    if (ours.empty()) {
-      ours = manifest_files(target);
-      if (ours.empty()) raise(target, "it is not empty and no export wrote it; name a new directory");
-    }
-    const std::string name = entry.path().filename().string();
-    if (ours.count(name) == 0 || entry.is_directory(e)) {
-      raise(target, "it holds '" + name + "', which no export wrote; move that or name a new directory");
-    }
+  if (status.type() != fs::file_type::directory) raise(given, "it exists and is not a directory");
+  const bool empty = fs::is_empty(target, e);
+  if (e) raise(given, e.message());
+  if (!empty && manifest_files(target).empty()) {
+    raise(given, "it is not empty and no export wrote it; name a new directory");
   }
 }
 
-void sync(const std::string& target, const std::string& path, int flags) {
+/// Names in `old` that no export wrote.
+std::vector<std::string> added_by_user(const std::string& old) {
+  const std::set<std::string> ours = manifest_files(old);
+  std::vector<std::string> out;
+  std::error_code e;
+  for (const fs::directory_entry& entry : fs::directory_iterator(old, e)) {
+    const std::string name = entry.path().filename().string();
+    if (ours.count(name) == 0) out.push_back(name);
+  }
+  return out;
+}
+
+void sync(const std::string& given, const std::string& path, int flags) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) raise_errno(target, errno);
+  if (fd < 0) raise_errno(given, errno);
   const int failed = ::fsync(fd) != 0 && errno != EINVAL ? errno : 0;
   ::close(fd);
-  if (failed != 0) raise_errno(target, failed);
+  if (failed != 0) raise_errno(given, failed);
 }
 
 }  // namespace
 
-NewDirectory::NewDirectory(const std::string& target) : target_(target) {
-  while (target_.size() > 1 && target_.back() == '/') target_.pop_back();
-  if (target_.empty()) raise(target_, "no directory was named");
-  // A directory given as "." has to be renamed by its own name.
+NewDirectory::NewDirectory(const std::string& target) : given_(target) {
+  if (target.empty()) throw UserError("no directory to export to was named");
+  // What is given as "." or through a link has to be renamed by its own name.
   std::error_code e;
-  fs::path full = fs::weakly_canonical(target_, e);
-  if (e) raise(target, e.message());
-  check_replaceable(full.string());
+  fs::path full = fs::weakly_canonical(fs::absolute(target, e), e);
+  if (e) raise_errno(target, e.value());
+  if (!full.has_filename()) full = full.parent_path();
+  check_replaceable(given_, full.string());
   fs::create_directories(full.parent_path(), e);
   if (e) raise_errno(target, e.value());
   target_ = full.string();
@@ -106,7 +112,7 @@ NewDirectory::~NewDirectory() {
 void NewDirectory::write(const std::string& name, const std::string& bytes) {
   const std::string path = path_ + "/" + name;
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-  if (fd < 0) raise_errno(target_, errno);
+  if (fd < 0) raise_errno(given_, errno);
   int error = 0;
   for (std::size_t at = 0; at < bytes.size() && error == 0;) {
     const ssize_t n = ::write(fd, bytes.data() + at, bytes.size() - at);
@@ -116,13 +122,13 @@ void NewDirectory::write(const std::string& name, const std::string& bytes) {
   }
   if (error == 0 && ::fsync(fd) != 0 && errno != EINVAL) error = errno;
   ::close(fd);
-  if (error != 0) raise_errno(target_, error);
+  if (error != 0) raise_errno(given_, error);
   files_.push_back(name);
 }
 
 std::string NewDirectory::adopt(const std::string& name) {
   const std::string path = path_ + "/" + name;
-  sync(target_, path, O_RDONLY);
+  sync(given_, path, O_RDONLY);
   files_.push_back(name);
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
@@ -133,29 +139,41 @@ void NewDirectory::publish() {
   for (const fs::directory_entry& entry : fs::directory_iterator(path_, e)) {  // what a linker left
     if (std::find(files_.begin(), files_.end(), entry.path().filename().string()) == files_.end()) fs::remove_all(entry.path(), e);
   }
-  sync(target_, path_, O_RDONLY | O_DIRECTORY);
+  sync(given_, path_, O_RDONLY | O_DIRECTORY);
   // An empty or missing target takes a plain rename; an earlier export is exchanged and then removed.
   if (::rename(path_.c_str(), target_.c_str()) == 0) {
     path_.clear();
   } else if (errno == ENOTEMPTY || errno == EEXIST) {
-    check_replaceable(target_);
+    check_replaceable(given_, target_);
+    const std::vector<std::string> keep = added_by_user(target_);
+    for (const std::string& name : keep) {
+      if (std::find(files_.begin(), files_.end(), name) != files_.end()) {
+        raise(given_, "it holds '" + name + "', which no export wrote; move that or name a new directory");
+      }
+    }
     if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
       // A file system without exchange: for a moment there is no directory, never half of one.
       const std::string old = path_ + ".old";
-      if (::rename(target_.c_str(), old.c_str()) != 0) raise_errno(target_, errno);
+      if (::rename(target_.c_str(), old.c_str()) != 0) raise_errno(given_, errno);
       if (::rename(path_.c_str(), target_.c_str()) != 0) {
         const int error = errno;
         ::rename(old.c_str(), target_.c_str());
-        raise_errno(target_, error);
+        raise_errno(given_, error);
       }
       path_ = old;
     }
-    fs::remove_all(path_, e);
+    bool all_moved = true;
+    for (const std::string& name : keep) {
+      fs::rename(path_ + "/" + name, target_ + "/" + name, e);
+      all_moved &= !e;
+    }
+    // What could not be moved stays where it is rather than being deleted.
+    if (all_moved) fs::remove_all(path_, e);
     path_.clear();
   } else {
-    raise_errno(target_, errno);
+    raise_errno(given_, errno);
   }
-  sync(target_, fs::path(target_).parent_path().string(), O_RDONLY | O_DIRECTORY);
+  sync(given_, fs::path(target_).parent_path().string(), O_RDONLY | O_DIRECTORY);
 }
 
 }  // namespace tessera::exporter

@@ -6,6 +6,7 @@
 #include "ir/detail/parser.h"
 #include "ir/intrinsics.h"
 #include "ir/print.h"
+#include "support/nearest.h"
 
 namespace tessera::ir::detail {
 
@@ -72,7 +73,7 @@ Expr ExprParser::function(const Token& name) {
   }
   const IntrinsicInfo* info = find_intrinsic(name.text);
   if (info == nullptr) {
-    const std::string near = nearest(name.text, function_names());
+    const std::string near = joined(nearest_names(name.text, function_names()));
     fail_at(name, "unknown function '" + name.text.substr(0, 40) + "'" +
                       (near.empty() ? "" : "; near it: " + near));
   }

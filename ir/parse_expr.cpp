@@ -6,6 +6,7 @@
 
 #include "ir/detail/parser.h"
 #include "ir/print.h"
+#include "support/nearest.h"
 
 namespace tessera::ir {
 
@@ -209,7 +210,7 @@ Expr ExprParser::primary() {
   Expr v = scope_->variable ? scope_->variable(at.text) : Expr();
   if (v.defined()) return v;
   const std::string near =
-      nearest(at.text, scope_->names ? scope_->names() : std::vector<std::string>{});
+      joined(nearest_names(at.text, scope_->names ? scope_->names() : std::vector<std::string>{}));
   fail_at(at, "unknown name '" + at.text.substr(0, 40) + "'" +
                   (near.empty() ? "" : "; near it: " + near));
 }
@@ -223,30 +224,6 @@ Expr ExprParser::access(const Token& name) {
     if (!e.ok()) fail_at(name, e.reason());
     return *e;
   });
-}
-
-std::string nearest(const std::string& word, const std::vector<std::string>& known,
-                    std::size_t count) {
-  if (word.size() > 64) return {};
-  std::vector<std::pair<std::size_t, std::string>> ranked;
-  for (const std::string& k : known) {
-    std::vector<std::size_t> row(k.size() + 1);
-    for (std::size_t j = 0; j <= k.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= word.size(); ++i) {
-      std::size_t corner = row[0]++;
-      for (std::size_t j = 1; j <= k.size(); ++j) {
-        const std::size_t change = corner + (word[i - 1] == k[j - 1] ? 0 : 1);
-        corner = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
-      }
-    }
-    if (row.back() <= std::max<std::size_t>(2, word.size() / 2)) ranked.emplace_back(row.back(), k);
-  }
-  std::sort(ranked.begin(), ranked.end());
-  std::string out;
-  for (std::size_t i = 0; i < std::min(count, ranked.size()); ++i)
-    out += (i ? ", " : "") + ranked[i].second;
-  return out;
 }
 
 }  // namespace detail

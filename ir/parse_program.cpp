@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "ir/detail/program_parser.h"
+#include "support/nearest.h"
 
 namespace tessera::ir {
 
@@ -19,7 +20,7 @@ ProgramParser::ProgramParser(std::string_view text, std::vector<Token> tokens)
   scope_.read = [this](const std::string& n, const Exprs& indices) -> Result<Expr> {
     const auto it = buffers_.find(n);
     if (it == buffers_.end()) {
-      const std::string near = nearest(n, names());
+      const std::string near = joined(nearest_names(n, names()));
       return refuse("unknown buffer '", n.substr(0, 40), "'",
                     near.empty() ? "" : "; near it: ", near);
     }
@@ -63,7 +64,7 @@ Buffer ProgramParser::buffer() {
   const Token at = p_.peek();
   const auto it = buffers_.find(p_.word("a buffer"));
   if (it != buffers_.end()) return it->second;
-  const std::string near = nearest(at.text, names());
+  const std::string near = joined(nearest_names(at.text, names()));
   p_.fail_at(at, "unknown buffer '" + at.text.substr(0, 40) + "'" +
                      (near.empty() ? "" : "; near it: " + near));
 }

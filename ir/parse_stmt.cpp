@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/detail/program_parser.h"
+#include "support/nearest.h"
 
 namespace tessera::ir::detail {
 
@@ -162,7 +163,7 @@ Stmt ProgramParser::simple(const Token& at) {
   static const std::vector<std::string> kWords{"for",    "if",       "let",  "alloc",    "evaluate",
                                                "assert", "instance", "call", "prefetch", "copy",
                                                "tile",   "channel",  "role", "barrier",  "atomic"};
-  const std::string near = nearest(at.text, kWords);
+  const std::string near = joined(nearest_names(at.text, kWords));
   p_.fail_at(at, "expected a statement, found '" + at.text.substr(0, 40) + "'" +
                      (near.empty() ? "" : "; near it: " + near));
 }

@@ -36,7 +36,7 @@ struct LaunchSite {
 
 struct Program {
   std::string name;
-  std::vector<ProgramBuffer> buffers;  // inputs, constants, prepared, outputs, workspace
+  std::vector<ProgramBuffer> buffers;  // inputs and constants as read, outputs, prepared, workspace
   std::vector<Function> functions;     // callees before callers
   std::vector<LaunchSite> launches;    // in order, prepare first
 

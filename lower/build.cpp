@@ -5,6 +5,7 @@
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 #include "lower/lower.h"
+#include "lower/mutants.h"
 #include "schedule/geometry.h"
 #include "schedule/storage.h"
 
@@ -36,10 +37,6 @@ struct Storage {
   Exprs base;
   bool program = false;  // a buffer of the program rather than an Allocate
 };
-
-bool is_pad_split(const Stage& s, const schedule::Relation& r) {
-  return r.kind == schedule::Relation::Kind::kSplit && r.tail == ir::Tail::kPad && !s.is_output;
-}
 
 class Builder {
  public:
@@ -149,6 +146,10 @@ class Builder {
     for (const std::string& name : s.leaves) {
       const Axis* a = s.find_axis(name);
       out.push_back({a, ir::simplify(schedule::axis_extent(s, name), bounds_)});
+      const schedule::Relation* r = s.split_into(name);
+      const bool skipped = options_.mutant == Mutant::kLastTileSkipped && r != nullptr && r->outer == name &&
+                           r->factor > s.find_axis(r->whole)->extent;
+      if (skipped) out.back().extent = int_imm(0);
     }
     return out;
   }
@@ -197,7 +198,9 @@ class Builder {
 
   /// The guards of `s` that its first `count` loops decide.
   static Exprs guards_at(const Stage& s, std::size_t count) {
-    Exprs out = schedule::guards(s);
+    schedule::Guards all = schedule::guards(s);
+    Exprs out = std::move(all.statement);
+    out.insert(out.end(), all.value.begin(), all.value.end());
     std::erase_if(out, [&](const Expr& g) {
       for (std::size_t l = count; l < s.leaves.size(); ++l) {
         if (ir::uses_var(g, s.find_axis(s.leaves[l])->var.id())) return true;
@@ -244,18 +247,6 @@ class Builder {
     return out;
   }
 
-  /// Conditions of the stage: those of `pad` splits guard the value, all others the statement.
-  void split_guards(const Stage& s, Exprs& statement, Exprs& value) const {
-    for (const Expr& g : schedule::guards(s)) statement.push_back(g);
-    // guards() lists relations in order after the roots; find the padded ones by their condition.
-    for (const schedule::Relation& r : s.relations) {
-      if (!is_pad_split(s, r)) continue;
-      const Expr c = schedule::axis_value(s, r.whole) < schedule::axis_extent(s, r.whole);
-      std::erase_if(statement, [&](const Expr& g) { return ir::equal(g, c); });
-      value.push_back(c);
-    }
-  }
-
   Stmt guarded(Stmt body, const Exprs& conditions) const {
     Expr all;
     for (const Expr& c : conditions) {
@@ -285,8 +276,7 @@ class Builder {
       stores.push_back(make_stmt<ir::Store>(st.buffers[v], store_index(s, values), r.combiner->identity[static_cast<std::size_t>(which)]));
     }
     Stmt body = make_stmt<ir::Instance>(s.name, ir::Phase::kInit, coordinates(s, values, false), ir::block(std::move(stores)));
-    Exprs conditions, unused;
-    split_guards(s, conditions, unused);
+    Exprs conditions = schedule::guards(s).statement;
     // A condition on reduction loops does not concern the initialisation.
     std::erase_if(conditions, [&](const Expr& c) {
       for (const std::string& leaf : s.leaves) {
@@ -307,8 +297,7 @@ class Builder {
 
   Stmt update(const Stage& s) {
     const VarMap values = schedule::coordinate_values(s);
-    Exprs conditions, value_conditions;
-    split_guards(s, conditions, value_conditions);
+    auto [conditions, value_conditions] = schedule::guards(s);
     if (options_.mutant == Mutant::kTailLessEqual) {
       for (Expr& c : conditions) {
         if (const auto* lt = c.as<ir::LT>()) c = lt->a <= lt->b;
@@ -424,6 +413,10 @@ const char* to_string(Mutant m) {
   return kNames[static_cast<std::size_t>(m)];
 }
 
-Result<ir::Program> build(const State& state, const Options& options) { return Builder(state, options).run(); }
+Result<ir::Program> build(const State& state, const Options& options) {
+  if (options.mutant == Mutant::kNone) return Builder(state, options).run();
+  TESSERA_TRY(wrong, mutated(state, options.mutant));
+  return Builder(wrong, options).run();
+}
 
 }  // namespace tessera::lower

@@ -249,14 +249,16 @@ ir::VarMap coordinate_values(const Stage& s) {
   return out;
 }
 
-Exprs guards(const Stage& s) {
-  Exprs out;
+Guards guards(const Stage& s) {
+  Guards out;
   for (std::size_t d = 0; d < s.roots.size(); ++d) {
     const RootAxis& r = s.roots[d];
-    if (r.guarded && r.kind == AxisKind::kData) out.push_back(axis_value(s, r.axis) < s.region.extent[d]);
+    if (r.guarded && r.kind == AxisKind::kData) out.statement.push_back(axis_value(s, r.axis) < s.region.extent[d]);
   }
   for (const Relation& r : s.relations) {
-    if (r.kind == Relation::Kind::kSplit && r.guarded) out.push_back(axis_value(s, r.whole) < axis_extent(s, r.whole));
+    if (r.kind != Relation::Kind::kSplit || !r.guarded) continue;
+    Exprs& conditions = r.tail == ir::Tail::kPad && !s.is_output ? out.value : out.statement;
+    conditions.push_back(axis_value(s, r.whole) < axis_extent(s, r.whole));
   }
   return out;
 }
@@ -285,7 +287,7 @@ FixedLoops fixed_at(const State& state, const Attach& place) {
   return out;
 }
 
-Result<Box> required_region(const State& state, const Stage& s, const FixedLoops& fixed) {
+Result<Box> required_region(const State& state, const Stage& s, const FixedLoops& fixed, bool all_reads) {
   const std::vector<const Stage*> readers = state.consumers(s);
   const std::size_t rank = s.outputs[0].rank();
   Exprs lo(rank), hi(rank);
@@ -302,6 +304,7 @@ Result<Box> required_region(const State& state, const Stage& s, const FixedLoops
           whole[d] = true;
           continue;
         }
+        if (!all_reads && lo[d].defined()) continue;
         lo[d] = lo[d].defined() ? ir::min(lo[d], a) : a;
         hi[d] = hi[d].defined() ? ir::max(hi[d], b) : b;
       }

@@ -24,15 +24,20 @@ Expr axis_extent(const Stage& s, const std::string& axis);
 Expr axis_value(const Stage& s, const std::string& axis);
 /// Body coordinate -> global coordinate, in leaf variables.
 ir::VarMap coordinate_values(const Stage& s);
-/// Conditions under which an iteration of the guarded loops belongs to the domain.
-Exprs guards(const Stage& s);
+/// Conditions under which an iteration of the guarded loops belongs to the domain: the statement runs
+/// only under the first; the loops of a `pad` split run on and store zero unless the second hold.
+struct Guards {
+  Exprs statement, value;
+};
+Guards guards(const Stage& s);
 /// Ranges of the loop variables of all stages.
 ir::Bounds loop_bounds(const State& state);
 
 /// Loops at or outside the place of `s` (`inner` excluded): the ones that hold still there.
 FixedLoops fixed_at(const State& state, const Attach& place);
 /// The box of `s` that all its consumers need while `fixed` holds still, clipped to its shape.
-Result<Box> required_region(const State& state, const Stage& s, const FixedLoops& fixed);
+/// `all_reads` false is a deliberate defect for tests: the box of one read alone.
+Result<Box> required_region(const State& state, const Stage& s, const FixedLoops& fixed, bool all_reads = true);
 /// What lies in both boxes.
 Box intersection(const Box& a, const Box& b, const ir::Bounds& bounds);
 

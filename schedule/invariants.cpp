@@ -80,6 +80,27 @@ Status check_registers(const Stage& s) {
   return Done{};
 }
 
+/// An outlined loop is a call: SSA values of the caller do not reach into it.
+Status check_outlined(const State& state, const Stage& tile) {
+  if (tile.scope != ir::Scope::kRegister || tile.placement != Placement::kAt) return Done{};
+  const Attach kept = tile.store_at ? *tile.store_at : tile.at;
+  std::vector<const Stage*> users = state.consumers(tile);
+  users.push_back(&tile);
+  for (const Stage* q : users) {
+    std::vector<Enclosing> loops = loops_around(state, *q);
+    for (const std::string& l : q->leaves) loops.push_back({q, q->find_axis(l)});
+    bool inside = false;
+    for (const Enclosing& e : loops) {
+      if (inside && e.axis->outlined) {
+        return refuse("the register tile of stage '", tile.name, "' would be used inside loop '", e.axis->name, "' of '",
+                      e.stage->name, "', which is outlined; outline a loop outside of '", kept.axis, "'");
+      }
+      inside |= e.stage->name == kept.stage && e.axis->name == kept.axis;
+    }
+  }
+  return Done{};
+}
+
 }  // namespace
 
 std::int64_t tile_bytes(const Stage& s) {
@@ -100,6 +121,7 @@ Status check_invariants(const State& state) {
     TESSERA_TRY_DONE(check_storage(s, around));
     TESSERA_TRY_DONE(check_nesting(s, around));
     TESSERA_TRY_DONE(check_registers(s));
+    TESSERA_TRY_DONE(check_outlined(state, s));
   }
   return Done{};
 }

@@ -11,7 +11,7 @@ namespace tessera::schedule {
 ///   iterations of a parallel loop;
 ///   a parallel loop runs inside another or inside vector lanes;
 ///   a stage is computed inside vector lanes;
-///   a register tile is at root or too large.
+///   a register tile is at root, too large, or used across the boundary of an outlined loop.
 Status check_invariants(const State& state);
 
 /// Bytes of the box of `s` that one place of computation keeps.

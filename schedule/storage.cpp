@@ -9,12 +9,16 @@ namespace tessera::schedule {
 
 namespace {
 
+/// Splits with tail `pad` write whole tiles. Where the box is stored around several places of
+/// computation, their tiles start anywhere inside it.
 std::vector<std::int64_t> stored_extents(const Stage& s, const Box& box) {
+  const bool aligned = !s.store_at || *s.store_at == s.at;
   std::vector<std::int64_t> out = box.bound;
   for (const Relation& r : s.relations) {
     if (r.kind != Relation::Kind::kSplit || r.tail != ir::Tail::kPad) continue;
     for (std::size_t d = 0; d < out.size(); ++d) {
-      if (s.roots[d].axis == r.whole) out[d] = (out[d] + r.factor - 1) / r.factor * r.factor;
+      if (s.roots[d].axis != r.whole) continue;
+      out[d] = aligned ? (out[d] + r.factor - 1) / r.factor * r.factor : out[d] + r.factor - 1;
     }
   }
   return out;

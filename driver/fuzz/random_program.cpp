@@ -112,6 +112,8 @@ class Maker {
     if (e == n) {
       if (rng_.chance(0.15)) return Expr(n - 1) - a.var;
       if (rng_.chance(0.05)) return ir::floormod(a.var + Expr(rng_.between(-n, n)), Expr(n));
+      // A product that needs more than 32 bits; the index itself stays inside.
+      if (rng_.chance(0.04)) return ir::floordiv(a.var * Expr(std::int64_t{2147483659}), Expr(std::int64_t{2148000017}));
       return a.var;
     }
     if (e < n) {
@@ -144,8 +146,12 @@ class Maker {
   /// An index form for a dimension that is made to fit it; `n` gets the dimension's extent.
   Expr fresh_index(const AxisRef& a, const Axes& axes, std::int64_t& n, Exprs& conditions) {
     n = a.extent;
-    switch (rng_.below(12)) {
+    switch (rng_.below(14)) {
       case 0: return Expr(n - 1) - a.var;
+      case 7: {  // mixed division: rounds down below zero too
+        const std::int64_t shift = rng_.between(1, 9);
+        return ir::max(ir::floordiv(a.var - Expr(shift), Expr(2)) + Expr(shift / 2), Expr(0));
+      }
       case 1: {
         const std::int64_t step = rng_.between(2, 3), shift = rng_.between(0, 2);
         n = (a.extent - 1) * step + shift + 1;

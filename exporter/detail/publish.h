@@ -13,8 +13,8 @@ inline constexpr const char* kManifestName = "manifest.json";
 /// renames. Without it the destructor removes everything. Every problem is a UserError of exit code 1.
 class NewDirectory {
  public:
-  /// Checks that the target may be replaced: it does not exist, is empty, or holds an earlier export
-  /// and nothing else.
+  /// Checks that the target may be replaced: it does not exist, is empty, or holds an earlier export.
+  /// What a user has added to that one is kept.
   explicit NewDirectory(const std::string& target);
   ~NewDirectory();
   NewDirectory(const NewDirectory&) = delete;
@@ -27,7 +27,8 @@ class NewDirectory {
   void publish();
 
  private:
-  std::string target_;  // as given, without a slash at its end
+  std::string given_;   // as the user wrote it, for messages
+  std::string target_;  // the same, absolute and without links
   std::string path_;
   std::vector<std::string> files_;
 };

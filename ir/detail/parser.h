@@ -107,8 +107,4 @@ class ExprParser {
 /// "sum", "prod", "min", "max", "any", "all".
 bool reduce_op(const std::string& word, ReduceOp& out);
 
-/// The `count` of `known` nearest to `word` by edit distance, "a, b, c"; empty when none is near.
-std::string nearest(const std::string& word, const std::vector<std::string>& known,
-                    std::size_t count = 3);
-
 }  // namespace tessera::ir::detail

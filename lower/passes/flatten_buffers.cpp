@@ -3,6 +3,7 @@
 #include "ir/analysis/affine.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
+#include "lower/mutants.h"
 #include "lower/pipeline.h"
 
 namespace tessera::lower {
@@ -38,7 +39,12 @@ class Flattener {
 
  private:
   Expr expr(const Expr& e, const Bounds& bounds) {
-    const Expr r = ir::map_children(e, [&](const Expr& x) { return expr(x, bounds); });
+    if (options_.mutant == Mutant::kTruncDivision) return mutated(flattened(e, bounds), options_.mutant);
+    return flattened(e, bounds);
+  }
+
+  Expr flattened(const Expr& e, const Bounds& bounds) {
+    const Expr r = ir::map_children(e, [&](const Expr& x) { return flattened(x, bounds); });
     const auto* n = r.as<ir::Load>();
     if (n == nullptr) return r;
     const ir::Buffer b(n->buffer);
@@ -46,9 +52,7 @@ class Flattener {
   }
 
   Expr flat(const ir::Buffer& b, const ir::Exprs& indices, const Bounds& bounds) const {
-    const Expr at = ir::simplify(b->layout.offset(indices), bounds);
-    if (options_.mutant != Mutant::kIndex32) return at;
-    return ir::cast(ir::i64, ir::cast(ir::i32, at));
+    return mutated(ir::simplify(b->layout.offset(indices), bounds), options_.mutant);
   }
 
   const Options& options_;

@@ -87,10 +87,18 @@ TEST(ExportBundle, AnEarlierExportIsReplacedAndNothingElse) {
   do_export(out, "other");  // ours: replaced as a whole
   EXPECT_EQ(names_in(out).count("matmul.o"), 0u);
   EXPECT_EQ(names_in(out).count("other.o"), 1u);
+  // What the user has added stays, unless it is in the way.
   write_file(out + "/notes.txt", "mine");
+  fs::create_directories(out + "/build/deep");
+  do_export(out, "third");
+  EXPECT_EQ(read_file(out + "/notes.txt"), "mine");
+  EXPECT_TRUE(fs::is_directory(out + "/build/deep"));
+  EXPECT_EQ(names_in(out).size(), 11u);
+  write_file(out + "/matmul.o", "mine too");
   Failure f = failure_of([&] { do_export(out); });
   EXPECT_EQ(f.exit_code, 1);
-  EXPECT_EQ(f.message, "cannot export to '" + out + "': it holds 'notes.txt', which no export wrote; move that or name a new directory");
+  EXPECT_EQ(f.message, "cannot export to '" + out + "': it holds 'matmul.o', which no export wrote; move that or name a new directory");
+  EXPECT_EQ(read_file(out + "/matmul.o"), "mine too");
   const std::string foreign = directory.file("foreign");
   fs::create_directory(foreign);
   write_file(foreign + "/manifest.json", "{\"name\":\"an app\"}");
@@ -102,6 +110,25 @@ TEST(ExportBundle, AnEarlierExportIsReplacedAndNothingElse) {
   EXPECT_EQ(f.exit_code, 1);
   EXPECT_NE(f.message.find("is not a directory"), std::string::npos) << f.message;
   EXPECT_EQ(names_in(directory.file("")), (std::set<std::string>{"out", "foreign", "file"}));
+}
+
+TEST(ExportBundle, DirectoriesMayBeNamedInAnyWay) {
+  const TemporaryDirectory directory;
+  const fs::path before = fs::current_path();
+  fs::create_directory(directory.file("real"));
+  fs::create_directory_symlink("real", directory.file("link"));
+  fs::current_path(directory.file(""));
+  for (const char* name : {"plain", "slash/", "./dot", "link", "link/", "a/b/../c"}) {
+    const Failure f = failure_of([&] { do_export(name); });
+    EXPECT_EQ(f.message, "") << name;
+    EXPECT_EQ(names_in(fs::weakly_canonical(name).string()).size(), 9u) << name;
+  }
+  const Failure f = failure_of([&] { do_export("."); });
+  EXPECT_EQ(f.message.substr(0, 32), "cannot export to '.': it is not ");
+  EXPECT_EQ(failure_of([&] { do_export(""); }).exit_code, 2);
+  EXPECT_EQ(failure_of([&] { do_export("/"); }).exit_code, 1);
+  fs::current_path(before);
+  EXPECT_TRUE(fs::is_symlink(directory.file("link")));
 }
 
 TEST(ExportBundle, ADirectoryThatCannotBeWritten) {
@@ -136,6 +163,17 @@ TEST(ExportBundle, WithoutACompilerTheRestIsThere) {
   EXPECT_EQ(f.message.find('\n'), std::string::npos);
   do_export(out);
   EXPECT_EQ(names_in(out).size(), 9u);
+}
+
+TEST(ExportBundle, AnObjectForAnotherProcessorIsWrittenWithoutALibrary) {
+  const ir::Target target =
+      codegen::resolve_cpu_target(ir::parse_target("cpu -mcpu=generic -mtriple=riscv64-unknown-linux-gnu").or_throw()).or_throw();
+  const TemporaryDirectory directory;
+  const std::string out = directory.file("out");
+  const Failure f = failure_of([&] { export_c(matmul_image(target), target, {.name = "matmul", .directory = out}); });
+  EXPECT_EQ(f.exit_code, 4);
+  EXPECT_NE(f.message.find("compile matmul_launcher.c there"), std::string::npos) << f.message;
+  EXPECT_EQ(names_in(out).size(), 8u);
 }
 
 TEST(ExportBundle, KilledAtAnyMomentItIsWholeOrNotThere) {

@@ -1,4 +1,6 @@
 // An outsider builds and runs what was exported, and gets the right numbers.
+#include <cstring>
+
 #include "tests/export/export_fixture.h"
 
 namespace tessera::exporter {
@@ -152,6 +154,57 @@ int main(void) {
   return two_with_host(x, y, &host);
 })");
   shell(out, "cc -std=c11 -Wall -Werror -I. ../main.c two_launcher.c two.o -lm -o main && ./main");
+}
+
+TEST(ExportC, LaunchesGetTheirPartOfTheWorkspace) {
+  // Two launches over a workspace of which 16 bytes are zero before every run.
+  const TemporaryDirectory directory;
+  write_file(directory.file("k.c"), R"(#include "kernel_abi.h"
+int32_t count(void** args, const tessera_host* host) {
+  int32_t* counters = (int32_t*)host->workspace;
+  int i;
+  for (i = 0; i < 10; ++i) counters[i % 4] += ((const int32_t*)args[0])[i];
+  return 0;
+}
+int32_t spread(void** args, const tessera_host* host) {
+  const int32_t* counters = (const int32_t*)((char*)host->workspace - 64);
+  int i;
+  for (i = 0; i < 4; ++i) ((int32_t*)args[1])[i] = counters[i];
+  return 0;
+})");
+  shell(directory.file(""), "cc -c -O1 -fPIC -I'" TESSERA_SOURCE_DIR "/runtime' k.c -o k.o");
+  const std::string object = read_file(directory.file("k.o"));
+  runtime::KernelImage image;
+  image.target = host_target().text();
+  image.object.resize(object.size());
+  std::memcpy(image.object.data(), object.data(), object.size());
+  image.entries = {{"count"}, {"spread"}};
+  image.launches.resize(2);
+  image.launches[0].entry = "count";
+  image.launches[0].arguments = {{runtime::LaunchArgumentKind::kTensor, 0}};
+  image.launches[0].workspace_offset = 64;
+  image.launches[1].entry = "spread";
+  image.launches[1].arguments = {{runtime::LaunchArgumentKind::kTensor, 1}};
+  image.launches[1].workspace_offset = 128;
+  image.workspace_bytes = 192;
+  image.zero_ranges = {{64, 16}};
+  image.arguments = {{"X", ir::i32, {10}, 40, 4, runtime::ArgumentRole::kInput}, {"Y", ir::i32, {4}, 16, 4, runtime::ArgumentRole::kOutput}};
+  const std::string out = directory.file("out");
+  export_c(image, host_target(), {.name = "bins", .directory = out});
+  write_file(directory.file("main.c"), R"(#include "bins.h"
+static _Alignas(64) char workspace[192];
+int main(void) {
+  const int32_t x[10] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  int32_t y[4];
+  int run;
+  tessera_host host = {workspace, 0, 0};
+  for (run = 0; run < 3; ++run) {
+    if (bins_with_host(x, y, &host) != 0 || y[0] != 3 || y[1] != 3 || y[2] != 2 || y[3] != 2) return 1;
+    if (bins(x, y) != 0 || y[0] != 3 || y[3] != 2) return 2;
+  }
+  return 0;
+})");
+  shell(out, "cc -std=c11 -Wall -Wextra -Werror -I. ../main.c bins_launcher.c bins.o -o main && ./main");
 }
 
 TEST(ExportC, EveryDtype) {

@@ -13,11 +13,7 @@
 #include "support/error.h"
 #include "support/nearest.h"
 #include "tools/autotune/commands.h"
-#if __has_include("tools/autotune/fuzz.h")
 #include "tools/autotune/fuzz.h"
-#else
-namespace tessera::autotune { struct FuzzArgs {int programs=100, schedules=5; std::uint64_t seed=1; std::string mutant; bool json=false;}; inline int run_fuzz(const FuzzArgs&){return 1;} }
-#endif
 
 namespace {
 
