@@ -165,8 +165,11 @@ llvm::Value* VectorMath::call(ir::Intrinsic f, ir::Type t, const std::vector<Val
     case I::kTanh: if (own) return tanh(x); break;
     case I::kErf: if (own) return erf(x); break;
     case I::kSigmoid: {
-      Value* e = own ? exp(b_.CreateFNeg(x)) : libm("exp", {b_.CreateFNeg(x)});
-      return b_.CreateFDiv(num(1), b_.CreateFAdd(num(1), e));
+      // e = exp(-|x|) never overflows, so results below the normal range keep their digits.
+      Value* least = b_.CreateFNeg(unary(llvm::Intrinsic::fabs, x));
+      Value* e = own ? exp(least) : libm("exp", {least});
+      Value* top = b_.CreateSelect(b_.CreateFCmpOLT(x, num(0)), e, num(1));
+      return b_.CreateFDiv(top, b_.CreateFAdd(num(1), e));
     }
     default: break;
   }

@@ -1,9 +1,9 @@
 // Lesson 01: a tensor expression
 //
-// A program for Tessera says what each element of its result is. It says nothing about loops, tiles,
-// vectors or threads. In this lesson we write a matrix product with an addition that no catalogue has,
-// ask for the value of a few of its elements, let the tuner find a fast kernel for it on this machine,
-// and build that kernel again from the log alone.
+// A program for Tessera says what each element of its result is. It says nothing about loops,
+// tiles, vectors or threads. In this lesson we write a matrix product with an addition that no
+// catalogue has, ask for the value of a few of its elements, let the tuner find a fast kernel for
+// it on this machine, and build that kernel again from the log alone.
 //
 // Build and run:   cmake --build build/release --target lesson_01_a_tensor_expression
 //                  build/release/lessons/01_a_tensor_expression
@@ -29,14 +29,18 @@ using lesson::show;
 
 // 1. The expression.
 //
-// `placeholder` is an input that may change at every run, `constant` one whose values are known before
-// the first run (weights): a schedule may prepare it once, in an order that the kernel likes better.
-// A `reduce_axis` is summed over. Names show in everything that is printed, so they are worth giving.
+// `placeholder` is an input that may change at every run, `constant` one whose values are known
+// before the first run (weights): a schedule may prepare it once, in an order that the kernel likes
+// better. A `reduce_axis` is summed over. Names show in everything that is printed, so they are
+// worth giving.
 ComputeDag shifted_matmul(int m, int n, int k) {
-  auto A = placeholder({m, k}, f32, "A"), B = constant({k, n}, f32, "B"), shift = placeholder({n}, f32, "shift");
+  auto A = placeholder({m, k}, f32, "A"), B = constant({k, n}, f32, "B"),
+       shift = placeholder({n}, f32, "shift");
   auto r = reduce_axis(k, "k");
-  auto C = compute({m, n}, [&](Var i, Var j) { return sum(A(i, r) * B(r, j), r); }, "C");
-  auto D = compute({m, n}, [&](Var i, Var j) { return max(C(i, j) + shift(j), 0.0f); }, "D");
+  auto C = compute(
+      {m, n}, [&](Var i, Var j) { return sum(A(i, r) * B(r, j), r); }, "C");
+  auto D = compute(
+      {m, n}, [&](Var i, Var j) { return max(C(i, j) + shift(j), 0.0f); }, "D");
   return ComputeDag::from_outputs({D}, "shifted_matmul");
 }
 
@@ -56,12 +60,14 @@ D[i<64, j<64] = max(C[i, j] + shift[j], 0.0)
 
   std::map<std::string, ir::Tensor> inputs;
   for (const Stage* s : dag.inputs()) {
-    ir::Tensor t(s->outputs[0]->dtype, s->name == "shift" ? std::vector<std::int64_t>{64} : std::vector<std::int64_t>{64, 64});
+    ir::Tensor t(s->outputs[0]->dtype, s->name == "shift" ? std::vector<std::int64_t>{64}
+                                                          : std::vector<std::int64_t>{64, 64});
     for (std::int64_t i = 0; i < t.size(); ++i) t.set(i, s->name == "shift" ? -100 : i % 3);
     inputs[s->name] = t;
   }
   Evaluator reference(dag, inputs, EvaluateMode::kExact);
-  const Evaluation points = reference.at("D", {0, 1, 64, 4095}).or_throw();  // row-major: D[0, 0], D[0, 1], D[1, 0], D[63, 63]
+  const Evaluation points = reference.at("D", {0, 1, 64, 4095})
+                                .or_throw();  // row-major: D[0, 0], D[0, 1], D[1, 0], D[63, 63]
   std::string text;
   for (const ir::Scalar& v : points.values) text += std::to_string(static_cast<int>(v.f)) + " ";
   show("four elements of D", text, R"(
@@ -76,9 +82,10 @@ D[i<64, j<64] = max(C[i, j] + shift[j], 0.0)
 
 // 3. Finding a kernel.
 //
-// A task is a program, a target and a number of threads. A session searches: it proposes plans, builds
-// and runs each in processes of their own, checks every kernel against the reference before it times
-// it, and writes one line to the log for each. This is what `autotune --trials 8` does as well.
+// A task is a program, a target and a number of threads. A session searches: it proposes plans,
+// builds and runs each in processes of their own, checks every kernel against the reference before
+// it times it, and writes one line to the log for each. This is what `autotune --trials 8` does as
+// well.
 void tune(const search::Task& task, const std::string& log) {
   search::SessionOptions options;
   options.search.trials = 8;
@@ -89,10 +96,12 @@ void tune(const search::Task& task, const std::string& log) {
   search::SearchHooks hooks;
   hooks.trial = [](const search::Trial& t) {
     std::printf("trial %d  %-28s %s\n", t.candidate.trial, t.candidate.sketch.c_str(),
-                t.ok() ? (std::to_string(t.measurement.min_ns()) + " ns").c_str() : t.measurement.message.c_str());
+                t.ok() ? (std::to_string(t.measurement.min_ns()) + " ns").c_str()
+                       : t.measurement.message.c_str());
   };
   const search::SearchResult result = search::run_session(task, options, measurer, hooks);
-  require(result.progress.trials == 8 && result.progress.ok == 8, "all eight candidates run and are right");
+  require(result.progress.trials == 8 && result.progress.ok == 8,
+          "all eight candidates run and are right");
   require(result.rejected == 0, "nothing is proposed that must be rejected");
   require(result.best.has_value(), "one of them is the best");
 }
@@ -117,7 +126,8 @@ void replay(const search::Task& task, const std::string& log) {
   require(built.image.has_value(), "the plan builds: " + built.message);
   const runtime::Measurement m = runner.measure(*built.image, {});
   require(m.ok(), "the rebuilt kernel is right: " + m.message);
-  std::printf("replayed: %lld ns, logged %lld ns\n", static_cast<long long>(m.median_ns()), static_cast<long long>(best->median_ns()));
+  std::printf("replayed: %lld ns, logged %lld ns\n", static_cast<long long>(m.median_ns()),
+              static_cast<long long>(best->median_ns()));
   show("its loops", driver::scheduled(dag, best->plan).or_throw().print_loops());
 }
 

@@ -28,8 +28,10 @@ constexpr int M = 64, N = 48, K = 40;
 ComputeDag matmul_relu() {
   auto A = placeholder({M, K}, f32, "A"), B = placeholder({K, N}, f32, "B");
   auto k = reduce_axis(K, "k");
-  auto C = compute({M, N}, [&](Var i, Var j) { return sum(A(i, k) * B(k, j), k); }, "C");
-  auto D = compute({M, N}, [&](Var i, Var j) { return max(C(i, j), 0.0f); }, "D");
+  auto C = compute(
+      {M, N}, [&](Var i, Var j) { return sum(A(i, k) * B(k, j), k); }, "C");
+  auto D = compute(
+      {M, N}, [&](Var i, Var j) { return max(C(i, j), 0.0f); }, "D");
   return ComputeDag::from_outputs({D}, "matmul_relu");
 }
 
@@ -54,8 +56,8 @@ for D.i in 0..64
 // 2. The loops of the compiler.
 //
 // Lowering makes structured loops of a schedule. What was one line above, `C = ...`, is now two
-// statements: a reduction starts from its identity and then adds. An `instance` says which point of the
-// program its statement computes; the judge of legality and the polyhedral path work with these
+// statements: a reduction starts from its identity and then adds. An `instance` says which point of
+// the program its statement computes; the judge of legality and the polyhedral path work with these
 // coordinates. `C` is an intermediate tensor, so it lives in the workspace that the caller lends.
 void loops_of_the_compiler(const ComputeDag& dag) {
   const auto target = driver::resolve_target("cpu");
@@ -111,9 +113,9 @@ std::vector<float> in_c(const std::vector<float>& A, const std::vector<float>& B
 
 // 4. Equal, bit for bit.
 //
-// Inputs are small integers, so no sum is rounded and the order of additions does not matter: what the
-// definition says and what the C loops give must be the same bits. The tests of Tessera hold every
-// schedule against the definition in this way.
+// Inputs are small integers, so no sum is rounded and the order of additions does not matter: what
+// the definition says and what the C loops give must be the same bits. The tests of Tessera hold
+// every schedule against the definition in this way.
 void equal_bit_for_bit(const ComputeDag& dag) {
   const auto inputs = make_inputs(dag, 7, InputKind::kExact);
   const auto floats = [](const ir::Tensor& t) {
@@ -126,7 +128,8 @@ void equal_bit_for_bit(const ComputeDag& dag) {
   for (std::int64_t i = 0; i < got.size(); ++i) got.set(i, d[static_cast<std::size_t>(i)]);
   Evaluator reference(dag, inputs, EvaluateMode::kExact);
   const Comparison c = reference.compare("D", got).or_throw();
-  std::printf("%lld elements compared, %lld differ\n", static_cast<long long>(c.checked), static_cast<long long>(c.wrong));
+  std::printf("%lld elements compared, %lld differ\n", static_cast<long long>(c.checked),
+              static_cast<long long>(c.wrong));
   require(c.ok() && c.checked == M * N, "the C loops compute what the program says: " + c.first);
 }
 
@@ -135,11 +138,14 @@ void equal_bit_for_bit(const ComputeDag& dag) {
 // After the cut, `finish` flattens indices. No step asked for vectors, so there are none.
 void finished(const ComputeDag& dag) {
   const auto target = driver::resolve_target("cpu");
-  const std::string text = ir::to_string(driver::finished_program(dag, schedule::StepList{}, target).or_throw());
+  const std::string text =
+      ir::to_string(driver::finished_program(dag, schedule::StepList{}, target).or_throw());
   show("finished", text);
-  require(text.find("C[i * 48 + j] = C[i * 48 + j] + A[i * 40 + k] * B[k * 48 + j]") != std::string::npos,
+  require(text.find("C[i * 48 + j] = C[i * 48 + j] + A[i * 40 + k] * B[k * 48 + j]") !=
+              std::string::npos,
           "indices are flat after lowering");
-  require(text.find("ramp(") == std::string::npos, "there are no vectors without a step that asks for them");
+  require(text.find("ramp(") == std::string::npos,
+          "there are no vectors without a step that asks for them");
 }
 
 int main() {

@@ -1,18 +1,18 @@
 // Lesson 03: split, reorder, vectorize
 //
-// A schedule is a list of small steps. Each names what it touches and what it makes, each is checked
-// when it is applied, and none changes what the program computes. In this lesson the default loops of a
-// matrix product become a register tile: the shape that fast kernels have.
+// A schedule is a list of small steps. Each names what it touches and what it makes, each is
+// checked when it is applied, and none changes what the program computes. In this lesson the
+// default loops of a matrix product become a register tile: the shape that fast kernels have.
 //
 // Build and run:   cmake --build build/release --target lesson_03_split_reorder_vectorize
 //                  build/release/lessons/03_split_reorder_vectorize
 
 #include "docs/lessons/lesson.h"
 #include "driver/compile.h"
+#include "driver/reference.h"
 #include "dsl/dsl.h"
 #include "ir/print.h"
 #include "runtime/cpu/host.h"
-#include "driver/reference.h"
 #include "schedule/schedule.h"
 
 using namespace tessera;
@@ -27,20 +27,28 @@ constexpr int M = 64, N = 48, K = 40;
 ComputeDag matmul() {
   auto A = placeholder({M, K}, f32, "A"), B = placeholder({K, N}, f32, "B");
   auto k = reduce_axis(K, "k");
-  return ComputeDag::from_outputs({compute({M, N}, [&](Var i, Var j) { return sum(A(i, k) * B(k, j), k); }, "C")}, "matmul");
+  return ComputeDag::from_outputs(
+      {compute(
+          {M, N}, [&](Var i, Var j) { return sum(A(i, k) * B(k, j), k); }, "C")},
+      "matmul");
 }
 
 ComputeDag matmul_relu() {
   auto A = placeholder({M, K}, f32, "A"), B = placeholder({K, N}, f32, "B");
   auto k = reduce_axis(K, "k");
-  auto C = compute({M, N}, [&](Var i, Var j) { return sum(A(i, k) * B(k, j), k); }, "C");
-  return ComputeDag::from_outputs({compute({M, N}, [&](Var i, Var j) { return max(C(i, j), 0.0f); }, "D")}, "matmul_relu");
+  auto C = compute(
+      {M, N}, [&](Var i, Var j) { return sum(A(i, k) * B(k, j), k); }, "C");
+  return ComputeDag::from_outputs(
+      {compute(
+          {M, N}, [&](Var i, Var j) { return max(C(i, j), 0.0f); }, "D")},
+      "matmul_relu");
 }
 
 // 1. Splitting a loop.
 //
-// One loop becomes two, and the names of the new ones are ours. 64 is no multiple of 6: the last tile
-// has four rows. Nothing else changes; how the rest is realised is decided at the end of lowering.
+// One loop becomes two, and the names of the new ones are ours. 64 is no multiple of 6: the last
+// tile has four rows. Nothing else changes; how the rest is realised is decided at the end of
+// lowering.
 void split() {
   Schedule s(matmul());
   s.split("C", "i", {"i0", "i1"}, {6});
@@ -51,8 +59,10 @@ for C.i0 in 0..11
       for C.k in 0..40 reduce
         C = ...
 )");
-  const auto loops = driver::structured_loops(matmul(), s.steps(), driver::resolve_target("cpu")).or_throw();
-  require(ir::to_string(loops).find("for i1 in 0..min(6, 64 - i0 * 6)") != std::string::npos, "the last tile is shorter");
+  const auto loops =
+      driver::structured_loops(matmul(), s.steps(), driver::resolve_target("cpu")).or_throw();
+  require(ir::to_string(loops).find("for i1 in 0..min(6, 64 - i0 * 6)") != std::string::npos,
+          "the last tile is shorter");
 }
 
 // 2. Reordering.
@@ -74,8 +84,8 @@ for C.i0 in 0..11
 
   // 3. How loops run.
   //
-  // `vectorize` makes the iterations of a loop the lanes of vector values, `unroll` repeats the body,
-  // `parallel` gives iterations to threads.
+  // `vectorize` makes the iterations of a loop the lanes of vector values, `unroll` repeats the
+  // body, `parallel` gives iterations to threads.
   s.parallel("C", "i0").unroll("C", "i1").vectorize("C", "j1");
   show("annotated", s.state().print_loops(), R"(
 for C.i0 in 0..11 parallel
@@ -98,8 +108,11 @@ void refusals() {
   refused([] { Schedule(matmul()).vectorize("C", "k"); },
           "vectorize: loop 'k' of stage 'C' is a reduction: its iterations add to one element; "
           "rfactor it and vectorize the new data axis");
-  refused([] { Schedule(matmul()).split("C", "q", {"q0", "q1"}, {4}); },
-          "split: 'q' is no axis of stage 'C'; its loops are i, j, k");
+  refused(
+      [] {
+        Schedule(matmul()).split("C", "q", {"q0", "q1"}, {4});
+      },
+      "split: 'q' is no axis of stage 'C'; its loops are i, j, k");
   refused([] { Schedule(matmul_relu()).compute_inline("C"); },
           "compute_inline: stage 'C' is a reduction; only elementwise stages are inlined");
 }
@@ -121,20 +134,25 @@ for D.i0 in 0..8
     for D.j in 0..48
       D = ...
 )");
-  const auto loops = driver::structured_loops(matmul_relu(), s.steps(), driver::resolve_target("cpu")).or_throw();
-  require(ir::to_string(loops).find("alloc C: f32[8, 48]") != std::string::npos, "the buffer of C holds one box");
+  const auto loops =
+      driver::structured_loops(matmul_relu(), s.steps(), driver::resolve_target("cpu")).or_throw();
+  require(ir::to_string(loops).find("alloc C: f32[8, 48]") != std::string::npos,
+          "the buffer of C holds one box");
 }
 
 // 6. A register tile.
 //
-// In the loops of 3 every update reads and writes C in memory. `cache_write` computes the product in a
-// stage of its own, `C.acc`, and makes C a copy of it; computed at each tile and kept in registers, 4 x
-// 16 accumulators live through the whole k loop. In the finished program `C.acc` still looks like a
-// buffer; with scope `register` each of its rows is a value that never sees memory.
+// In the loops of 3 every update reads and writes C in memory. `cache_write` computes the product
+// in a stage of its own, `C.acc`, and makes C a copy of it; computed at each tile and kept in
+// registers, 4 x 16 accumulators live through the whole k loop. In the finished program `C.acc`
+// still looks like a buffer; with scope `register` each of its rows is a value that never sees
+// memory.
 schedule::StepList register_tile() {
   Schedule s(matmul());
   s.cache_write("C", "C.acc");
-  s.split("C", "i", {"i0", "i1"}, {4}).split("C", "j", {"j0", "j1"}, {16}).reorder("C", {"i0", "j0", "i1", "j1"});
+  s.split("C", "i", {"i0", "i1"}, {4})
+      .split("C", "j", {"j0", "j1"}, {16})
+      .reorder("C", {"i0", "j0", "i1", "j1"});
   s.compute_at("C.acc", "C", "j0").set_scope("C.acc", ir::Scope::kRegister);
   s.reorder("C.acc", {"k", "i", "j"}).unroll("C.acc", "i").vectorize("C.acc", "j");
   s.unroll("C", "i1").vectorize("C", "j1").parallel("C", "i0");
@@ -149,17 +167,20 @@ for C.i0 in 0..16 parallel
       for C.j1 in 0..16 vector
         C = ...
 )");
-  const std::string text = ir::to_string(driver::finished_program(matmul(), s.steps(), driver::resolve_target("cpu")).or_throw());
+  const std::string text = ir::to_string(
+      driver::finished_program(matmul(), s.steps(), driver::resolve_target("cpu")).or_throw());
   show("finished", text);
-  require(text.find("C.acc[ramp(0, 1, 16)] = C.acc[ramp(0, 1, 16)] + broadcast(A[i0 * 160 + k], 16) * "
-                    "B[ramp(k * 48 + j0 * 16, 1, 16)]") != std::string::npos,
-          "the inner statement is one vector multiply-add");
+  require(
+      text.find("C.acc[ramp(0, 1, 16)] = C.acc[ramp(0, 1, 16)] + broadcast(A[i0 * 160 + k], 16) * "
+                "B[ramp(k * 48 + j0 * 16, 1, 16)]") != std::string::npos,
+      "the inner statement is one vector multiply-add");
   return s.steps();
 }
 
 // 7. A plan is data.
 //
-// The steps are what logs hold and what the search makes: text both ways, the same kernel every time.
+// The steps are what logs hold and what the search makes: text both ways, the same kernel every
+// time.
 void as_data(const schedule::StepList& steps) {
   std::string text;
   for (const schedule::Step& step : steps) text += schedule::to_string(step) + "\n";
@@ -188,8 +209,8 @@ parallel(C, axis i0)
 
 // 8. Right, and faster.
 //
-// Both kernels are checked against the definition, then timed. Only that the tile wins is certain; by
-// how much is this machine's business.
+// Both kernels are checked against the definition, then timed. Only that the tile wins is certain;
+// by how much is this machine's business.
 void measure(const schedule::StepList& tile) {
   const ComputeDag dag = matmul();
   const ir::Target target = driver::resolve_target("cpu");
@@ -204,7 +225,8 @@ void measure(const schedule::StepList& tile) {
     return static_cast<double>(m.min_ns());
   };
   const double plain = time_of({}), tiled = time_of(tile);
-  std::printf("plain loops %.0f ns, register tile %.0f ns: %.1f times faster\n", plain, tiled, plain / tiled);
+  std::printf("plain loops %.0f ns, register tile %.0f ns: %.1f times faster\n", plain, tiled,
+              plain / tiled);
   require(tiled < plain, "the register tile is faster");
 }
 

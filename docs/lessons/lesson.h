@@ -1,5 +1,5 @@
-// What the lessons share: they print what they talk about, and hold it against what they quote, so that
-// no lesson tells of an output that the program no longer has.
+// What the lessons share: they print what they talk about, and hold it against what they quote, so
+// that no lesson tells of an output that the program no longer has.
 #pragma once
 
 #include <cstdio>
@@ -12,11 +12,12 @@ namespace tessera::lesson {
 
 /// Prints `text` below a title.
 inline void show(const std::string& title, const std::string& text) {
-  std::printf("--- %s\n%s%s", title.c_str(), text.c_str(), text.empty() || text.back() != '\n' ? "\n" : "");
+  std::printf("--- %s\n%s%s", title.c_str(), text.c_str(),
+              text.empty() || text.back() != '\n' ? "\n" : "");
 }
 
-/// The same, and stops the lesson unless it is what the lesson quotes. A quotation starts on the line
-/// after R"(.
+/// The same, and stops the lesson unless it is what the lesson quotes. A quotation starts on the
+/// line after R"(.
 inline void show(const std::string& title, const std::string& text, const std::string& quoted) {
   show(title, text);
   const std::string expected = quoted.substr(quoted.find('\n') + 1);

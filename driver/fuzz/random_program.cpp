@@ -280,7 +280,8 @@ class Maker {
   void stage() {
     const std::int64_t r = rng_.below(100);
     if (r < 22) return elementwise();
-    if (r < 57) return reduction();
+    if (r < 51) return reduction();
+    if (r < 57) return product();
     if (r < 63) return argmax();
     if (r < 69) return several();
     if (r < 75) return two_pass();
@@ -325,6 +326,24 @@ class Maker {
       if (kind == 1) return dsl::max(e, reduced);
       if (kind == 2 && dtype_.is_integral()) return dsl::prod(e, reduced);
       return dsl::sum(e, reduced);
+    }, name()));
+  }
+
+  /// A product of two new matrices, in batches now and then: what register tiles are made for.
+  void product() {
+    const bool batched = rng_.chance(0.2);
+    const auto s = shape(batched ? 3 : 2, 1 << 10);
+    const std::int64_t depth = std::min(extent(), kMostSteps / volume(s));
+    const std::size_t d = batched ? 1 : 0;
+    const std::string a = "A" + std::to_string(inputs_++), b = "A" + std::to_string(inputs_++);
+    Exprs left{Expr(s[d]), Expr(depth)}, right{Expr(depth), Expr(s[d + 1])};
+    if (batched) left.insert(left.begin(), Expr(s[0]));
+    const Tensor x = dsl::placeholder(left, dtype_, a);
+    const Tensor y = rng_.chance(0.5) ? dsl::constant(right, dtype_, b) : dsl::placeholder(right, dtype_, b);
+    const auto k = dsl::reduce_axis(Expr(depth), "k0");
+    keep(compute(exprs(s), [&](const std::vector<Var>& v) {
+      const Expr p = batched ? x(v[0], v[1], k) * y(k, v[2]) : x(v[0], k) * y(k, v[1]);
+      return dsl::sum(p, k);
     }, name()));
   }
 

@@ -33,15 +33,41 @@ class Walker {
     if (r < 79) return on_loop([](std::string s, std::string a) { return Unroll{std::move(s), std::move(a)}; });
     if (r < 86) return vectorize();
     if (r < 90) return on_loop([](std::string s, std::string a) { return Parallel{std::move(s), std::move(a)}; });
-    if (r < 93) return set_scope();
-    if (r < 95) return transform_layout();
-    if (r < 96) return pack();
-    if (r < 97) return tensorize();
-    if (r < 98) return on_loop([](std::string s, std::string a) { return Outline{std::move(s), std::move(a)}; });
+    if (r < 92) return set_scope();
+    if (r < 93) return transform_layout();
+    if (r < 94) return pack();
+    if (r < 98) return tensorize();
+    if (r < 99) return on_loop([](std::string s, std::string a) { return Outline{std::move(s), std::move(a)}; });
     return on_loop([&](std::string s, std::string a) {
       const bool grain = rng_.chance(0.3);
       return Annotate{std::move(s), std::move(a), grain ? "grain" : "unroll", Param(rng_.between(1, 6))};
     });
+  }
+
+  /// Towards a register tile: two data loops innermost, few enough, then the intrinsic.
+  std::optional<Step> tensorize() {
+    std::vector<const Stage*> fits;
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      const Stage& s = state_.stage(i);
+      const bool sum = s.reduce() != nullptr && s.reduce()->sources[0].as<ir::Mul>() != nullptr;
+      if (s.placement != schedule::Placement::kInline && sum && s.outputs[0]->dtype == ir::f32 && plain_data(s).size() >= 2) fits.push_back(&s);
+    }
+    if (fits.empty()) return std::nullopt;
+    const Stage* s = rng_.pick(fits);
+    const Names data = plain_data(*s), last(data.end() - 2, data.end());
+    for (const std::string& l : last) {
+      const std::int64_t n = s->find_axis(l)->extent, most = l == last[0] ? 6 : 48;
+      if (n > most) return Split{s->name, l, {fresh("x"), fresh("x")}, {rng_.between(2, most)}, rng_.chance(0.5) ? ir::Tail::kGuard : ir::Tail::kPartition};
+    }
+    if (!std::equal(last.begin(), last.end(), s->leaves.end() - 2)) {
+      Names order;
+      for (const std::string& l : s->leaves) {
+        if (l != last[0] && l != last[1]) order.push_back(l);
+      }
+      order.insert(order.end(), last.begin(), last.end());
+      return Reorder{s->name, order};
+    }
+    return Tensorize{s->name, last, rng_.pick(tensor_intrinsics()).name, rng_.chance(0.5) ? ir::Tail::kGuard : ir::Tail::kPartition};
   }
 
   /// A step that no state may accept.
@@ -285,14 +311,13 @@ class Walker {
     return Pack{s->name, some_readers(*s), fresh("P"), pieces(s->data_axes())};
   }
 
-  std::optional<Step> tensorize() {
-    std::vector<const Stage*> fits;
-    for (std::size_t i = 0; i < state_.size(); ++i) {
-      if (state_.stage(i).is_reduction() && state_.stage(i).leaves.size() >= 2) fits.push_back(&state_.stage(i));
+  static Names plain_data(const Stage& s) {
+    Names out;
+    for (const std::string& l : s.leaves) {
+      const Axis& a = *s.find_axis(l);
+      if (a.kind == AxisKind::kData && a.loop == ForKind::kSerial && !a.outlined) out.push_back(l);
     }
-    if (fits.empty()) return std::nullopt;
-    const Stage* s = rng_.pick(fits);
-    return Tensorize{s->name, Names(s->leaves.end() - 2, s->leaves.end()), rng_.pick(tensor_intrinsics()).name};
+    return out;
   }
 
   const State& state_;
@@ -334,7 +359,9 @@ void WalkStatistics::add(const WalkStatistics& o) {
 
 Walk random_schedule(const State& initial, Rng& rng, int attempts, WalkStatistics& statistics) {
   Walk walk{{}, initial};
-  for (int i = 0; i < attempts; ++i) {
+  // Register tiles take several steps that fit together; one walk in four heads for one.
+  const int tiling = rng.chance(0.25) ? 6 : 0;
+  for (int i = 0; i < attempts + tiling; ++i) {
     Walker walker(walk.state, rng);
     if (rng.chance(0.2)) {
       const auto bad = walker.illegal();
@@ -346,7 +373,7 @@ Walk random_schedule(const State& initial, Rng& rng, int attempts, WalkStatistic
       }
       continue;
     }
-    const auto step = walker.step();
+    const auto step = i >= attempts ? walker.tensorize() : walker.step();
     if (!step) continue;
     auto next = apply_step(walk.state, *step);
     ++(next.ok() ? statistics.applied : statistics.refused)[step_name(*step)];

@@ -1,5 +1,5 @@
-// Requests that cannot be met: one line that says what is wrong and what would work, exit code 2 (4 for
-// a device that is not there), and nothing left behind.
+// Requests that cannot be met: one line that says what is wrong and what would work, exit code 2 (4
+// for a device that is not there), and nothing left behind.
 #include "tests/cli/one_line.h"
 
 namespace tessera::test {
@@ -29,9 +29,13 @@ TEST(BadRequest, Shape) {
       {{"--op", "matmul", "--shape", "m=0"}, {"'m'", "is 0", "1 to"}},
       {{"--op", "matmul", "--shape", "m=-7"}, {"'m'", "is -7", "1 to"}},
       {{"--op", "matmul", "--shape", "m=4294967296"}, {"'m'", "4294967296", "2147483647"}},
-      {{"--op", "matmul", "--shape", "m=9223372036854775808"}, {"'m=9223372036854775808'", "out of range"}},
-      {{"--op", "matmul", "--shape", "m=2147483647,n=2147483647,k=2147483647"}, {"'A'", "too large"}},
-      {{"--op", "matmul", "--shape", "m=1000000,n=1000000,k=1000000"}, {"GB of memory", "smaller"}, 1},
+      {{"--op", "matmul", "--shape", "m=9223372036854775808"},
+       {"'m=9223372036854775808'", "out of range"}},
+      {{"--op", "matmul", "--shape", "m=2147483647,n=2147483647,k=2147483647"},
+       {"'A'", "too large"}},
+      {{"--op", "matmul", "--shape", "m=1000000,n=1000000,k=1000000"},
+       {"GB of memory", "smaller"},
+       1},
       {{"--op", "conv2d", "--shape", "kh=0"}, {"'kh'", "is 0"}},
       {{"--op", "conv2d", "--shape", "h=3,kh=9,pad=0"}, {"conv2d"}},
       {{"--op", "conv2d", "--shape", "ci=5,groups=2"}, {"groups"}},
@@ -52,7 +56,8 @@ TEST(BadRequest, Target) {
   expect_refused({
       {{"--op", "matmul", "--target", "gpu"}, {"unknown target 'gpu'", "cpu"}},
       {{"--op", "matmul", "--target", ""}, {"--target"}},
-      {{"--op", "matmul", "--target", "cpu -mcpu=pentium9"}, {"unknown CPU 'pentium9'", "x86-64-v3"}},
+      {{"--op", "matmul", "--target", "cpu -mcpu=pentium9"},
+       {"unknown CPU 'pentium9'", "x86-64-v3"}},
       {{"--op", "matmul", "--target", "cpu -mattr=+frob"}, {"'+frob'"}},
       {{"--op", "matmul", "--target", "cpu -march=native"}, {"'-march=native'", "-mcpu="}},
       {{"--op", "matmul", "--target", "cuda"}, {"cuda", "--target cpu"}, 4},
@@ -62,7 +67,8 @@ TEST(BadRequest, Target) {
 }
 
 TEST(BadRequest, Expression) {
-  const auto expr = [](const std::string& text, const std::string& where, std::vector<std::string> said) {
+  const auto expr = [](const std::string& text, const std::string& where,
+                       std::vector<std::string> said) {
     return BadCall{{"--expr", text, "--where", where}, std::move(said)};
   };
   expect_refused({
@@ -86,7 +92,8 @@ TEST(BadRequest, Expression) {
       expr("C[m] = A[m]", "m=z", {"'z'", "whole number"}),
       expr("C[m] = A[m]", "m=99999999999", {"99999999999"}),
       expr("C[m] = A[m]", "m=8,z=3", {"'z'", "no axis"}),
-      expr("C[m] = " + std::string(5000, '(') + "A[m]" + std::string(5000, ')'), "m=8", {"expression"}),
+      expr("C[m] = " + std::string(5000, '(') + "A[m]" + std::string(5000, ')'), "m=8",
+           {"expression"}),
       expr("C[m] = " + std::string(20000, ' ') + "A[m]", "m=8", {"characters", "16384"}),
       {{"--expr", "C[m] = A[m]", "--where", "m=8", "--dtypes", "Q=i8"}, {"'Q'"}},
       {{"--expr", "C[m] = A[m]", "--where", "m=8", "--dtypes", "Ai8"}, {"'Ai8'"}},
@@ -116,6 +123,8 @@ TEST(BadRequest, Flags) {
       {{"show"}, {"nothing to show"}},
       {{"show", "--op", "matmul", "--print", "poetry"}, {"--print", "poetry", "loops"}},
       {{"fuzz", "--programs", "0"}, {"--programs"}},
+      {{"fuzz", "--programs", "1", "--schedules", "1", "--mutant", "no_such_mutant"},
+       {"no_such_mutant"}},
   });
 }
 

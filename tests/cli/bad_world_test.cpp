@@ -1,5 +1,5 @@
-// Files, disks, permissions and machines that are not as they should be: one line, exit code 1 (4 for a
-// log of another machine), and what was there before stays as it was.
+// Files, disks, permissions and machines that are not as they should be: one line, exit code 1 (4
+// for a log of another machine), and what was there before stays as it was.
 #include "tests/cli/one_line.h"
 #include "tuning_logs/log_file.h"
 
@@ -10,11 +10,14 @@
 namespace tessera::test {
 namespace {
 
-const std::vector<std::string> kSmall = {"--op", "matmul", "--shape", "m=16,n=16,k=16", "--threads", "1"};
+const std::vector<std::string> kSmall = {"--op",           "matmul",    "--shape",
+                                         "m=16,n=16,k=16", "--threads", "1"};
 
 std::vector<std::string> tune(const std::string& log, int trials = 3) {
   std::vector<std::string> words = kSmall;
-  for (const std::string& w : {std::string("--trials"), std::to_string(trials), std::string("--log"), log}) words.push_back(w);
+  for (const std::string& w :
+       {std::string("--trials"), std::to_string(trials), std::string("--log"), log})
+    words.push_back(w);
   return words;
 }
 
@@ -39,12 +42,16 @@ struct Reader {
   }
 };
 const std::vector<Reader> kReaders = {
-    {{"replay"}, {}},      {{"show"}, {}},         {{"show"}, {"--print", "asm"}},
-    {{"log", "best"}, {}}, {{"export"}, {"--to", "c", "-o", "out"}},
+    {{"replay"}, {}},
+    {{"show"}, {}},
+    {{"show"}, {"--print", "asm"}},
+    {{"log", "best"}, {}},
+    {{"export"}, {"--to", "c", "-o", "out"}},
 };
 
 /// Every command that needs a kernel from the log refuses it.
-void expect_unusable(const CommandOptions& options, const std::string& log, const std::vector<std::string>& said, int code = 1) {
+void expect_unusable(const CommandOptions& options, const std::string& log,
+                     const std::vector<std::string>& said, int code = 1) {
   for (const Reader& reader : kReaders) {
     SCOPED_TRACE("autotune " + joined(reader.words(log), " "));
     expect_one_line(autotune(reader.words(log), options), code, said);
@@ -69,13 +76,16 @@ TEST(BadLog, TruncatedHostileForeign) {
   const TemporaryFolder folder;
   const CommandOptions here{.folder = folder.path()};
   std::string wrong_seed = good_log();
-  for (std::size_t at = 0; (at = wrong_seed.find("\"seed\":1", at)) != std::string::npos; ++at) wrong_seed.replace(at, 8, "\"seed\":2");
+  for (std::size_t at = 0; (at = wrong_seed.find("\"seed\":1", at)) != std::string::npos; ++at)
+    wrong_seed.replace(at, 8, "\"seed\":2");
   std::string noise;
-  for (unsigned i = 0, x = 1; i < 100'000; ++i) noise += static_cast<char>((x = x * 1664525U + 1013904223U) >> 24);
+  for (unsigned i = 0, x = 1; i < 100'000; ++i)
+    noise += static_cast<char>((x = x * 1664525U + 1013904223U) >> 24);
   const std::vector<std::pair<std::string, std::string>> files = {
       {"truncated.jsonl", good_log().substr(0, 1200)},
       {"depth.jsonl", std::string(30'000, '[') + "\n"},
-      {"deep_record.jsonl", "{\"schema\":{\"major\":1,\"minor\":0},\"kind\":" + std::string(20'000, '[') + std::string(20'000, ']') + "}\n"},
+      {"deep_record.jsonl", "{\"schema\":{\"major\":1,\"minor\":0},\"kind\":" +
+                                std::string(20'000, '[') + std::string(20'000, ']') + "}\n"},
       {"long_line.jsonl", std::string(1'000'000, 'x') + "\n"},
       {"checksum.jsonl", wrong_seed},
       {"noise.jsonl", noise},
@@ -106,7 +116,8 @@ TEST(BadLog, TornTailCostsOneRecordAndIsSaid) {
 TEST(BadLog, NotALogIsNeverAppendedTo) {
   const TemporaryFolder folder;
   write_text(folder / "thesis.txt", "years of work\n");
-  expect_one_line(autotune(tune("thesis.txt"), {.folder = folder.path()}), 1, {"thesis.txt", "not a tuning log"});
+  expect_one_line(autotune(tune("thesis.txt"), {.folder = folder.path()}), 1,
+                  {"thesis.txt", "not a tuning log"});
   EXPECT_EQ(read_text(folder / "thesis.txt"), "years of work\n");
 }
 
@@ -131,9 +142,12 @@ void write_for_target(const std::string& path, const std::string& target) {
 TEST(BadLog, OfAnotherInstructionSet) {
   const TemporaryFolder folder;
   const CommandOptions here{.folder = folder.path()};
-  // XOP: only a few processors of 2011 to 2015 have it, and none of those has the rest of this text.
-  write_for_target(folder / "other.jsonl", "cpu -mcpu=sapphirerapids -mattr=+xop,+amx-tile -mtriple=x86_64-pc-linux-gnu");
-  expect_one_line(autotune({"replay", "other.jsonl"}, here), 4, {"other.jsonl", "sapphirerapids", "--target cpu"});
+  // XOP: only a few processors of 2011 to 2015 have it, and none of those has the rest of this
+  // text.
+  write_for_target(folder / "other.jsonl",
+                   "cpu -mcpu=sapphirerapids -mattr=+xop,+amx-tile -mtriple=x86_64-pc-linux-gnu");
+  expect_one_line(autotune({"replay", "other.jsonl"}, here), 4,
+                  {"other.jsonl", "sapphirerapids", "--target cpu"});
   const CommandResult shown = autotune({"show", "other.jsonl", "--print", "asm"}, here);
   EXPECT_EQ(shown.code, 0) << shown.err;  // looking needs no such machine
   const CommandResult rebuilt = autotune({"replay", "other.jsonl", "--target", "cpu"}, here);
@@ -163,12 +177,15 @@ TEST(BadDisk, PlacesThatTakeNoLog) {
 TEST(BadDisk, Full) {
   const TemporaryFolder folder;
   CommandOptions here{.folder = folder.path()};
-  expect_one_line(autotune(tune("/dev/full"), here), 1, {"/dev/full", "No space left on device", "--resume"});
+  expect_one_line(autotune(tune("/dev/full"), here), 1,
+                  {"/dev/full", "No space left on device", "--resume"});
   here.file_bytes = 8 << 10;  // full after a few records
   const CommandResult r = autotune(tune("log.jsonl", 64), here);
   EXPECT_EQ(r.code, 1) << r.err;
   EXPECT_EQ(r.out, "");
-  EXPECT_NE(r.err.find("autotune: cannot write to log 'log.jsonl': File too large"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find("autotune: cannot write to log 'log.jsonl': File too large"),
+            std::string::npos)
+      << r.err;
   // What was acknowledged is there, and the run goes on where there is room.
   const std::size_t kept = tuning_logs::read_records(folder / "log.jsonl").records.size();
   EXPECT_GE(kept, 1U);
@@ -182,7 +199,8 @@ TEST(BadDisk, Full) {
 TEST(BadDisk, FullStandardOutput) {
   const TemporaryFolder folder;
   CommandOptions here{.folder = folder.path(), .out = "/dev/full"};
-  for (const std::vector<std::string>& words : {std::vector<std::string>{"ops"}, {"show", "--op", "matmul", "--print", "asm"}})
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"ops"}, {"show", "--op", "matmul", "--print", "asm"}})
     expect_one_line(autotune(words, here), 1, {"standard output", "No space left on device"});
 }
 
@@ -195,16 +213,39 @@ TEST(BadDisk, Permission) {
   ::chmod((folder / "locked").c_str(), 0555);
   expect_unusable(nobody, "secret.jsonl", {"secret.jsonl", "Permission denied"});
   expect_one_line(autotune(tune("secret.jsonl"), nobody), 1, {"secret.jsonl", "Permission denied"});
-  expect_one_line(autotune(tune("locked/log.jsonl"), nobody), 1, {"locked/log.jsonl", "Permission denied"});
+  expect_one_line(autotune(tune("locked/log.jsonl"), nobody), 1,
+                  {"locked/log.jsonl", "Permission denied"});
   ::chmod((folder / "locked").c_str(), 0755);
+}
+
+TEST(BadDisk, ExportPlaces) {
+  const TemporaryFolder folder;
+  const CommandOptions here{.folder = folder.path()},
+      nobody{.folder = folder.path(), .as_nobody = true};
+  write_text(folder / "good.jsonl", good_log());
+  write_text(folder / "file", "kept");
+  std::filesystem::create_directory(folder / "locked");
+  ::chmod((folder / "locked").c_str(), 0555);
+  const auto words = [](const std::string& form, const std::string& to) {
+    return std::vector<std::string>{"export", "good.jsonl", "--to", form, "-o", to};
+  };
+  expect_one_line(autotune(words("fortran", "out"), here), 2, {"'fortran'", "forms are c"});
+  expect_one_line(autotune(words("c", "file"), here), 1, {"file"});
+  expect_one_line(autotune(words("c", "file/out"), here), 1, {"file"});
+  expect_one_line(autotune(words("c", "locked/out"), nobody), 1, {"locked/out"});
+  EXPECT_EQ(read_text(folder / "file"), "kept");
+  ::chmod((folder / "locked").c_str(), 0755);
+  EXPECT_EQ(folder.entries(), (std::vector<std::string>{"file", "good.jsonl", "locked"}));
 }
 
 TEST(BadMachine, MissingTools) {
   const TemporaryFolder folder, tools;
   CommandOptions here{.folder = folder.path(), .environment = {{"TESSERA_LIBEXEC", tools.path()}}};
   write_text(folder / "good.jsonl", good_log());
-  expect_one_line(autotune(tune("log.jsonl"), here), 1, {"kernel_builder", "was not found", "TESSERA_LIBEXEC"});
-  expect_one_line(autotune({"replay", "good.jsonl"}, here), 1, {"kernel_builder", "TESSERA_LIBEXEC"});
+  expect_one_line(autotune(tune("log.jsonl"), here), 1,
+                  {"kernel_builder", "was not found", "TESSERA_LIBEXEC"});
+  expect_one_line(autotune({"replay", "good.jsonl"}, here), 1,
+                  {"kernel_builder", "TESSERA_LIBEXEC"});
   EXPECT_EQ(folder.entries(), std::vector<std::string>{"good.jsonl"});
 
   std::filesystem::create_symlink(program_path("kernel_builder"), tools / "kernel_builder");
@@ -218,7 +259,8 @@ TEST(BadMachine, MissingTools) {
 /// Tools that start and do not answer: the run ends in bounded time and says what happened.
 TEST(BadMachine, BrokenTools) {
   const TemporaryFolder folder, tools;
-  const CommandOptions here{.folder = folder.path(), .environment = {{"TESSERA_LIBEXEC", tools.path()}}};
+  const CommandOptions here{.folder = folder.path(),
+                            .environment = {{"TESSERA_LIBEXEC", tools.path()}}};
   for (const char* tool : {"kernel_builder", "kernel_runner"}) {
     write_text(tools / tool, "#!/bin/sh\nexit 3\n");
     ::chmod((tools / tool).c_str(), 0755);

@@ -1,5 +1,6 @@
-// Candidates that crash, loop for ever, write out of bounds or allocate without end, met in the middle
-// of a tuning run: each is a record with its status, the run goes on, and nothing is left behind.
+// Candidates that crash, loop for ever, write out of bounds or allocate without end, met in the
+// middle of a tuning run: each is a record with its status, the run goes on, and nothing is left
+// behind.
 #include <gtest/gtest.h>
 
 #include "driver/compile.h"
@@ -20,7 +21,8 @@ class FaultyMeasurer : public search::Measurer {
  public:
   FaultyMeasurer() {
     runner_.install(runtime::testing::doubling_data());
-    kernels_ = {kDouble, "*(volatile int*)0 = 1;", "for (;;) asm volatile(\"\");", std::string(kDouble) + "o[n + 200000] = 1;"};
+    kernels_ = {kDouble, "*(volatile int*)0 = 1;", "for (;;) asm volatile(\"\");",
+                std::string(kDouble) + "o[n + 200000] = 1;"};
     images_.push_back(c_kernel(kDouble));
     for (std::size_t i = 1; i < kernels_.size(); ++i) images_.push_back(c_kernel(kernels_[i]));
     runtime::KernelImage hungry = c_kernel(kDouble);
@@ -31,23 +33,28 @@ class FaultyMeasurer : public search::Measurer {
     images_.push_back(c_kernel("for (int64_t i = 1; i < n; ++i) o[i] = 2 * a[i];"));
   }
 
-  std::vector<search::Trial> measure(const std::vector<search::Candidate>& batch, std::int64_t incumbent_ns,
-                                     const std::function<void(const search::Trial&)>& done, const std::function<bool()>& stop) override {
+  std::vector<search::Trial> measure(const std::vector<search::Candidate>& batch,
+                                     std::int64_t incumbent_ns,
+                                     const std::function<void(const search::Trial&)>& done,
+                                     const std::function<bool()>& stop) override {
     std::vector<search::Trial> out;
     for (const search::Candidate& c : batch) {
       runtime::MeasureOptions o;
-      o.limits.wall_ns = 500'000'000;
+      o.limits.wall_ns = 1'000'000'000;
       o.incumbent_ns = incumbent_ns;
       search::Trial t;
       t.candidate = c;
-      t.measurement = runner_.measure(images_[static_cast<std::size_t>(c.trial) % images_.size()], o);
+      t.measurement =
+          runner_.measure(images_[static_cast<std::size_t>(c.trial) % images_.size()], o);
       done(t);
       out.push_back(t);
       if (stop()) break;
     }
     return out;
   }
-  std::vector<search::Trial> remeasure(const std::vector<search::Trial>& best) override { return best; }
+  std::vector<search::Trial> remeasure(const std::vector<search::Trial>& best) override {
+    return best;
+  }
   const runtime::CpuMeasurer& runner() const { return runner_; }
 
  private:
@@ -57,11 +64,15 @@ class FaultyMeasurer : public search::Measurer {
 };
 
 TEST(FaultyCandidates, EachIsARecordAndTheRunGoesOn) {
-  if (!runtime::testing::kMemoryCanBeLimited) GTEST_SKIP() << "sanitizers reserve all the address space";
+  if (!runtime::testing::kMemoryCanBeLimited)
+    GTEST_SKIP() << "sanitizers reserve all the address space";
   const TemporaryFolder folder;
   ::setenv("TMPDIR", folder.path().c_str(), 1);
   search::Task task;
-  task.dag = ops::build({.op = "matmul", .shape = {{"m", 64}, {"n", 64}, {"k", 64}}, .layout = "", .dtype = ""}).or_throw();
+  task.dag =
+      ops::build(
+          {.op = "matmul", .shape = {{"m", 64}, {"n", 64}, {"k", 64}}, .layout = "", .dtype = ""})
+          .or_throw();
   task.target = driver::resolve_target("cpu");
   task.op = "matmul";
   search::SessionOptions options;
@@ -82,7 +93,8 @@ TEST(FaultyCandidates, EachIsARecordAndTheRunGoesOn) {
   ASSERT_EQ(n, 16);
   EXPECT_EQ(result.progress.ok, 2);
   ASSERT_TRUE(result.best.has_value());
-  for (const char* status : {"crash", "timeout", "out_of_bounds", "resource", "wrong_answer", "input_modified", "uninitialised"})
+  for (const char* status : {"crash", "timeout", "out_of_bounds", "resource", "wrong_answer",
+                             "input_modified", "uninitialised"})
     EXPECT_EQ(result.progress.failed[status], 2) << status;
 
   std::map<MeasureStatus, int> written;
@@ -97,7 +109,8 @@ TEST(FaultyCandidates, EachIsARecordAndTheRunGoesOn) {
     EXPECT_TRUE(r.samples_ns.empty());  // never a made-up time
   }
   EXPECT_EQ(trials, n);
-  for (const auto& [status, count] : result.progress.failed) EXPECT_EQ(written[*runtime::parse_measure_status(status)], count) << status;
+  for (const auto& [status, count] : result.progress.failed)
+    EXPECT_EQ(written[*runtime::parse_measure_status(status)], count) << status;
 
   EXPECT_EQ(processes_of(folder.path()), std::vector<pid_t>{});
   EXPECT_EQ(folder.entries(), std::vector<std::string>{"faults.jsonl"});
@@ -107,7 +120,9 @@ TEST(FaultyCandidates, EachIsARecordAndTheRunGoesOn) {
   const CommandResult check = autotune({"log", "check", "faults.jsonl"}, {.folder = folder.path()});
   EXPECT_EQ(check.code, 0) << check.out;
   for (const char* status : {"crash", "timeout", "out_of_bounds", "resource", "wrong_answer"})
-    EXPECT_NE(check.out.find(std::to_string(result.progress.failed[status]) + " " + status), std::string::npos) << check.out;
+    EXPECT_NE(check.out.find(std::to_string(result.progress.failed[status]) + " " + status),
+              std::string::npos)
+        << check.out;
 }
 
 }  // namespace

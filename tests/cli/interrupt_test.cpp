@@ -1,5 +1,5 @@
-// A run that is interrupted, or killed at any moment, loses nothing that it has acknowledged: what it
-// showed is in the log, the next run goes on from there, and nothing of the dead one is left.
+// A run that is interrupted, or killed at any moment, loses nothing that it has acknowledged: what
+// it showed is in the log, the next run goes on from there, and nothing of the dead one is left.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -17,11 +17,26 @@ namespace {
 
 class Interrupt : public ::testing::Test {
  protected:
-  Interrupt() { options_ = {.folder = folder_.path(), .environment = {{"TMPDIR", folder_.path()}, {"TERM", "xterm"}, {"NO_COLOR", "1"}}, .terminal = true}; }
+  Interrupt() {
+    options_ = {.folder = folder_.path(),
+                .environment = {{"TMPDIR", folder_.path()}, {"TERM", "xterm"}, {"NO_COLOR", "1"}},
+                .terminal = true};
+  }
 
   std::vector<std::string> words(int trials) const {
-    return {program_path("autotune"), "--op", "matmul", "--shape", "m=48,n=48,k=48", "--threads", "1", "--resume",
-            "--trials", std::to_string(trials), "--log", "m.jsonl", "--json"};
+    return {program_path("autotune"),
+            "--op",
+            "matmul",
+            "--shape",
+            "m=48,n=48,k=48",
+            "--threads",
+            "1",
+            "--resume",
+            "--trials",
+            std::to_string(trials),
+            "--log",
+            "m.jsonl",
+            "--json"};
   }
   std::string log() const { return folder_ / "m.jsonl"; }
 
@@ -33,7 +48,8 @@ class Interrupt : public ::testing::Test {
     for (const tuning_logs::Record& r : tuning_logs::read_log(log()).records) {
       if (r.kind != tuning_logs::RecordKind::kTrial) continue;
       ++n;
-      EXPECT_TRUE(places.emplace(r.batch, r.slot).second) << "batch " << r.batch << " slot " << r.slot << " twice";
+      EXPECT_TRUE(places.emplace(r.batch, r.slot).second)
+          << "batch " << r.batch << " slot " << r.slot << " twice";
       numbers.insert(r.trial);
     }
     EXPECT_EQ(static_cast<int>(numbers.size()), n);
@@ -45,7 +61,9 @@ class Interrupt : public ::testing::Test {
   static int shown(const std::string& err) {
     static const std::regex pattern("(\\d+)/\\d+ trials");
     int last = 0;
-    for (auto it = std::sregex_iterator(err.begin(), err.end(), pattern); it != std::sregex_iterator(); ++it) last = std::stoi((*it)[1]);
+    for (auto it = std::sregex_iterator(err.begin(), err.end(), pattern);
+         it != std::sregex_iterator(); ++it)
+      last = std::stoi((*it)[1]);
     return last;
   }
 
@@ -65,7 +83,8 @@ class Interrupt : public ::testing::Test {
       {
         Command run(words(total), options_);
         run.collect(0.02 + 0.6 * rng.uniform());
-        ASSERT_TRUE(run.running()) << "the run ended before kill " << i << "; more trials are needed: " << run.err();
+        ASSERT_TRUE(run.running())
+            << "the run ended before kill " << i << "; more trials are needed: " << run.err();
         run.send(SIGKILL);
         acknowledged = shown(run.wait().err);
       }
@@ -81,7 +100,8 @@ class Interrupt : public ::testing::Test {
     EXPECT_EQ(last.code, 0) << last.err;
     EXPECT_EQ(trials(), total) << "after " << kept << " of the killed runs";
     expect_nothing_left();
-    std::printf("kills: %d lost: %d trials: %d, %d of them by killed runs\n", kills, lost, trials(), kept);
+    std::printf("kills: %d lost: %d trials: %d, %d of them by killed runs\n", kills, lost, trials(),
+                kept);
   }
 
   TemporaryFolder folder_;
@@ -93,6 +113,8 @@ TEST_F(Interrupt, CtrlCEndsCleanlyAndResumeGoesOn) {
   for (const bool whole_group : {false, true}) {  // a terminal signals the helpers too
     Command run(words(1000), options_);
     for (int i = 0; i < 400 && shown(run.err()) < so_far + 5; ++i) run.collect(0.05);
+    EXPECT_GE(processes_of(folder_.path(), 0).size(),
+              3U);  // the program and its two servers, seen while they run
     if (whole_group) {
       run.send_group(SIGINT);
     } else {
@@ -100,7 +122,8 @@ TEST_F(Interrupt, CtrlCEndsCleanlyAndResumeGoesOn) {
     }
     const CommandResult r = run.wait(20);
     EXPECT_EQ(r.code, 130) << r.err;
-    EXPECT_NE(r.out.find("\"trials\":"), std::string::npos) << r.out;  // the summary is printed all the same
+    EXPECT_NE(r.out.find("\"trials\":"), std::string::npos)
+        << r.out;  // the summary is printed all the same
     EXPECT_EQ(tuning_logs::read_log(log()).scan.damaged, 0);
     for (const tuning_logs::Record& record : tuning_logs::read_log(log()).records)
       EXPECT_TRUE(record.ok()) << runtime::to_string(record.status) << ": " << record.message;
@@ -112,7 +135,8 @@ TEST_F(Interrupt, CtrlCEndsCleanlyAndResumeGoesOn) {
   const CommandResult rest = Command(words(so_far + 6), options_).wait(60);
   EXPECT_EQ(rest.code, 0) << rest.err;
   EXPECT_EQ(trials(), so_far + 6);
-  EXPECT_NE(rest.out.find("\"trials\":" + std::to_string(so_far + 6)), std::string::npos) << rest.out;
+  EXPECT_NE(rest.out.find("\"trials\":" + std::to_string(so_far + 6)), std::string::npos)
+      << rest.out;
 
   // All trials are there: nothing is measured again, and the best is told from the log.
   const CommandResult again = Command(words(so_far + 6), options_).wait(60);

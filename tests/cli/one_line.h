@@ -11,13 +11,15 @@
 namespace tessera::test {
 
 /// Exit code `code`, nothing on stdout, one clear line on stderr that holds all of `words`.
-inline void expect_one_line(const CommandResult& r, int code, const std::vector<std::string>& words) {
+inline void expect_one_line(const CommandResult& r, int code,
+                            const std::vector<std::string>& words) {
   EXPECT_EQ(r.code, code);
   EXPECT_EQ(r.out, "");
   EXPECT_EQ(std::count(r.err.begin(), r.err.end(), '\n'), 1) << r.err;
   EXPECT_TRUE(r.err.starts_with("autotune: ")) << r.err;
   EXPECT_LT(r.err.size(), 600U) << r.err;
-  for (const std::string& word : words) EXPECT_NE(r.err.find(word), std::string::npos) << "no '" << word << "' in: " << r.err;
+  for (const std::string& word : words)
+    EXPECT_NE(r.err.find(word), std::string::npos) << "no '" << word << "' in: " << r.err;
 }
 
 struct BadCall {

@@ -1,4 +1,5 @@
-// What a person sees: one live line on a terminal, plain lines when piped, no colour where none is wanted.
+// What a person sees: one live line on a terminal, plain lines when piped, no colour where none is
+// wanted.
 #include <gtest/gtest.h>
 
 #include "tests/support/command.h"
@@ -6,7 +7,9 @@
 namespace tessera::test {
 namespace {
 
-const std::vector<std::string> kTune = {"--op", "matmul", "--shape", "m=32,n=32,k=32", "--threads", "1", "--trials", "12", "--log", "m.jsonl"};
+const std::vector<std::string> kTune = {"--op",      "matmul", "--shape",  "m=32,n=32,k=32",
+                                        "--threads", "1",      "--trials", "12",
+                                        "--log",     "m.jsonl"};
 
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t n = 0;
@@ -26,7 +29,8 @@ TEST(Terminal, PipedLinesArePlain) {
   EXPECT_NE(r.err.find("12/12 trials"), std::string::npos) << r.err;
   EXPECT_NE(r.err.find("GFLOP/s"), std::string::npos) << r.err;
   // The summary is data: what was done, the best, where the log is.
-  for (const char* part : {"matmul: 12 trials", " ok", "best: ", "log:  m.jsonl", "autotune replay m.jsonl"})
+  for (const char* part :
+       {"matmul: 12 trials", " ok", "best: ", "log:  m.jsonl", "autotune replay m.jsonl"})
     EXPECT_NE(r.out.find(part), std::string::npos) << part << " in " << r.out;
 }
 
@@ -49,7 +53,8 @@ TEST(Terminal, NoColorKeepsTheLiveLine) {
   const CommandResult r = on_terminal({{"TERM", "xterm"}, {"NO_COLOR", "1"}});
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_GT(count(r.err, "\r\033[K"), 1U) << r.err;
-  EXPECT_EQ(count(r.err, "\033"), count(r.err, "\r\033[K")) << r.err;  // no escape code but the erasing
+  EXPECT_EQ(count(r.err, "\033"), count(r.err, "\r\033[K"))
+      << r.err;  // no escape code but the erasing
 }
 
 TEST(Terminal, DumbTerminalGetsPlainLines) {

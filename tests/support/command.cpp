@@ -44,15 +44,17 @@ Ends make_pipe() {
 
 Ends make_terminal() {
   const int ours = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (ours < 0 || ::grantpt(ours) != 0 || ::unlockpt(ours) != 0) throw std::runtime_error("posix_openpt");
+  if (ours < 0 || ::grantpt(ours) != 0 || ::unlockpt(ours) != 0)
+    throw std::runtime_error("posix_openpt");
   const int theirs = ::open(::ptsname(ours), O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (theirs < 0) throw std::runtime_error("ptsname");
   return {ours, theirs};
 }
 
 /// In the child, between fork and exec.
-[[noreturn]] void become(int program, const std::vector<char*>& words, const std::vector<char*>& environment,
-                         const CommandOptions& o, int out, int err) {
+[[noreturn]] void become(int program, const std::vector<char*>& words,
+                         const std::vector<char*>& environment, const CommandOptions& o, int out,
+                         int err) {
   ::setpgid(0, 0);
   const int in = ::open("/dev/null", O_RDONLY);
   if (!o.out.empty()) out = ::open(o.out.c_str(), O_WRONLY);
@@ -64,7 +66,8 @@ Ends make_terminal() {
     const rlimit limit{static_cast<rlim_t>(o.file_bytes), static_cast<rlim_t>(o.file_bytes)};
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
-  if (o.as_nobody && ::geteuid() == 0 && (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0)) _exit(126);
+  if (o.as_nobody && ::geteuid() == 0 && (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0))
+    _exit(126);
   // By descriptor: the folder that holds the program may be closed to nobody.
   ::fexecve(program, words.data(), environment.data());
   _exit(127);
@@ -86,7 +89,8 @@ TemporaryFolder::~TemporaryFolder() {
 
 std::vector<std::string> TemporaryFolder::entries() const {
   std::vector<std::string> out;
-  for (const auto& entry : fs::directory_iterator(path_)) out.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(path_))
+    out.push_back(entry.path().filename().string());
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -98,9 +102,13 @@ std::string read_text(const std::string& file) {
   return text.str();
 }
 
-void write_text(const std::string& file, const std::string& text) { std::ofstream(file, std::ios::binary) << text; }
+void write_text(const std::string& file, const std::string& text) {
+  std::ofstream(file, std::ios::binary) << text;
+}
 
-std::string program_path(const std::string& name) { return std::string(TESSERA_BINARY_DIR) + "/bin/" + name; }
+std::string program_path(const std::string& name) {
+  return std::string(TESSERA_BINARY_DIR) + "/bin/" + name;
+}
 
 Command::Command(const std::vector<std::string>& words, const CommandOptions& options) {
   std::vector<std::string> texts;
@@ -156,7 +164,10 @@ void Command::reap() {
 
 bool Command::running() {
   siginfo_t info{};
-  if (!ended_ && ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_) reap();
+  if (!ended_ &&
+      ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+      info.si_pid == pid_)
+    reap();
   return !ended_;
 }
 
@@ -195,7 +206,8 @@ CommandResult Command::wait(double seconds) {
     reap();
     result_.err += "\n[killed after " + std::to_string(seconds) + " s]\n";
   }
-  const auto start = Clock::now();  // what is still in the pipes; a child that lives on may hold them
+  const auto start =
+      Clock::now();  // what is still in the pipes; a child that lives on may hold them
   while (seconds_since(start) < 1 && read_some(100)) {
   }
   return result_;
@@ -216,7 +228,8 @@ std::vector<pid_t> processes_of(const std::string& folder, double seconds) {
       const std::string name = entry.path().filename().string();
       if (name.find_first_not_of("0123456789") != std::string::npos) continue;
       const bool there = fs::read_symlink(entry.path() / "cwd", error) == fs::path(folder);
-      const bool marked = read_text((entry.path() / "environ").string()).find("TMPDIR=" + folder) != std::string::npos;
+      const bool marked = read_text((entry.path() / "environ").string()).find("TMPDIR=" + folder) !=
+                          std::string::npos;
       const std::string stat = read_text((entry.path() / "stat").string());
       const std::size_t state = stat.rfind(") ");
       const bool zombie = state != std::string::npos && stat.compare(state, 3, ") Z") == 0;

@@ -35,14 +35,14 @@ std::string program_path(const std::string& name);
 struct CommandOptions {
   std::string folder{};                              // to run in; empty: here
   std::map<std::string, std::string> environment{};  // added to ours
-  bool as_nobody = false;         // when we are root, who may write everywhere
-  std::int64_t file_bytes = 0;    // no file may grow beyond this; 0: no limit
-  bool terminal = false;          // stderr is a terminal
-  std::string out{};              // file for stdout ("/dev/full"); empty: it is collected
+  bool as_nobody = false;                            // when we are root, who may write everywhere
+  std::int64_t file_bytes = 0;                       // no file may grow beyond this; 0: no limit
+  bool terminal = false;                             // stderr is a terminal
+  std::string out{};  // file for stdout ("/dev/full"); empty: it is collected
 };
 
 struct CommandResult {
-  int code = -1;    // exit code, 128 + signal when killed by one
+  int code = -1;  // exit code, 128 + signal when killed by one
   std::string out, err;
 };
 

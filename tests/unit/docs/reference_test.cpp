@@ -15,7 +15,8 @@ namespace {
 void expect_named(const std::string& page, const std::string& word) {
   static std::map<std::string, std::string> pages;
   if (!pages.contains(page)) pages[page] = read_source_file(page);
-  EXPECT_NE(pages[page].find("`" + word + "`"), std::string::npos) << page << " does not name `" << word << "`";
+  EXPECT_NE(pages[page].find("`" + word + "`"), std::string::npos)
+      << page << " does not name `" << word << "`";
 }
 
 TEST(Reference, EveryNodeKindAndIntrinsic) {
@@ -30,7 +31,8 @@ TEST(Reference, EveryNodeKindAndIntrinsic) {
 
 TEST(Reference, EveryStatus) {
   for (int i = 0; i < runtime::kMeasureStatusCount; ++i)
-    expect_named("docs/reference/errors.md", std::string(runtime::to_string(static_cast<runtime::MeasureStatus>(i))));
+    expect_named("docs/reference/errors.md",
+                 std::string(runtime::to_string(static_cast<runtime::MeasureStatus>(i))));
 }
 
 /// Links between pages lead to files that exist.
@@ -46,8 +48,11 @@ TEST(Reference, RelativeLinks) {
       at += 2;
       std::string link = text.substr(at, text.find(')', at) - at);
       link = link.substr(0, link.find('#'));
-      if (link.empty() || link.find("://") != std::string::npos || link.find(' ') != std::string::npos) continue;
-      EXPECT_TRUE(fs::exists(page.parent_path() / link)) << fs::relative(page, root) << " links to " << link;
+      if (link.empty() || link.find("://") != std::string::npos ||
+          link.find(' ') != std::string::npos)
+        continue;
+      EXPECT_TRUE(fs::exists(page.parent_path() / link))
+          << fs::relative(page, root) << " links to " << link;
     }
   }
 }

@@ -1,5 +1,6 @@
-// docs/reference/schedule.md: a section for every step, and examples that are what the program prints.
-// `unit_tests --update-golden --gtest_filter='ScheduleReference*'` writes the examples anew.
+// docs/reference/schedule.md: a section for every step, and examples that are what the program
+// prints. `unit_tests --update-golden --gtest_filter='ScheduleReference*'` writes the examples
+// anew.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -21,79 +22,135 @@ const std::string kPage = "docs/reference/schedule.md";
 ComputeDag matmul(bool relu = false) {
   auto A = placeholder({64, 40}, f32, "A"), B = constant({40, 48}, f32, "B");
   auto k = reduce_axis(40, "k");
-  auto C = compute({64, 48}, [&](Var i, Var j) { return sum(A(i, k) * B(k, j), k); }, "C");
+  auto C = compute(
+      {64, 48}, [&](Var i, Var j) { return sum(A(i, k) * B(k, j), k); }, "C");
   if (!relu) return ComputeDag::from_outputs({C}, "matmul");
-  return ComputeDag::from_outputs({compute({64, 48}, [&](Var i, Var j) { return max(C(i, j), 0.0f); }, "D")}, "matmul_relu");
+  return ComputeDag::from_outputs(
+      {compute(
+          {64, 48}, [&](Var i, Var j) { return max(C(i, j), 0.0f); }, "D")},
+      "matmul_relu");
 }
 
 /// B = A * 2, C[i] = B[i] + B[i + 1]: a stage that is read at two places.
 ComputeDag stencil() {
   auto A = placeholder({65}, f32, "A");
-  auto B = compute({65}, [&](Var i) { return A(i) * 2.0f; }, "B");
-  return ComputeDag::from_outputs({compute({64}, [&](Var i) { return B(i) + B(i + 1); }, "C")}, "stencil");
+  auto B = compute(
+      {65}, [&](Var i) { return A(i) * 2.0f; }, "B");
+  return ComputeDag::from_outputs({compute(
+                                      {64}, [&](Var i) { return B(i) + B(i + 1); }, "C")},
+                                  "stencil");
 }
 
 ComputeDag row_sums() {
   auto A = placeholder({16, 1000}, f32, "A");
   auto k = reduce_axis(1000, "k");
-  return ComputeDag::from_outputs({compute({16}, [&](Var i) { return sum(A(i, k), k); }, "S")}, "row_sums");
+  return ComputeDag::from_outputs({compute(
+                                      {16}, [&](Var i) { return sum(A(i, k), k); }, "S")},
+                                  "row_sums");
 }
 
 struct Example {
   ComputeDag dag;
-  StepList before;            // leads to the loops that are shown first
+  StepList before;  // leads to the loops that are shown first
   Step step;
   std::vector<Step> refused;  // on the state before
 };
 
-using schedule::Annotate, schedule::CacheRead, schedule::CacheWrite, schedule::ComputeAt, schedule::ComputeInline,
-    schedule::ComputeRoot, schedule::DecomposeReduction, schedule::Fuse, schedule::Outline, schedule::Pack,
-    schedule::Parallel, schedule::Reorder, schedule::Rfactor, schedule::SetScope, schedule::Split, schedule::StoreAt,
-    schedule::Tensorize, schedule::Tile, schedule::TransformLayout, schedule::Unroll, schedule::Vectorize;
+using schedule::Annotate, schedule::CacheRead, schedule::CacheWrite, schedule::ComputeAt,
+    schedule::ComputeInline, schedule::ComputeRoot, schedule::DecomposeReduction, schedule::Fuse,
+    schedule::Outline, schedule::Pack, schedule::Parallel, schedule::Reorder, schedule::Rfactor,
+    schedule::SetScope, schedule::Split, schedule::StoreAt, schedule::Tensorize, schedule::Tile,
+    schedule::TransformLayout, schedule::Unroll, schedule::Vectorize;
 
 /// The tile of a product that tensorize takes: 6 x 16 accumulators, updated for each k.
 StepList tile_steps() {
-  return {CacheWrite{"C", "C.acc"}, Split{"C", "i", {"i0", "i1"}, {4}}, Split{"C", "j", {"j0", "j1"}, {16}},
-          Reorder{"C", {"i0", "j0", "i1", "j1"}}, ComputeAt{"C.acc", "C", "j0"}, SetScope{"C.acc", ir::Scope::kRegister},
+  return {CacheWrite{"C", "C.acc"},
+          Split{"C", "i", {"i0", "i1"}, {4}},
+          Split{"C", "j", {"j0", "j1"}, {16}},
+          Reorder{"C", {"i0", "j0", "i1", "j1"}},
+          ComputeAt{"C.acc", "C", "j0"},
+          SetScope{"C.acc", ir::Scope::kRegister},
           Reorder{"C.acc", {"k", "i", "j"}}};
 }
 
 std::vector<Example> examples() {
   const Step copy_b = CacheRead{"B", {"C"}, "B.copy"};
   return {
-      {matmul(), {}, Split{"C", "i", {"i0", "i1"}, {6}}, {Split{"C", "i", {"i0", "i1"}, {0}}, Split{"C", "q", {"q0", "q1"}, {4}}}},
-      {matmul(), {}, Fuse{"C", {"i", "j"}, "f"}, {Fuse{"C", {"j", "k"}, "f"}, Fuse{"C", {"j", "i"}, "f"}}},
-      {matmul(), {}, Reorder{"C", {"k", "i", "j"}}, {Reorder{"C", {"k", "q"}}, Reorder{"C", {"k", "k"}}}},
-      {matmul(), {}, Tile{"C", {"i", "j"}, {"i0", "j0", "i1", "j1"}, {6, 16}}, {Tile{"C", {"i"}, {"i0", "i1"}, {6}}}},
+      {matmul(),
+       {},
+       Split{"C", "i", {"i0", "i1"}, {6}},
+       {Split{"C", "i", {"i0", "i1"}, {0}}, Split{"C", "q", {"q0", "q1"}, {4}}}},
+      {matmul(),
+       {},
+       Fuse{"C", {"i", "j"}, "f"},
+       {Fuse{"C", {"j", "k"}, "f"}, Fuse{"C", {"j", "i"}, "f"}}},
+      {matmul(),
+       {},
+       Reorder{"C", {"k", "i", "j"}},
+       {Reorder{"C", {"k", "q"}}, Reorder{"C", {"k", "k"}}}},
+      {matmul(),
+       {},
+       Tile{"C", {"i", "j"}, {"i0", "j0", "i1", "j1"}, {6, 16}},
+       {Tile{"C", {"i"}, {"i0", "i1"}, {6}}}},
       {matmul(), {Split{"C", "i", {"i0", "i1"}, {4}}}, Unroll{"C", "i1"}, {}},
-      {matmul(), {Split{"C", "j", {"j0", "j1"}, {16}}, Reorder{"C", {"k", "j1"}}}, Vectorize{"C", "j1"}, {Vectorize{"C", "k"}}},
+      {matmul(),
+       {Split{"C", "j", {"j0", "j1"}, {16}}, Reorder{"C", {"k", "j1"}}},
+       Vectorize{"C", "j1"},
+       {Vectorize{"C", "k"}}},
       {matmul(), {}, Parallel{"C", "i"}, {Parallel{"C", "k"}}},
-      {matmul(true), {Split{"D", "i", {"i0", "i1"}, {8}}}, ComputeAt{"C", "D", "i0"}, {ComputeAt{"D", "C", "i"}, ComputeAt{"C", "D", "k"}}},
-      {stencil(), {Split{"C", "i", {"i0", "i1"}, {8}}, ComputeAt{"B", "C", "i1"}}, StoreAt{"B", "C", "i0"}, {StoreAt{"C", "B", "i"}}},
+      {matmul(true),
+       {Split{"D", "i", {"i0", "i1"}, {8}}},
+       ComputeAt{"C", "D", "i0"},
+       {ComputeAt{"D", "C", "i"}, ComputeAt{"C", "D", "k"}}},
+      {stencil(),
+       {Split{"C", "i", {"i0", "i1"}, {8}}, ComputeAt{"B", "C", "i1"}},
+       StoreAt{"B", "C", "i0"},
+       {StoreAt{"C", "B", "i"}}},
       {stencil(), {}, ComputeInline{"B"}, {ComputeInline{"C"}, ComputeInline{"A"}}},
       {matmul(true), {ComputeAt{"C", "D", "i"}}, ComputeRoot{"C"}, {}},
       {matmul(), {}, copy_b, {CacheRead{"B", {"B"}, "B.copy"}, CacheRead{"B", {"C"}, "A"}}},
       {matmul(), {}, CacheWrite{"C", "C.acc"}, {CacheWrite{"C", "C.acc", ir::Scope::kRegister}}},
-      {row_sums(), {Split{"S", "k", {"k0", "k1"}, {16}}}, Rfactor{"S", "k1", "S.part"}, {Rfactor{"S", "i", "S.part"}}},
-      {matmul(), {Reorder{"C", {"i", "k", "j"}}}, DecomposeReduction{"C", "i"}, {DecomposeReduction{"C", "j"}}},
-      {matmul(true), {ComputeAt{"C", "D", "j"}}, SetScope{"C", ir::Scope::kRegister}, {SetScope{"D", ir::Scope::kRegister}}},
-      {matmul(), {copy_b}, TransformLayout{"B.copy", {{"d1", 0}, {"d0", 0}, {"d1", 16}}}, {TransformLayout{"C", {{"i", 0}, {"j", 0}}}}},
+      {row_sums(),
+       {Split{"S", "k", {"k0", "k1"}, {16}}},
+       Rfactor{"S", "k1", "S.part"},
+       {Rfactor{"S", "i", "S.part"}}},
+      {matmul(),
+       {Reorder{"C", {"i", "k", "j"}}},
+       DecomposeReduction{"C", "i"},
+       {DecomposeReduction{"C", "j"}}},
+      {matmul(true),
+       {ComputeAt{"C", "D", "j"}},
+       SetScope{"C", ir::Scope::kRegister},
+       {SetScope{"D", ir::Scope::kRegister}}},
+      {matmul(),
+       {copy_b},
+       TransformLayout{"B.copy", {{"d1", 0}, {"d0", 0}, {"d1", 16}}},
+       {TransformLayout{"C", {{"i", 0}, {"j", 0}}}}},
       {matmul(), {}, Pack{"B", {"C"}, "B.packed", {{"d1", 0}, {"d0", 0}, {"d1", 16}}}, {}},
-      {matmul(), tile_steps(), Tensorize{"C.acc", {"i", "j"}, "cpu.fma.f32x16"}, {Tensorize{"C.acc", {"i", "j"}, "cpu.magic"}}},
+      {matmul(),
+       tile_steps(),
+       Tensorize{"C.acc", {"i", "j"}, "cpu.fma.f32x16"},
+       {Tensorize{"C.acc", {"i", "j"}, "cpu.magic"}}},
       {matmul(), {Split{"C", "i", {"i0", "i1"}, {8}}}, Outline{"C", "i0"}, {}},
-      {matmul(), {Parallel{"C", "i"}}, Annotate{"C", "i", "grain", 4}, {Annotate{"C", "i", "speed", 11}}},
+      {matmul(),
+       {Parallel{"C", "i"}},
+       Annotate{"C", "i", "grain", 4},
+       {Annotate{"C", "i", "speed", 11}}},
   };
 }
 
 std::string text_of(const Example& e) {
-  const auto initial = schedule::State::initial(std::make_shared<const ComputeDag>(e.dag)).or_throw();
+  const auto initial =
+      schedule::State::initial(std::make_shared<const ComputeDag>(e.dag)).or_throw();
   const auto before = schedule::replay(initial, e.before).or_throw();
   const auto after = schedule::apply_step(before, e.step).or_throw();
-  std::string text = before.print_loops() + "\n-> " + schedule::to_string(e.step) + "\n\n" + after.print_loops();
+  std::string text =
+      before.print_loops() + "\n-> " + schedule::to_string(e.step) + "\n\n" + after.print_loops();
   for (const Step& bad : e.refused) {
     const auto refusal = schedule::apply_step(before, bad);
     EXPECT_FALSE(refusal.ok()) << schedule::to_string(bad) << " is not refused";
-    if (!refusal.ok()) text += "\nrefused: " + schedule::to_string(bad) + "\n  " + refusal.reason() + "\n";
+    if (!refusal.ok())
+      text += "\nrefused: " + schedule::to_string(bad) + "\n  " + refusal.reason() + "\n";
   }
   return text;
 }
@@ -119,7 +176,8 @@ TEST(ScheduleReference, EveryStepHasItsSectionAndExample) {
     if (options().update_golden) {
       page.replace(begin, end - begin, expected);
     } else {
-      EXPECT_EQ(page.substr(begin, end - begin), expected) << "the example of " << step << "; --update-golden writes it anew";
+      EXPECT_EQ(page.substr(begin, end - begin), expected)
+          << "the example of " << step << "; --update-golden writes it anew";
     }
   }
   EXPECT_EQ(seen.size(), std::variant_size_v<Step>) << "a step has no example";

@@ -185,7 +185,7 @@ TEST(Refusals, SetScope) {
   auto a = placeholder({100, 100}, f32, "A");
   auto b = compute({100, 100}, [&](dsl::Var i, dsl::Var j) { return a(i, j) * 2.0; }, "B");
   auto c = compute({2, 100, 100}, [&](dsl::Var h, dsl::Var i, dsl::Var j) { return b(i, j) + ir::cast(f32, h); }, "C");
-  const State s = after(start(dsl::ComputeDag::from_outputs({c})), {ComputeAt{"B", "C", "i0"}});
+  const State s = after(start(dsl::ComputeDag::from_outputs({c})), {ComputeAt{"B", "C", "i"}});
   expect_refused(s, SetScope{"B", ir::Scope::kRegister}, {"'B'", "40000 bytes", "16384"});
 }
 
@@ -206,7 +206,7 @@ TEST(Refusals, TensorizeSaysWhichPartDoesNotMatch) {
                  {"128 accumulators", "room for"});
   auto a = placeholder({4, 32}, f32, "A");
   auto c = compute({4, 32}, [&](dsl::Var i, dsl::Var j) { return a(i, j) + 1.0; }, "C");
-  expect_refused(start(dsl::ComputeDag::from_outputs({c})), Tensorize{"C", {"i0", "i1"}, "cpu.fma.f32x16"}, {"'C'", "no sum"});
+  expect_refused(start(dsl::ComputeDag::from_outputs({c})), Tensorize{"C", {"i", "j"}, "cpu.fma.f32x16"}, {"'C'", "no sum"});
 }
 
 TEST(Refusals, OutlineAndAnnotate) {

@@ -1,0 +1,91 @@
+// Pairs that were wrong once, as the fuzzer shrank them.
+#include <gtest/gtest.h>
+
+#include "driver/fuzz/check_pair.h"
+#include "dsl/dsl.h"
+
+namespace tessera::driver {
+namespace {
+
+using dsl::compute;
+using dsl::placeholder;
+using ir::Expr;
+using ir::f32;
+using ir::Tail;
+using namespace tessera::schedule;  // NOLINT: steps
+using dsl::Tensor;
+
+std::string wrong(const std::vector<Tensor>& outputs, const StepList& steps) {
+  const auto program = CheckedProgram::make(dsl::ComputeDag::from_outputs(outputs), 1).or_throw();
+  ir::Program finished;
+  NativeCheck native("cpu");
+  lower::Options options;
+  options.vector_bytes = native.target().vector_bytes;
+  PairOutcome out = check_pair(program, steps, options, &finished);
+  if (out.why.empty()) out = native.run(program, finished, 2);
+  return out.why;
+}
+
+// Tiles that pad a box stored around several places of computation begin anywhere inside it.
+TEST(Regressions, PadTilesInsideAWiderStore) {
+  auto a = placeholder({61}, f32, "A");
+  auto b = compute({61}, [&](dsl::Var i) { return a(i) * 2.0; }, "B");
+  auto c = compute({16, 5}, [&](dsl::Var i, dsl::Var j) { return b(i + j) + 1.0; }, "C");
+  EXPECT_EQ(wrong({c}, {Split{"B", "i", {"x", "y"}, {11}, Tail::kPad}, ComputeAt{"B", "C", "j"}, StoreAt{"B", "C", "i"}}), "");
+}
+
+TEST(Regressions, GuardedSplitOfAPaddedTile) {
+  auto a = placeholder({9}, f32, "A");
+  auto b = compute({5, 9}, [&](dsl::Var i, dsl::Var j) { return a(j) * 2.0 + ir::cast(f32, i); }, "B");
+  auto c = compute({5, 9}, [&](dsl::Var i, dsl::Var j) { return b(i, j) + 1.0; }, "C");
+  EXPECT_EQ(wrong({c}, {Split{"B", "j", {"x0", "x1"}, {9}, Tail::kPad}, Fuse{"B", {"i", "x0"}, "f"},
+                        Split{"B", "x1", {"x5", "x6"}, {2}, Tail::kGuard}}), "");
+}
+
+// An iteration past the domain asks for a box past what is stored: nothing is computed for it.
+TEST(Regressions, NothingIsComputedForIterationsPastTheDomain) {
+  auto a = placeholder({40, 30}, f32, "A");
+  auto b = compute({40, 30}, [&](dsl::Var i, dsl::Var j) { return a(i, j) * 2.0; }, "B");
+  auto c = compute({61, 15}, [&](dsl::Var i, dsl::Var j) { return b(ir::floordiv(i, 2), j); }, "C");
+  EXPECT_EQ(wrong({c}, {Fuse{"C", {"i", "j"}, "f"}, Split{"C", "f", {"o", "m", "i"}, {100, 11}, Tail::kGuard}, ComputeAt{"B", "C", "i"},
+                        StoreAt{"B", "C", "o"}}), "");
+}
+
+// The count of an inner tile may depend on a loop that does not hold still where the box is taken.
+TEST(Regressions, BoxesUseNoLoopThatMoves) {
+  auto a = placeholder({11}, f32, "A");
+  auto b = compute({11}, [&](dsl::Var i) { return a(i) * 2.0; }, "B");
+  auto c = compute({11}, [&](dsl::Var i) { return b(i) + 1.0; }, "C");
+  EXPECT_EQ(wrong({c}, {Split{"C", "i", {"x4", "x5"}, {3}}, Split{"C", "x4", {"x8", "x9"}, {2}, Tail::kGuard}, ComputeAt{"B", "C", "x8"}}), "");
+}
+
+// A box at an inner place, taken by bounds, was larger than the exact one that is stored.
+TEST(Regressions, ComputedBoxLiesInTheStoredOne) {
+  auto a = placeholder({31}, f32, "A");
+  auto b = compute({24}, [&](dsl::Var i) { return a(i) * 2.0; }, "B");
+  auto c = compute({2, 24}, [&](dsl::Var i, dsl::Var j) { return b(Expr(23) - j) + ir::cast(f32, i); }, "C");
+  auto k = dsl::reduce_axis(8, "k");
+  auto d = compute({5, 11}, [&](dsl::Var i, dsl::Var j) {
+    return dsl::sum(c(ir::min(k, 1), k + j) * c(1, ir::max(i - 2, 0)), k);
+  }, "D");
+  EXPECT_EQ(wrong({d}, {ComputeAt{"B", "C", "i"}, ComputeAt{"C", "D", "j"}, StoreAt{"B", "D", "j"}}), "");
+}
+
+// INT64_MIN, the identity of max, has no negation: max(x, INT64_MIN) became INT64_MIN.
+TEST(Regressions, IdentityOfMaxInI64) {
+  auto a = placeholder({7}, ir::i64, "A");
+  auto k = dsl::reduce_axis(7, "k");
+  auto c = compute({1}, [&](dsl::Var) { return dsl::max(a(k), k); }, "C");
+  EXPECT_EQ(wrong({c}, {Split{"C", "k", {"k0", "k1"}, {4}, Tail::kGuard}, Rfactor{"C", "k1", "F"}}), "");
+}
+
+// Large buffers inside loops live in the workspace; their address is hoisted past the allocation.
+TEST(Regressions, WorkspaceAddressesDominateTheirUses) {
+  auto a = placeholder({200, 200}, f32, "A");
+  auto b = compute({200, 200}, [&](dsl::Var i, dsl::Var j) { return a(i, j) * 2.0; }, "B");
+  auto c = compute({3, 200, 200}, [&](dsl::Var h, dsl::Var i, dsl::Var j) { return b(i, j) + ir::cast(f32, h); }, "C");
+  EXPECT_EQ(wrong({c}, {Split{"C", "i", {"o", "n"}, {2}}, ComputeAt{"B", "C", "n"}}), "");
+}
+
+}  // namespace
+}  // namespace tessera::driver
