@@ -20,12 +20,27 @@ std::string list_of(const std::vector<std::string>& names) {
   return out.empty() ? "none" : out;
 }
 
+/// Every value of a reduced tuple takes part in combining, so the stage keeps those too that the
+/// program does not ask for.
+void keep_all_values(Stage& s) {
+  const ir::Reduce* r = s.reduce();
+  if (r == nullptr) return;
+  for (int v = 0; v < static_cast<int>(r->sources.size()); ++v) {
+    const auto holds = [&](const Expr& body) { return body.as<ir::Reduce>()->index == v; };
+    if (std::any_of(s.body.begin(), s.body.end(), holds)) continue;
+    const ir::Type type = r->sources[static_cast<std::size_t>(v)].type();
+    s.outputs.push_back(Buffer::fresh(s.name + ".kept" + std::to_string(v), type, s.outputs[0]->shape));
+    s.body.push_back(ir::make<ir::Reduce>(r->combiner, r->sources, r->axes, v));
+  }
+}
+
 Result<Stage> initial_stage(const dsl::Stage& d, const std::vector<Buffer>& program_outputs) {
   Stage s;
   s.name = d.name;
   s.kind = d.kind;
   s.outputs = d.outputs;
   s.body = d.body;
+  keep_all_values(s);
   for (const Buffer& b : d.outputs) {
     s.is_output |= std::find(program_outputs.begin(), program_outputs.end(), b) != program_outputs.end();
   }
@@ -245,6 +260,7 @@ std::string State::print_loops() const {
     }
     out << pad << std::string(2 * s.leaves.size(), ' ') << s.name << " = ...";
     if (s.scope != ir::Scope::kGlobal) out << "  (" << ir::to_string(s.scope) << ")";
+    if (s.store_at) out << "  (stored at " << s.store_at->stage << "." << s.store_at->axis << ")";
     out << "\n";
   };
   for (const auto& s : stages_) {

@@ -86,6 +86,7 @@ SearchResult Search::run(Measurer& measurer, const SearchHooks& hooks) {
   const auto start = Clock::now();
   progress_.wanted = options_.trials;
   SearchResult result;
+  result.stopped = hooks.stop();
   for (int batch = 0; progress_.trials < options_.trials && !result.stopped; ++batch) {
     const auto proposing = Clock::now();
     std::vector<Candidate> candidates = propose(batch);
@@ -112,7 +113,10 @@ SearchResult Search::run(Measurer& measurer, const SearchHooks& hooks) {
   }
   std::stable_sort(ok_.begin(), ok_.end(), [](const Trial& a, const Trial& b) { return a.measurement.min_ns() < b.measurement.min_ns(); });
   std::vector<Trial> finalists(ok_.begin(), ok_.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(ok_.size(), static_cast<std::size_t>(options_.finalists))));
-  if (!finalists.empty()) {
+  // Who interrupts wants the prompt back: the best trial then stands as it was measured.
+  if (result.stopped && !finalists.empty()) {
+    result.best = finalists.front();
+  } else if (!finalists.empty()) {
     std::vector<Trial> again = measurer.remeasure(finalists);
     std::erase_if(again, [](const Trial& t) { return !t.ok(); });
     std::stable_sort(again.begin(), again.end(), [](const Trial& a, const Trial& b) { return a.measurement.median_ns() < b.measurement.median_ns(); });

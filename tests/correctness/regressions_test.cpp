@@ -47,7 +47,7 @@ TEST(Regressions, NothingIsComputedForIterationsPastTheDomain) {
   auto a = placeholder({40, 30}, f32, "A");
   auto b = compute({40, 30}, [&](dsl::Var i, dsl::Var j) { return a(i, j) * 2.0; }, "B");
   auto c = compute({61, 15}, [&](dsl::Var i, dsl::Var j) { return b(ir::floordiv(i, 2), j); }, "C");
-  EXPECT_EQ(wrong({c}, {Fuse{"C", {"i", "j"}, "f"}, Split{"C", "f", {"o", "m", "i"}, {100, 11}, Tail::kGuard}, ComputeAt{"B", "C", "i"},
+  EXPECT_EQ(wrong({c}, {Fuse{"C", {"i", "j"}, "f"}, Split{"C", "f", {"o", "m", "n"}, {100, 11}, Tail::kGuard}, ComputeAt{"B", "C", "n"},
                         StoreAt{"B", "C", "o"}}), "");
 }
 

@@ -90,6 +90,8 @@ int run_tune(const TuneArgs& args) {
   search::SearchResult result;
   {
     ProgressLine line(task.dag.flops(), task.dag.multiply_adds());
+    constexpr double kSlowReference = 4e9;  // operations: a second or more of one plain kernel
+    if (task.dag.flops() > kSlowReference) line.say("computing the answers to check candidates against");
     search::CpuTaskMeasurer measurer(task, args.seed);
     search::SearchHooks hooks;
     hooks.stop = [] { return interrupts.load() > 0; };
@@ -111,7 +113,11 @@ int run_tune(const TuneArgs& args) {
     print_summary(task, options.log, result, shown, reasons, wall);
   }
   if (interrupts.load() > 0) return 130;
-  return result.best ? 0 : 3;
+  if (result.best) return 0;
+  // Nothing but failures of our own machinery: the machine or the installation is at fault.
+  const auto internal = result.progress.failed.find("internal");
+  const bool broken = internal != result.progress.failed.end() && internal->second == result.progress.trials;
+  return broken ? 1 : 3;
 }
 
 }  // namespace tessera::autotune
