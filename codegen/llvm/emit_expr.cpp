@@ -168,6 +168,7 @@ Emitter::Value* Emitter::compute(const ir::Expr& e) {
       define_var(n->var, v);
       Value* out = expr(n->body);
       pop_scope();
+      forget_var(n->var);
       return out;
     }
     case ir::ExprKind::kCall: return intrinsic(*e.as<ir::Call>());

@@ -169,6 +169,12 @@ void Emitter::let(const ir::LetStmt& n) {
   define_var(n.var, v);
   stmt(n.body);
   pop_scope();
+  forget_var(n.var);
+}
+
+// Copies of a statement bind the same variable again, to another value.
+void Emitter::forget_var(const ir::Var& v) {
+  std::erase_if(f_.loads, [&](const auto& known) { return ir::uses_var(known.second.first, v.id()); });
 }
 
 }  // namespace tessera::codegen

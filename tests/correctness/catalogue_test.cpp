@@ -71,7 +71,9 @@ TEST_P(Catalogue, RandomSchedulesAreRight) {
       options.vector_bytes = native.target().vector_bytes;
       const PairOutcome out = check_pair(program, walk.steps, options, &finished);
       EXPECT_EQ(out.why, "");
-      if (out.why.empty()) EXPECT_EQ(native.run(program, finished, 2).why, "");
+      if (out.why.empty()) {
+        EXPECT_EQ(native.run(program, finished, 2).why, "");
+      }
     }
   }
 }

@@ -87,5 +87,26 @@ TEST(Regressions, WorkspaceAddressesDominateTheirUses) {
   EXPECT_EQ(wrong({c}, {Split{"C", "i", {"o", "n"}, {2}}, ComputeAt{"B", "C", "n"}}), "");
 }
 
+// Unrolled copies bind one variable again and again: a read kept from one copy is not that of the next.
+TEST(Regressions, ReadsAreNotSharedBetweenCopiesOfALet) {
+  auto a = placeholder({31, 17, 2}, f32, "A");
+  auto c = compute({11, 17, 2}, [&](dsl::Var i, dsl::Var j, dsl::Var k) { return ir::cast(ir::f64, a(i * 3, j, k)); }, "C");
+  EXPECT_EQ(wrong({c}, {Reorder{"C", {"j", "i", "k"}}, Fuse{"C", {"j", "i"}, "f0"}, Split{"C", "f0", {"x0", "x1", "x2"}, {17, 2}},
+                        Fuse{"C", {"x1", "x2", "k"}, "f1"}, Annotate{"C", "f1", "unroll", 5}}), "");
+}
+
+// An index alone out of a tuple: the other value takes part in combining and is kept.
+TEST(Regressions, OneValueOfATuple) {
+  auto a = placeholder({5, 13}, f32, "A");
+  auto k = dsl::reduce_axis(13, "k");
+  const auto argmax = dsl::reducer("argmax", {f32, ir::i64}, [](const dsl::Exprs& x, const dsl::Exprs& y) -> dsl::Exprs {
+    const Expr first = x[0] > y[0] || (x[0] == y[0] && x[1] <= y[1]);
+    return {ir::select(first, x[0], y[0]), ir::select(first, x[1], y[1])};
+  }, {dsl::lowest(f32), Expr(std::int64_t{1} << 40)});
+  auto c = compute({5}, [&](dsl::Var i) { return dsl::reduce(argmax, {a(i, k), k}, {k})[1]; }, "C");
+  EXPECT_EQ(wrong({c}, {}), "");
+  EXPECT_EQ(wrong({c}, {Split{"C", "k", {"k0", "k1"}, {4}}, Rfactor{"C", "k1", "F"}, ComputeAt{"F", "C", "i"}}), "");
+}
+
 }  // namespace
 }  // namespace tessera::driver

@@ -91,6 +91,7 @@ class Emitter {
   void push_scope();
   void pop_scope();
   void define_var(const ir::Var& v, Value* value);
+  void forget_var(const ir::Var& v);
   std::set<SlotKey> slots_written(const ir::Stmt& s) const;
 
   // ---- memory (emit_memory.cpp) -------------------------------------------------------------------
