@@ -39,20 +39,22 @@ std::optional<Emitter::SlotKey> Emitter::slot_of(const ir::Buffer& b, const ir::
 /// no parallel loop or call takes the buffer elsewhere.
 bool Emitter::promotable(const ir::Allocate& n) const {
   std::set<SlotKey> pieces, lanes;
+  std::vector<std::int64_t> written;  // single elements
   bool ok = true;
-  const auto see = [&](const ir::Expr& index) {
+  const auto see = [&](const ir::Expr& index, bool writes) {
     const auto key = slot_of(n.buffer, index);
     if (!key) {
       ok = false;
     } else {
       (key->lanes == 1 ? lanes : pieces).insert(*key);
+      if (writes && key->lanes == 1) written.push_back(key->base);
     }
   };
   ir::walk(
       n.body,
       [&](const ir::Stmt& s) {
         if (const auto* x = s.as<ir::Store>(); x != nullptr && x->buffer == n.buffer) {
-          see(x->indices[0]);
+          see(x->indices[0], true);
           ok &= !(x->indices[0].type().lanes > 1 && x->indices[0].as<ir::Ramp>() == nullptr);
         }
         const auto* loop = s.as<ir::For>();
@@ -61,13 +63,15 @@ bool Emitter::promotable(const ir::Allocate& n) const {
       },
       [&](const ir::Expr& e) {
         const auto* x = e.as<ir::Load>();
-        if (x != nullptr && x->buffer->id == n.buffer->id) see(x->indices[0]);
+        if (x != nullptr && x->buffer->id == n.buffer->id) see(x->indices[0], false);
         return ok;
       });
   std::int64_t end = INT64_MIN;
   for (const SlotKey& p : pieces) {
     if (p.base < end) return false;
     end = p.base + p.lanes;
+    // A vector that is put together from single elements is no value of its own.
+    for (const std::int64_t w : written) ok &= w < p.base || w >= end;
   }
   return ok && pieces.size() + lanes.size() <= 512;
 }

@@ -88,9 +88,13 @@ void Emitter::loop(const ir::For& n) {
   // Register tiles written in the loop travel through it as SSA values.
   std::vector<std::pair<SlotKey, llvm::PHINode*>> carried;
   std::map<SlotKey, Value*> entering;
+  std::vector<SlotKey> born;  // in the loop; each iteration writes them before it reads them
   for (const SlotKey& key : slots_written(n.body)) {
     const auto it = f_.slots.find(key);
-    if (it == f_.slots.end()) continue;  // lives inside one iteration
+    if (it == f_.slots.end()) {
+      born.push_back(key);
+      continue;
+    }
     auto* phi = b_.CreatePHI(it->second->getType(), 2);
     phi->addIncoming(it->second, before);
     carried.push_back({key, phi});
@@ -116,6 +120,15 @@ void Emitter::loop(const ir::For& n) {
     join->addIncoming(entering.at(key), before);
     join->addIncoming(out, latch);
     f_.slots[key] = join;
+  }
+  for (const SlotKey& key : born) {
+    // Read after the loop only where it ran; it must have a value there on the way around as well.
+    const auto it = f_.slots.find(key);
+    if (known || it == f_.slots.end()) continue;
+    auto* join = b_.CreatePHI(it->second->getType(), 2);
+    join->addIncoming(llvm::PoisonValue::get(it->second->getType()), before);
+    join->addIncoming(it->second, latch);
+    it->second = join;
   }
 }
 

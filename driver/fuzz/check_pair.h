@@ -33,7 +33,7 @@ struct PairOutcome {
 };
 
 /// JSON round trip, replay, build, every pass with its structural check, the interpreter before and
-/// after. `expand` returns the finished program for native runs when it is not null.
+/// after. `finished`, where it is not null, gets the finished program for a native run.
 PairOutcome check_pair(const CheckedProgram& program, const schedule::StepList& steps, const lower::Options& options,
                        ir::Program* finished = nullptr);
 

@@ -23,7 +23,7 @@ struct FuzzOptions {
   std::uint64_t seed = 1;
   lower::Mutant mutant = lower::Mutant::kNone;
   int threads = 2;
-  int native_one_in = 2;             // pairs that also run as machine code; 0: none
+  int native_one_in = 1;             // pairs that also run as machine code; 0: none
   std::int64_t most_mismatches = 1;  // stops after so many
   bool shrink = true;
   std::string target = "cpu";

@@ -108,5 +108,28 @@ TEST(Regressions, OneValueOfATuple) {
   EXPECT_EQ(wrong({c}, {Split{"C", "k", {"k0", "k1"}, {4}}, Rfactor{"C", "k1", "F"}, ComputeAt{"F", "C", "i"}}), "");
 }
 
+// A register tile written first inside a loop of varying count, read after it.
+TEST(Regressions, RegisterTileBornInAVaryingLoop) {
+  auto a = dsl::constant({67, 4}, f32, "A");
+  auto b = compute({64, 4}, [&](dsl::Var i, dsl::Var j) { return a(i + j, ir::floormod(j, 4)); }, "B");
+  auto k = dsl::reduce_axis(4, "k");
+  auto m = compute({64}, [&](dsl::Var i) { return dsl::max(b(i, k), k); }, "M");
+  auto c = compute({64, 4}, [&](dsl::Var i, dsl::Var j) { return b(i, j) - m(i); }, "C");
+  EXPECT_EQ(wrong({c}, {Split{"C", "i", {"x0", "x1"}, {14}}, Split{"C", "x1", {"x2", "x3", "x4", "x5"}, {7, 9, 2}},
+                        Split{"C", "x0", {"x6", "x7"}, {8}}, Reorder{"C", {"j", "x7", "x2", "x5", "x4", "x3", "x6"}},
+                        ComputeAt{"M", "C", "x3"}, Tile{"C", {"x2", "x5"}, {"a", "b", "c", "d"}, {2, 2}},
+                        SetScope{"M", ir::Scope::kRegister}}), "");
+}
+
+// A register tile written element by element and read as one vector is no single value.
+TEST(Regressions, RegisterTileOfSingleElementsReadAsAVector) {
+  auto a = placeholder({15, 2}, ir::i32, "A"), w = dsl::constant({2, 13}, ir::i32, "W");
+  auto k = dsl::reduce_axis(2, "k");
+  auto b = compute({15, 13}, [&](dsl::Var i, dsl::Var j) { return dsl::sum(a(i, k) * w(k, j), k); }, "B");
+  auto c = compute({2, 1}, [&](dsl::Var i, dsl::Var j) { return b(i * 2 + 8, i + j); }, "C");
+  EXPECT_EQ(wrong({c}, {Split{"C", "j", {"x0", "x1"}, {4}, Tail::kGuard}, ComputeAt{"B", "C", "i"},
+                        SetScope{"B", ir::Scope::kRegister}, Vectorize{"C", "x1"}}), "");
+}
+
 }  // namespace
 }  // namespace tessera::driver
