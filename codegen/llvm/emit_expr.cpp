@@ -137,12 +137,10 @@ Emitter::Value* Emitter::compute(const ir::Expr& e) {
     case ir::ExprKind::kIfThenElseExpr: return choice(*e.as<ir::IfThenElseExpr>());
     case ir::ExprKind::kRamp: {
       const auto* n = e.as<ir::Ramp>();
-      llvm::Type* t = type(e.type());
       std::vector<llvm::Constant*> steps;
       for (int i = 0; i < e.type().lanes; ++i) steps.push_back(llvm::ConstantInt::get(scalar_type(e.type().element()), static_cast<std::uint64_t>(i)));
       Value* base = b_.CreateVectorSplat(e.type().lanes, expr(n->base));
       Value* stride = b_.CreateVectorSplat(e.type().lanes, expr(n->stride));
-      (void)t;
       return b_.CreateAdd(base, b_.CreateMul(llvm::ConstantVector::get(steps), stride));
     }
     case ir::ExprKind::kBroadcast: return b_.CreateVectorSplat(e.type().lanes, expr(e.as<ir::Broadcast>()->value));

@@ -271,7 +271,7 @@ void Emitter::store(const ir::Store& n) {
       b_.CreateAlignedStore(value, p, align);
     }
   } else if (run != nullptr && mask == nullptr) {
-    strided_store(n, value, mask);
+    strided_store(n, value);
   } else {
     Value* pointers = b_.CreateGEP(memory_type(n.buffer->dtype), f_.buffers.at(n.buffer->id), expr(at));
     if (mask == nullptr) mask = b_.CreateVectorSplat(t.lanes, b_.getTrue());
@@ -280,7 +280,7 @@ void Emitter::store(const ir::Store& n) {
   forget_loads(n.buffer->id);
 }
 
-void Emitter::strided_store(const ir::Store& n, Value* value, Value*) {
+void Emitter::strided_store(const ir::Store& n, Value* value) {
   const auto* at = n.indices[0].as<ir::Ramp>();
   for (int lane = 0; lane < n.value.type().lanes; ++lane) {
     const ir::Expr one = at->base + at->stride * ir::int_imm(lane);

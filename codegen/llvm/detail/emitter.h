@@ -100,7 +100,7 @@ class Emitter {
   Value* load_memory(const ir::Load& n);
   Value* strided_load(const ir::Load& n, const ir::Ramp& at);
   Value* gather(const ir::Load& n, Value* index);
-  void strided_store(const ir::Store& n, Value* value, Value* mask);
+  void strided_store(const ir::Store& n, Value* value);
   Value* address(const ir::Buffer& b, const ir::Expr& flat);
   Value* from_memory(Value* v, ir::Type t);
   Value* to_memory(Value* v, ir::Type t);
