@@ -12,7 +12,7 @@ void count(const Expr& e, OpCounts& out) {
   if (e->kind == ExprKind::kLoad) return;  // indices are addressing, not work
   for_each_child(e, [&](const Expr& c) { count(c, out); });
   if (const Binary* n = as_binary(e)) {
-    if (n->a.type() == i64) return;
+    if (n->a.type() == i64 || n->a.type() == boolean) return;  // coordinates and conditions on them
     if (!n->a.type().is_float()) {
       ++out.integer;
       return;

@@ -13,6 +13,15 @@ namespace {
 
 using ir::AccessSummary;
 
+bool has_branch(const Expr& e) {
+  bool found = false;
+  ir::walk(e, [&](const Expr& x) {
+    found |= x->kind == ir::ExprKind::kSelect || x->kind == ir::ExprKind::kIfThenElseExpr;
+    return !found;
+  });
+  return found;
+}
+
 class Summarizer {
  public:
   explicit Summarizer(const State& state) : state_(state), bounds_(loop_bounds(state)) {}
@@ -121,7 +130,9 @@ class Summarizer {
     } else {
       work = s.body;
     }
-    for (const Expr& e : work) {
+    for (const Expr& source : work) {
+      // A border that this place never reaches is no branch once lowering has simplified it.
+      const Expr e = has_branch(source) ? ir::simplify(ir::substitute(source, values), bounds_) : source;
       st.ops += ir::count_operations(e);
       ir::walk(e, [&](const Expr& x) {
         const auto* load = x.as<ir::Load>();

@@ -43,14 +43,16 @@ std::optional<Candidate> Search::draw(int batch, int slot) {
   for (int i = 0; i < kTries && !sketches_.empty(); ++i) {
     const Sketch& s = rng.pick(sketches_);
     const auto point = s.space.sample(rng);
-    if (!point || !proposed_.insert(key_of(s.name, *point)).second) continue;
-    auto steps = schedule::fill_holes(s.steps, *point);
+    if (!point) continue;
+    const Decisions decisions = s.space.decisions(*point);
+    if (!proposed_.insert(key_of(s.name, decisions)).second) continue;
+    auto steps = schedule::fill_holes(s.steps, decisions);
     if (!steps.ok() || !driver::scheduled(task_.dag, *steps).ok()) {
       ++rejected_;
       continue;
     }
     c.sketch = s.name;
-    c.decisions = *point;
+    c.decisions = decisions;
     c.steps = std::move(*steps);
     return c;
   }

@@ -18,9 +18,15 @@ struct Sketch {
 
   /// {"name", "steps", "holes", "constraints"}
   Json json() const;
+  /// Steps with their holes, domains and constraints: a line each, for people.
+  std::string text() const;
 };
 
-/// All sketches of a task, in the order of the rules (search/rules/builtin_rules.cpp).
+struct Rule;  // search/rules/sketch_builder.h
+
+/// All sketches of a task, in the order of the rules: the caller's, then the builtin ones
+/// (search/rules/builtin_rules.cpp).
+std::vector<Sketch> generate_sketches(const Task& task, const std::vector<Rule>& user_rules);
 std::vector<Sketch> generate_sketches(const Task& task);
 
 }  // namespace tessera::search

@@ -20,87 +20,154 @@ std::int64_t saturating_sum(std::int64_t a, std::int64_t b) {
 }  // namespace
 
 Space::Space(std::vector<Hole> holes, std::vector<Constraint> constraints)
-    : holes_(std::move(holes)), constraints_(std::move(constraints)), order_(holes_.size()) {
-  std::iota(order_.begin(), order_.end(), 0);
-  std::stable_sort(order_.begin(), order_.end(),
-                   [&](std::size_t a, std::size_t b) { return holes_[a].domain.size() < holes_[b].domain.size(); });
+    : holes_(std::move(holes)), constraints_(std::move(constraints)), constrains_(holes_.size()) {
   for (std::size_t i = 0; i < holes_.size(); ++i) {
     TESSERA_CHECK(!holes_[i].domain.empty()) << "hole '" << holes_[i].name << "' has no values";
     TESSERA_CHECK(holes_[i].domain.front() >= 1) << "hole '" << holes_[i].name << "' has a value below 1";
     index_[holes_[i].name] = i;
   }
-  for (const Constraint& c : constraints_) {
-    for (const Monomial& m : c.terms) {
-      for (const std::string& h : m.holes) TESSERA_CHECK(index_.count(h) == 1) << "constraint on the unknown hole '" << h << "'";
+  for (std::size_t c = 0; c < constraints_.size(); ++c) {
+    std::vector<Term>& terms = terms_.emplace_back();
+    for (const Monomial& m : constraints_[c].terms) {
+      Term& t = terms.emplace_back();
+      t.weight = m.weight;
+      for (const std::string& h : m.holes) {
+        TESSERA_CHECK(index_.count(h) == 1) << "constraint on the unknown hole '" << h << "'";
+        t.holes.push_back(index_.at(h));
+        std::vector<std::size_t>& of_hole = constrains_[t.holes.back()];
+        if (of_hole.empty() || of_hole.back() != c) of_hole.push_back(c);
+      }
     }
   }
 }
 
-bool Space::possible(const Decisions& partial) const {
-  for (const Constraint& c : constraints_) {
-    std::int64_t low = 0, high = 0;
-    for (const Monomial& m : c.terms) {
-      std::int64_t lo = m.weight, hi = m.weight;
-      for (const std::string& h : m.holes) {
-        const auto it = partial.find(h);
-        const Hole& hole = holes_[index_.at(h)];
-        lo = saturating_product(lo, it != partial.end() ? it->second : hole.domain.front());
-        hi = saturating_product(hi, it != partial.end() ? it->second : hole.domain.back());
-      }
-      low = saturating_sum(low, lo);
-      high = saturating_sum(high, hi);
+std::optional<std::size_t> Space::find(const std::string& hole) const {
+  const auto it = index_.find(hole);
+  if (it == index_.end()) return std::nullopt;
+  return it->second;
+}
+
+Decisions Space::decisions(const Values& values) const {
+  Decisions out;
+  for (std::size_t i = 0; i < holes_.size(); ++i) out[holes_[i].name] = values[i];
+  return out;
+}
+
+std::optional<Values> Space::values(const Decisions& d) const {
+  if (d.size() != holes_.size()) return std::nullopt;
+  Values out;
+  for (const Hole& h : holes_) {
+    const auto it = d.find(h.name);
+    if (it == d.end()) return std::nullopt;
+    out.push_back(it->second);
+  }
+  return out;
+}
+
+bool Space::possible(const std::vector<Range>& ranges, std::size_t constraint) const {
+  std::int64_t low = 0, high = 0;
+  for (const Term& t : terms_[constraint]) {
+    std::int64_t lo = t.weight, hi = t.weight;
+    for (const std::size_t h : t.holes) {
+      lo = saturating_product(lo, ranges[h].low);
+      hi = saturating_product(hi, ranges[h].high);
     }
-    if (low > c.at_most || high < c.at_least) return false;
+    low = saturating_sum(low, lo);
+    high = saturating_sum(high, hi);
+  }
+  return low <= constraints_[constraint].at_most && high >= constraints_[constraint].at_least;
+}
+
+bool Space::possible(const std::vector<Range>& ranges) const {
+  for (std::size_t c = 0; c < constraints_.size(); ++c) {
+    if (!possible(ranges, c)) return false;
   }
   return true;
 }
 
-bool Space::search(Decisions& partial, std::size_t depth, Rng& rng) const {
-  if (depth == order_.size()) return true;
-  const Hole& hole = holes_[order_[depth]];
-  std::vector<std::int64_t> values = hole.domain;
-  // Fisher-Yates one value at a time: mostly the first possible one is kept.
-  for (std::size_t n = values.size(); n > 0; --n) {
-    const auto pick = static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(n)));
-    std::swap(values[pick], values[n - 1]);
-    partial[hole.name] = values[n - 1];
-    if (possible(partial) && search(partial, depth + 1, rng)) return true;
-  }
-  partial.erase(hole.name);
-  return false;
+bool Space::decided_fits(const std::vector<Range>& ranges, std::size_t hole) const {
+  return std::all_of(constrains_[hole].begin(), constrains_[hole].end(), [&](std::size_t c) { return possible(ranges, c); });
 }
 
-std::optional<Decisions> Space::sample(Rng& rng) const {
-  Decisions point;
-  if (!possible(point) || !search(point, 0, rng)) return std::nullopt;
-  return point;
+std::optional<Values> Space::solve(const std::vector<std::vector<std::int64_t>>& domains, Rng& rng) const {
+  std::vector<Range> ranges;
+  for (const std::vector<std::int64_t>& d : domains) ranges.push_back({d.front(), d.back()});
+  if (!possible(ranges)) return std::nullopt;
+  std::vector<std::size_t> order(holes_.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return domains[a].size() < domains[b].size(); });
+  const auto decide = [&](const auto& self, std::size_t depth) -> bool {
+    if (depth == order.size()) return true;
+    const std::size_t h = order[depth];
+    const Range whole = ranges[h];
+    std::vector<std::int64_t> values = domains[h];
+    // Fisher-Yates one value at a time: mostly the first possible one is kept.
+    for (std::size_t n = values.size(); n > 0; --n) {
+      const auto pick = static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(n)));
+      std::swap(values[pick], values[n - 1]);
+      ranges[h] = {values[n - 1], values[n - 1]};
+      if (decided_fits(ranges, h) && self(self, depth + 1)) return true;
+    }
+    ranges[h] = whole;
+    return false;
+  };
+  if (!decide(decide, 0)) return std::nullopt;
+  Values out;
+  for (const Range& r : ranges) out.push_back(r.low);
+  return out;
 }
 
-bool Space::contains(const Decisions& point) const {
+std::optional<Values> Space::sample(Rng& rng) const {
+  std::vector<std::vector<std::int64_t>> domains;
+  for (const Hole& h : holes_) domains.push_back(h.domain);
+  return solve(domains, rng);
+}
+
+bool Space::contains(const Values& point) const {
   if (point.size() != holes_.size()) return false;
-  for (const Hole& h : holes_) {
-    const auto it = point.find(h.name);
-    if (it == point.end() || !std::binary_search(h.domain.begin(), h.domain.end(), it->second)) return false;
+  std::vector<Range> ranges;
+  for (std::size_t i = 0; i < holes_.size(); ++i) {
+    if (!std::binary_search(holes_[i].domain.begin(), holes_[i].domain.end(), point[i])) return false;
+    ranges.push_back({point[i], point[i]});
   }
-  return possible(point);
+  return possible(ranges);
 }
 
-std::int64_t Space::count_from(Decisions& partial, std::size_t depth, std::int64_t limit) const {
-  if (depth == order_.size()) return 1;
-  const Hole& hole = holes_[order_[depth]];
-  std::int64_t n = 0;
-  for (const std::int64_t v : hole.domain) {
-    partial[hole.name] = v;
-    if (possible(partial)) n += count_from(partial, depth + 1, limit - n);
-    if (n >= limit) break;
+/// Calls `visit` for every point in lexicographic order until it answers false.
+template <class Visit>
+bool Space::enumerate(std::vector<Range>& ranges, Values& point, std::size_t depth, const Visit& visit) const {
+  if (depth == holes_.size()) return visit(point);
+  const Range whole = ranges[depth];
+  for (const std::int64_t v : holes_[depth].domain) {
+    ranges[depth] = {v, v};
+    point[depth] = v;
+    if (decided_fits(ranges, depth) && !enumerate(ranges, point, depth + 1, visit)) return false;
   }
-  partial.erase(hole.name);
-  return std::min(n, limit);
+  ranges[depth] = whole;
+  return true;
 }
 
 std::int64_t Space::count(std::int64_t limit) const {
-  Decisions partial;
-  return possible(partial) ? count_from(partial, 0, limit) : 0;
+  std::vector<Range> ranges;
+  for (const Hole& h : holes_) ranges.push_back({h.domain.front(), h.domain.back()});
+  Values point(holes_.size());
+  std::int64_t n = 0;
+  if (possible(ranges)) enumerate(ranges, point, 0, [&](const Values&) { return ++n < limit; });
+  return n;
+}
+
+std::vector<Values> Space::points(std::size_t limit) const {
+  std::vector<Range> ranges;
+  for (const Hole& h : holes_) ranges.push_back({h.domain.front(), h.domain.back()});
+  Values point(holes_.size());
+  std::vector<Values> out;
+  if (possible(ranges) && limit > 0) {
+    enumerate(ranges, point, 0, [&](const Values& v) {
+      out.push_back(v);
+      return out.size() < limit;
+    });
+  }
+  return out;
 }
 
 }  // namespace tessera::search

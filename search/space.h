@@ -43,7 +43,8 @@ struct Constraint {
   bool operator==(const Constraint&) const = default;
 };
 
-using Decisions = std::map<std::string, std::int64_t>;
+using Decisions = std::map<std::string, std::int64_t>;  // by name: what logs hold
+using Values = std::vector<std::int64_t>;                // in the order of Space::holes()
 
 class Space {
  public:
@@ -52,23 +53,48 @@ class Space {
 
   const std::vector<Hole>& holes() const { return holes_; }
   const std::vector<Constraint>& constraints() const { return constraints_; }
+  /// Position of a hole; nullopt when there is none of that name.
+  std::optional<std::size_t> find(const std::string& hole) const;
+
+  Decisions decisions(const Values& values) const;
+  /// nullopt unless `d` names exactly the holes.
+  std::optional<Values> values(const Decisions& d) const;
 
   /// A point that satisfies everything; nullopt only when there is none. Holes are decided smallest
   /// domain first, each uniformly among the values that leave every constraint satisfiable by bounds;
   /// a dead end is backed out of.
-  std::optional<Decisions> sample(Rng& rng) const;
-  bool contains(const Decisions& point) const;
+  std::optional<Values> sample(Rng& rng) const;
+  /// The same with each hole restricted to its values in `domains` (one ascending list a hole, each a
+  /// part of the hole's own): one value keeps a hole, two parents' values cross them.
+  ///
+  ///   rows {1..14}, width {16..64}, rows*width <= 480:   {{8}, {16, 64}}  ->  8, 16
+  std::optional<Values> solve(const std::vector<std::vector<std::int64_t>>& domains, Rng& rng) const;
+  bool contains(const Values& point) const;
   /// Points in the space, up to `limit`.
   std::int64_t count(std::int64_t limit) const;
+  /// All points, in lexicographic order of Values; at most `limit`.
+  std::vector<Values> points(std::size_t limit) const;
 
  private:
-  bool possible(const Decisions& partial) const;
-  bool search(Decisions& partial, std::size_t depth, Rng& rng) const;
-  std::int64_t count_from(Decisions& partial, std::size_t depth, std::int64_t limit) const;
+  struct Term {
+    std::int64_t weight = 1;
+    std::vector<std::size_t> holes;
+  };
+  /// Bounds of the values a hole may still take: equal once it is decided.
+  struct Range {
+    std::int64_t low, high;
+  };
+
+  bool possible(const std::vector<Range>& ranges, std::size_t constraint) const;
+  bool possible(const std::vector<Range>& ranges) const;
+  bool decided_fits(const std::vector<Range>& ranges, std::size_t hole) const;
+  template <class Visit>
+  bool enumerate(std::vector<Range>& ranges, Values& point, std::size_t depth, const Visit& visit) const;
 
   std::vector<Hole> holes_;
   std::vector<Constraint> constraints_;
-  std::vector<std::size_t> order_;
+  std::vector<std::vector<Term>> terms_;               // by constraint
+  std::vector<std::vector<std::size_t>> constrains_;   // by hole: the constraints it occurs in
   std::map<std::string, std::size_t> index_;
 };
 

@@ -4,9 +4,10 @@
 
 namespace tessera::search {
 
-bool elementwise_applies(const SketchBuilder& b, const std::string& name) {
+Verdict elementwise_meets(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
-  return !s.is_reduction() && s.placement == schedule::Placement::kRoot && !s.data_axes().empty();
+  const bool nest = !s.is_reduction() && s.placement == schedule::Placement::kRoot && !s.data_axes().empty();
+  return nest ? Verdict::kApplyAndSkipRest : Verdict::kPass;
 }
 
 std::vector<SketchBuilder> elementwise_expand(const SketchBuilder& b, const std::string& name) {
@@ -27,6 +28,7 @@ std::vector<SketchBuilder> elementwise_expand(const SketchBuilder& b, const std:
     return parallelize(next, name, loops);
   };
   if (!run().ok()) return {};
+  if (!b.stage(name).is_output) next.add_name(name + ".root");
   next.finish(name);
   return {std::move(next)};
 }

@@ -1,5 +1,6 @@
-// Inlines cheap elementwise stages: those read by one elementwise stage, and those without branches
-// and expensive functions, whose repetition costs less than the memory they would take.
+// Ansor's AlwaysInline. Inlines cheap elementwise stages: those read by one elementwise stage, and those without branches
+// and expensive functions, whose repetition costs less than the memory they would take. A stage with a branch (a border of zeros) that a tiled
+// reduction reads may also stay a stage: a tile then copies it once and computes without the branch.
 #include "ir/rewrite.h"
 #include "search/rules/rules.h"
 
@@ -7,11 +8,11 @@ namespace tessera::search {
 
 namespace {
 
-bool is_expensive(const schedule::Stage& s) {
+bool has(const schedule::Stage& s, ir::ExprKind kind) {
   bool found = false;
   for (const ir::Expr& body : s.body) {
     ir::walk(body, [&](const ir::Expr& e) {
-      found |= e->kind == ir::ExprKind::kCall || e->kind == ir::ExprKind::kIfThenElseExpr;
+      found |= e->kind == kind;
       return !found;
     });
   }
@@ -20,13 +21,15 @@ bool is_expensive(const schedule::Stage& s) {
 
 }  // namespace
 
-bool inline_elementwise_applies(const SketchBuilder& b, const std::string& name) {
+Verdict inline_elementwise_meets(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
-  if (s.is_output || s.is_reduction() || s.outputs.size() > 1) return false;
+  if (s.is_output || s.is_reduction() || s.outputs.size() > 1) return Verdict::kPass;
   const auto readers = b.state().consumers(s);
-  if (readers.empty()) return false;
-  if (readers.size() == 1 && !readers[0]->is_reduction()) return true;
-  return !is_expensive(s);
+  if (readers.empty()) return Verdict::kPass;
+  if (readers.size() == 1 && !readers[0]->is_reduction()) return Verdict::kApplyAndSkipRest;
+  if (has(s, ir::ExprKind::kCall)) return Verdict::kPass;
+  if (!has(s, ir::ExprKind::kIfThenElseExpr) && !has(s, ir::ExprKind::kSelect)) return Verdict::kApplyAndSkipRest;
+  return readers.size() == 1 && has_row_reuse(b, readers[0]->name) ? Verdict::kApply : Verdict::kPass;
 }
 
 std::vector<SketchBuilder> inline_elementwise_expand(const SketchBuilder& b, const std::string& name) {

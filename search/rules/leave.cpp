@@ -3,7 +3,7 @@
 
 namespace tessera::search {
 
-bool leave_applies(const SketchBuilder&, const std::string&) { return true; }
+Verdict leave_meets(const SketchBuilder&, const std::string&) { return Verdict::kApplyAndSkipRest; }
 
 std::vector<SketchBuilder> leave_expand(const SketchBuilder& b, const std::string& stage) {
   SketchBuilder next = b;

@@ -23,9 +23,7 @@ double volume(const std::vector<std::int64_t>& extents) {
   return v;
 }
 
-}  // namespace
-
-bool row_fusion_applies(const SketchBuilder& b, const std::string& name) {
+bool fits(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
   if (!s.is_output || s.is_reduction() || s.data_axes().size() < 2) return false;
   const std::vector<std::string> inner = intermediates(b, name);
@@ -47,6 +45,12 @@ bool row_fusion_applies(const SketchBuilder& b, const std::string& name) {
     if (volume(trial.stage(q).region.bound) * rows > volume(whole) * 1.001) return false;
   }
   return true;
+}
+
+}  // namespace
+
+Verdict row_fusion_meets(const SketchBuilder& b, const std::string& name) {
+  return fits(b, name) ? Verdict::kApplyAndSkipRest : Verdict::kPass;
 }
 
 std::vector<SketchBuilder> row_fusion_expand(const SketchBuilder& b, const std::string& name) {

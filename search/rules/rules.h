@@ -5,25 +5,34 @@
 
 namespace tessera::search {
 
-bool inline_elementwise_applies(const SketchBuilder& b, const std::string& stage);
+Verdict inline_elementwise_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> inline_elementwise_expand(const SketchBuilder& b, const std::string& stage);
 
-bool row_fusion_applies(const SketchBuilder& b, const std::string& stage);
+Verdict row_fusion_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> row_fusion_expand(const SketchBuilder& b, const std::string& stage);
 
-bool register_tile_applies(const SketchBuilder& b, const std::string& stage);
+Verdict multi_level_tiling_meets(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> multi_level_tiling_expand(const SketchBuilder& b, const std::string& stage);
+
+Verdict register_tile_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> register_tile_expand(const SketchBuilder& b, const std::string& stage);
+/// A reduction at root with one result whose reads can be vectors along its last data axis, as they are
+/// or once packed.
+bool has_reuse(const SketchBuilder& b, const std::string& stage);
 /// A reduction whose operands serve several rows of a tile (a product or convolution): it wants a
 /// nest of its own rather than to follow a row of its consumer.
 bool has_row_reuse(const SketchBuilder& b, const std::string& stage);
 
-bool vector_reduction_applies(const SketchBuilder& b, const std::string& stage);
+Verdict vector_reduction_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> vector_reduction_expand(const SketchBuilder& b, const std::string& stage);
 
-bool elementwise_applies(const SketchBuilder& b, const std::string& stage);
+Verdict compute_location_meets(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> compute_location_expand(const SketchBuilder& b, const std::string& stage);
+
+Verdict elementwise_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> elementwise_expand(const SketchBuilder& b, const std::string& stage);
 
-bool leave_applies(const SketchBuilder& b, const std::string& stage);
+Verdict leave_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> leave_expand(const SketchBuilder& b, const std::string& stage);
 
 /// Splits the reduction into vector partials and a final sum: shared by vector_reduction and

@@ -2,6 +2,7 @@
 // (names of loops do not depend on the choice, so rules can look things up in it).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -45,12 +46,20 @@ class SketchBuilder {
   std::string name_;
 };
 
-/// One way to schedule a stage, with its condition. Stages are visited consumers first; the first rule
-/// that applies to a stage decides, by zero or more alternatives.
+enum class Verdict : std::uint8_t {
+  kPass,              // not for this stage
+  kApply,             // gives alternatives; later rules may give more
+  kApplyAndSkipRest,  // gives alternatives; no later rule is asked
+};
+
+/// One way to schedule a stage, with its condition. Stages are visited consumers first. Each rule in
+/// turn is asked about a stage; all alternatives that its rules give are followed. A rule that applies
+/// but gives none has not been asked.
 struct Rule {
-  const char* name;
-  bool (*applies)(const SketchBuilder&, const std::string& stage);
-  std::vector<SketchBuilder> (*expand)(const SketchBuilder&, const std::string& stage);
+  std::string name;
+  std::function<Verdict(const SketchBuilder&, const std::string& stage)> meets;
+  std::function<std::vector<SketchBuilder>(const SketchBuilder&, const std::string& stage)> expand;
+  bool first = false;  // asked of all stages before any other rule
 };
 
 /// The ordered list; order matters, later rules catch what earlier ones leave.

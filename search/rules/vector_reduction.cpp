@@ -52,9 +52,10 @@ Result<std::string> factor_reduction(SketchBuilder& b, const std::string& name) 
   return part;
 }
 
-bool vector_reduction_applies(const SketchBuilder& b, const std::string& name) {
+Verdict vector_reduction_meets(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
-  return s.is_reduction() && s.placement == schedule::Placement::kRoot && !contiguous_axis(s).empty();
+  const bool rows = s.is_reduction() && s.placement == schedule::Placement::kRoot && !contiguous_axis(s).empty();
+  return rows ? Verdict::kApplyAndSkipRest : Verdict::kPass;
 }
 
 std::vector<SketchBuilder> vector_reduction_expand(const SketchBuilder& b, const std::string& name) {

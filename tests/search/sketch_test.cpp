@@ -32,7 +32,7 @@ TEST_P(EveryOperator, PointsReplay) {
       for (int i = 0; i < 12; ++i) {
         const auto point = s.space.sample(rng);
         ASSERT_TRUE(point.has_value()) << s.name;
-        const auto state = driver::scheduled(task.dag, schedule::fill_holes(s.steps, *point).or_throw());
+        const auto state = driver::scheduled(task.dag, schedule::fill_holes(s.steps, s.space.decisions(*point)).or_throw());
         EXPECT_TRUE(state.ok()) << s.name << ": " << (state.ok() ? "" : state.reason());
       }
     }
@@ -46,7 +46,7 @@ TEST_P(EveryOperator, SummaryWithoutLoweringIsThatOfTheLoops) {
     for (int i = 0; i < 3; ++i) {
       const auto point = s.space.sample(rng);
       ASSERT_TRUE(point.has_value());
-      const schedule::StepList steps = schedule::fill_holes(s.steps, *point).or_throw();
+      const schedule::StepList steps = schedule::fill_holes(s.steps, s.space.decisions(*point)).or_throw();
       const auto state = driver::scheduled(task.dag, steps);
       ASSERT_TRUE(state.ok());
       const ir::NestSummary quick = schedule::summarize(*state).or_throw();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 namespace tessera::search {
@@ -17,11 +18,11 @@ Space tile_space() {
 TEST(Space, EverySampleSatisfiesEveryConstraint) {
   const Space space = tile_space();
   Rng rng(7);
-  std::set<Decisions> seen;
+  std::set<Values> seen;
   for (int i = 0; i < 2000; ++i) {
     const auto p = space.sample(rng);
     ASSERT_TRUE(p.has_value());
-    const std::int64_t rows = p->at("rows"), width = p->at("width"), mid = p->at("mid");
+    const std::int64_t rows = p->at(0), width = p->at(1), mid = p->at(2);
     EXPECT_LE(rows * width + width, 31 * 16);
     EXPECT_GE(rows * width, 128);
     EXPECT_LE(rows * mid, 64);
@@ -46,15 +47,47 @@ TEST(Space, BacksOutOfDeadEnds) {
   for (int i = 0; i < 100; ++i) {
     const auto p = space.sample(rng);
     ASSERT_TRUE(p.has_value());
-    EXPECT_EQ(p->at("a") + p->at("b"), 9);
+    EXPECT_EQ(p->at(0) + p->at(1), 9);
   }
 }
 
 TEST(Space, PointsOutsideAreNotContained) {
   const Space space = tile_space();
-  EXPECT_FALSE(space.contains({{"rows", 8}, {"width", 64}, {"mid", 1}}));
-  EXPECT_FALSE(space.contains({{"rows", 5}, {"width", 32}, {"mid", 1}}));
-  EXPECT_FALSE(space.contains({{"rows", 4}, {"width", 32}}));
+  EXPECT_FALSE(space.contains({8, 64, 1}));
+  EXPECT_FALSE(space.contains({5, 32, 1}));
+  EXPECT_FALSE(space.contains({4, 32}));
+}
+
+TEST(Space, NamesAndPositionsAgree) {
+  const Space space = tile_space();
+  const Values point{4, 48, 2};
+  EXPECT_EQ(space.decisions(point), (Decisions{{"rows", 4}, {"width", 48}, {"mid", 2}}));
+  EXPECT_EQ(space.values(space.decisions(point)), point);
+  EXPECT_EQ(space.values({{"rows", 4}, {"width", 48}}), std::nullopt);
+  EXPECT_EQ(space.values({{"rows", 4}, {"width", 48}, {"other", 2}}), std::nullopt);
+}
+
+TEST(Space, SolvesWithinGivenDomains) {
+  const Space space = tile_space();
+  Rng rng(5);
+  std::set<Values> seen;
+  for (int i = 0; i < 200; ++i) {
+    const auto p = space.solve({{8}, {16, 48, 64}, {1, 8}}, rng);
+    ASSERT_TRUE(p.has_value());
+    EXPECT_TRUE(space.contains(*p));
+    seen.insert(*p);
+  }
+  EXPECT_EQ(seen, (std::set<Values>{{8, 16, 1}, {8, 16, 8}, {8, 48, 1}, {8, 48, 8}}));  // 8 * 64 + 64 does not fit
+  EXPECT_EQ(space.solve({{8}, {64}, {1}}, rng), std::nullopt);
+}
+
+TEST(Space, PointsAreAllPointsInOrder) {
+  const Space space = tile_space();
+  const std::vector<Values> all = space.points(1'000'000);
+  EXPECT_EQ(static_cast<std::int64_t>(all.size()), space.count(1'000'000));
+  EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
+  for (const Values& v : all) EXPECT_TRUE(space.contains(v));
+  EXPECT_EQ(space.points(5), std::vector<Values>(all.begin(), all.begin() + 5));
 }
 
 }  // namespace

@@ -52,6 +52,12 @@ struct ShowArgs {
 };
 int run_show(const ShowArgs& args);
 
+struct SketchesArgs {
+  ProblemArgs problem;
+  bool json = false;
+};
+int run_sketches(const SketchesArgs& args);
+
 struct LogArgs {
   std::vector<std::string> logs;
   std::string output;

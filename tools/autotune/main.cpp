@@ -130,6 +130,11 @@ int dispatch(int argc, char** argv) {
   CLI::App* ops_cmd = app.add_subcommand("ops", "operators of the catalogue, or one in full");
   ops_cmd->add_option("name", op_name, "operator");
 
+  SketchesArgs sketches;
+  CLI::App* sketches_cmd = app.add_subcommand("sketches", "print the search space: schedules with holes, domains, constraints");
+  add_problem(*sketches_cmd, sketches.problem);
+  sketches_cmd->add_flag("--json", sketches.json, "one JSON object on stdout");
+
   FuzzArgs fuzz;
   CLI::App* fuzz_cmd = app.add_subcommand("fuzz", "random programs under random schedules against the reference");
   fuzz_cmd->add_option("--programs", fuzz.programs, "programs to try")->check(CLI::Range(1, 100000000));
@@ -154,6 +159,7 @@ int dispatch(int argc, char** argv) {
   if (export_cmd->parsed()) return run_export(exported);
   if (doctor_cmd->parsed()) return run_doctor(doctor_json);
   if (ops_cmd->parsed()) return run_ops(op_name);
+  if (sketches_cmd->parsed()) return run_sketches(sketches);
   if (fuzz_cmd->parsed()) return run_fuzz(fuzz);
   return run_tune(tune);
 }
