@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "dsl/detail/evaluate_code.h"
 #include "ir/bounded.h"
@@ -17,6 +18,7 @@ namespace {
 using ir::ExprKind;
 
 constexpr std::int64_t kLargest = 100;
+constexpr double kLeastPositive = 1.0 / 16;  // its reciprocal and logarithm are small numbers
 
 /// Multiples of 2^-fraction of size at most `size`; infinities of literals (identities of min and max)
 /// apart, which no arithmetic may meet.
@@ -268,6 +270,37 @@ std::map<std::uint64_t, std::int64_t> index_inputs(const ComputeDag& dag) {
   return out;
 }
 
+/// Inputs that stand under a root or a logarithm, or below a division line: of both signs, they would leave
+/// a program without numbers to check.
+std::set<std::uint64_t> positive_inputs(const ComputeDag& dag) {
+  std::set<std::uint64_t> out;
+  const auto reads = [&](const Expr& root) {
+    ir::walk(root, [&](const Expr& e) {
+      if (const auto* l = e.as<ir::Load>()) out.insert(l->buffer->id);
+      return true;
+    });
+  };
+  for (const Stage& s : dag.stages()) {
+    for (const Expr& b : s.body) {
+      ir::walk(b, [&](const Expr& e) {
+        if (const auto* d = e.as<ir::Div>(); d != nullptr && d->b.type().is_float()) reads(d->b);
+        const auto* c = e.as<ir::Call>();
+        if (c == nullptr) return true;
+        switch (c->intrinsic) {
+          case ir::Intrinsic::kSqrt:
+          case ir::Intrinsic::kRsqrt:
+          case ir::Intrinsic::kLog:
+          case ir::Intrinsic::kLog2:
+          case ir::Intrinsic::kPow: reads(c->args[0]); break;
+          default: break;
+        }
+        return true;
+      });
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::int64_t> exact_input_magnitude(const ComputeDag& dag) {
@@ -295,6 +328,7 @@ std::map<std::string, ir::Tensor> make_inputs(const ComputeDag& dag, std::uint64
   std::int64_t magnitude = 127;
   if (kind == InputKind::kExact) magnitude = exact_input_magnitude(dag).or_throw();
   const auto indices = index_inputs(dag);
+  const auto positive = positive_inputs(dag);
   std::map<std::string, ir::Tensor> out;
   for (const Stage* s : dag.inputs()) {
     const Buffer& b = s->outputs[0];
@@ -306,7 +340,7 @@ std::map<std::string, ir::Tensor> make_inputs(const ComputeDag& dag, std::uint64
         t.set_int(i, Rng(key, {static_cast<std::uint64_t>(i)}).below(std::min(index->second, ir::max_value(b->dtype))));
       }
     } else if (kind == InputKind::kRandom && b->dtype.is_float()) {
-      ir::fill_uniform(t, key, -1, 1);
+      ir::fill_uniform(t, key, positive.count(b->id) != 0 ? kLeastPositive : -1, 1);
     } else {
       ir::fill_small_integers(t, key, b->dtype.is_float() ? magnitude : std::min(magnitude, ir::max_value(b->dtype)));
     }

@@ -1,5 +1,7 @@
 #include "ir/nest_summary.h"
 
+#include <algorithm>
+
 #include "ir/analysis/affine.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
@@ -32,6 +34,7 @@ void count(const Expr& e, OpCounts& out) {
 class Summarizer {
  public:
   NestSummary out;
+  bool prepared = false;  // of the function that is visited
 
   void visit(const Stmt& s) {
     if (!s) return;
@@ -56,6 +59,7 @@ class Summarizer {
     StatementSummary st;
     st.stage = n.stage;
     st.phase = n.phase;
+    st.prepared = prepared;
     st.loops = loops_;
     std::vector<AccessSummary> reads;
     walk(
@@ -123,7 +127,11 @@ AccessSummary summarize_access(const Buffer& b, bool write, const Expr& offset, 
 
 NestSummary summarize(const Program& structured) {
   Summarizer s;
-  for (const Function& f : structured.functions) s.visit(f.body);
+  for (const Function& f : structured.functions) {
+    s.prepared = std::any_of(structured.launches.begin(), structured.launches.end(),
+                             [&](const LaunchSite& l) { return l.phase == RunPhase::kPrepare && l.function == f.name; });
+    s.visit(f.body);
+  }
   return std::move(s.out);
 }
 

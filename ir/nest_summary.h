@@ -42,6 +42,7 @@ struct AccessSummary {
 struct StatementSummary {
   std::string stage;
   Phase phase = Phase::kWhole;
+  bool prepared = false;           // runs once for a set of constant operands, outside the timed run
   std::vector<LoopSummary> loops;  // outermost first; those that run at most once are left out
   OpCounts ops;
   std::vector<AccessSummary> accesses;  // writes first, then reads in order of appearance

@@ -2,18 +2,26 @@
 
 #include <algorithm>
 
+#include "ops/attention.h"
+#include "ops/capsule.h"
 #include "ops/conv.h"
+#include "ops/conv_transposed.h"
+#include "ops/depthwise.h"
 #include "ops/elementwise.h"
 #include "ops/fused.h"
 #include "ops/matmul.h"
+#include "ops/norm.h"
 #include "ops/pool.h"
 #include "ops/reduce.h"
 #include "ops/softmax.h"
+#include "ops/transpose.h"
 #include "support/nearest.h"
 
 namespace tessera::ops {
 
 namespace {
+
+constexpr std::size_t kShownNames = 8;  // of the operators, in a refusal of one line
 
 template <class T>
 std::vector<std::string> names_of(const std::vector<T>& rows) {
@@ -57,23 +65,35 @@ std::string padded_to(std::string s, std::size_t width) {
   return s;
 }
 
-std::string shape_text(const Shape& shape, const std::vector<Parameter>& order) {
+std::string preset_text(const Preset& preset, const std::vector<Parameter>& order) {
   std::vector<std::string> out;
   for (const Parameter& p : order) {
-    const auto it = shape.find(p.name);
-    if (it != shape.end() && it->second != p.fallback) out.push_back(p.name + "=" + std::to_string(it->second));
+    const auto it = preset.shape.find(p.name);
+    if (it != preset.shape.end() && it->second != p.fallback) out.push_back(p.name + "=" + std::to_string(it->second));
   }
-  return out.empty() ? "the defaults" : joined(out, ",");
+  std::string text = out.empty() ? "the defaults" : joined(out, ",");
+  for (const std::string& choice : {preset.layout, preset.dtype}) {
+    if (!choice.empty()) text += " in " + choice;
+  }
+  return text;
 }
 
 }  // namespace
 
 const std::vector<const Operator*>& catalog() {
   static const std::vector<const Operator*> all{
-      &matmul(),      &batch_matmul(), &dense(),       &conv2d(),     &depthwise_conv2d(), &max_pool2d(), &avg_pool2d(),
-      &reduce_sum(),  &reduce_max(),   &reduce_mean(), &column_sum(), &norm(),             &softmax(),    &relu(),
-      &gelu(),        &sigmoid(),      &tanh(),        &exp(),        &add(),              &mul(),        &bias_add(),
-      &conv2d_bias_relu(), &dense_bias_gelu(),
+      // products
+      &matmul(), &batch_matmul(), &dense(), &conv1d(), &conv2d(), &conv3d(), &conv2d_transposed(), &depthwise_conv2d(), &capsule_conv2d(),
+      // windows and reductions
+      &max_pool2d(), &avg_pool2d(), &global_avg_pool2d(), &reduce_sum(), &reduce_max(), &reduce_mean(), &column_sum(), &argmax(), &norm(),
+      // rows
+      &softmax(), &log_softmax(), &layer_norm(), &rms_norm(), &l2_normalize(), &batch_norm(), &transpose(), &transpose_heads(),
+      // elements
+      &relu(), &leaky_relu(), &gelu(), &silu(), &sigmoid(), &tanh(), &exp(), &log(), &sqrt(), &rsqrt(), &erf(), &abs(), &neg(),
+      &add(), &sub(), &mul(), &div(), &maximum(), &minimum(), &bias_add(),
+      // several in one
+      &conv2d_bias_relu(), &conv2d_bn_relu(), &dense_bias_gelu(), &matmul_bias_gelu(), &depthwise_pointwise(),
+      &transpose_batch_matmul(), &transpose_batch_matmul_softmax(), &attention(),
   };
   return all;
 }
@@ -83,14 +103,18 @@ Result<const Operator*> find_operator(const std::string& name) {
     if (op->name == name) return op;
   }
   const auto near = nearest_names(name, operator_names());
-  return refuse("unknown operator '", shown(name), "'; ", near.empty() ? "known are " + joined(operator_names()) : "near it: " + joined(near));
+  if (!near.empty()) return refuse("unknown operator '", shown(name), "'; near it: ", joined(near));
+  std::vector<std::string> some = operator_names();
+  const std::size_t more = some.size() - kShownNames;
+  some.resize(kShownNames);
+  return refuse("unknown operator '", shown(name), "'; known are ", joined(some), " and ", more, " more ('autotune ops' lists them)");
 }
 
 Result<Request> find_preset(const std::string& name) {
   std::vector<std::string> all;
   for (const Operator* op : catalog()) {
     for (const Preset& p : op->presets) {
-      if (p.name == name) return Request{op->name, p.shape, "", ""};
+      if (p.name == name) return Request{op->name, p.shape, p.layout, p.dtype};
       all.push_back(p.name);
     }
   }
@@ -154,7 +178,7 @@ Result<std::string> describe_text(const std::string& name) {
   if (!op->layouts.empty()) out += "layouts\n  " + joined(op->layouts) + "\n";
   out += "dtypes\n  " + joined(dtype_names(*op)) + "\n";
   if (!op->presets.empty()) out += "presets\n";
-  for (const Preset& p : op->presets) out += "  " + padded_to(p.name, 10) + shape_text(p.shape, op->parameters) + "\n";
+  for (const Preset& p : op->presets) out += "  " + padded_to(p.name, 10) + preset_text(p, op->parameters) + "\n";
   return out;
 }
 

@@ -1,27 +1,27 @@
-// Convolutions over images.
+// Convolutions over images of one, two and three spatial axes, with stride, padding, dilation and groups.
 #pragma once
 
-#include "ops/operator.h"
+#include "ops/image.h"
 
 namespace tessera::ops {
 
+const Operator& conv1d();
 const Operator& conv2d();
-const Operator& depthwise_conv2d();
+const Operator& conv3d();
 
-/// Whether the layout keeps channels last.
-bool channels_last(const Arguments& a);
-/// Outputs along one image axis; UserError when the kernel does not fit.
-std::int64_t window_extent(const std::string& op, const Arguments& a, const char* input, const char* kernel);
-/// `x` (rank 4) with `pad` rows and columns of `value` on each side, as stage "<x>pad"; x itself when
-/// pad is 0.
-Tensor padded(const Tensor& x, std::int64_t pad, const ir::Expr& value, bool channels_last);
-/// The stages of conv2d for X and W, the last under that name.
-Tensor conv2d_stages(const Arguments& a, const Tensor& x, const Tensor& w, const std::string& name);
-/// Shapes of the operands of conv2d.
-ir::Exprs conv2d_input(const Arguments& a);
-ir::Exprs conv2d_weight(const Arguments& a);
-std::vector<Parameter> conv2d_parameters();
+/// The stages of a convolution of X with W (shapes below), the last under that name. Sums are kept in,
+/// and the result is of, accumulator(a.dtype).
+Tensor conv_stages(const Arguments& a, const Tensor& x, const Tensor& w, const std::string& name);
+/// Shapes of the operands.
+ir::Exprs conv_input(const Arguments& a);
+ir::Exprs conv_weight(const Arguments& a);
+std::vector<Parameter> conv_parameters(std::size_t spatial);
+/// X and W, with the layouts of this many spatial axes.
+std::vector<Operand> conv_operands(std::size_t spatial);
 /// UserError when groups do not divide the channels or the kernel does not fit.
-void check_conv2d(const std::string& op, const Arguments& a);
+void check_conv(const std::string& op, const Arguments& a);
+/// A preset for square images.
+Shape conv_shape(std::size_t spatial, std::int64_t size, std::int64_t ci, std::int64_t co, std::int64_t kernel, std::int64_t stride,
+                 std::int64_t pad);
 
 }  // namespace tessera::ops

@@ -6,22 +6,17 @@ using namespace dsl;
 
 namespace {
 
-const std::vector<Type> kDtypes{f32, f64, i8, i32};
-
 Tensor build_matmul(const Arguments& a) {
   const Operator& op = matmul();
-  const auto m = a["m"], n = a["n"], depth = a["k"];
-  const Type acc = accumulator(a.dtype);
-  auto A = operand(op, "A", {m, depth}, a.dtype), B = operand(op, "B", {depth, n}, a.dtype);
-  auto k = reduce_axis(depth, "k");
-  return compute({m, n}, [&](Var i, Var j) { return sum(cast(acc, A(i, k)) * cast(acc, B(k, j)), k); }, "C");
+  const auto A = operand(op, "A", {a["m"], a["k"]}, a.dtype), B = operand(op, "B", {a["k"], a["n"]}, weight_type(a.dtype));
+  return matmul_stage(A, B, "C");
 }
 
 Tensor build_batch_matmul(const Arguments& a) {
   const Operator& op = batch_matmul();
   const auto b = a["b"], m = a["m"], n = a["n"], depth = a["k"];
   const Type acc = accumulator(a.dtype);
-  auto A = operand(op, "A", {b, m, depth}, a.dtype), B = operand(op, "B", {b, depth, n}, a.dtype);
+  auto A = operand(op, "A", {b, m, depth}, a.dtype), B = operand(op, "B", {b, depth, n}, weight_type(a.dtype));
   auto k = reduce_axis(depth, "k");
   const auto body = [&](const std::vector<Var>& v) {
     return ir::Exprs{sum(cast(acc, A(v[0], v[1], k)) * cast(acc, B(v[0], k, v[2])), k)};
@@ -31,10 +26,17 @@ Tensor build_batch_matmul(const Arguments& a) {
 
 Tensor build_dense(const Arguments& a) {
   const Operator& op = dense();
-  return dense_stage(operand(op, "X", {a["m"], a["k"]}, a.dtype), operand(op, "W", {a["n"], a["k"]}, a.dtype), "Y");
+  const auto X = operand(op, "X", {a["m"], a["k"]}, a.dtype), W = operand(op, "W", {a["n"], a["k"]}, weight_type(a.dtype));
+  return dense_stage(X, W, "Y");
 }
 
 }  // namespace
+
+Tensor matmul_stage(const Tensor& a, const Tensor& b, const std::string& name) {
+  const Type acc = accumulator(a.dtype());
+  auto k = reduce_axis(a.shape()[1], "k");
+  return compute({a.shape()[0], b.shape()[1]}, [&](Var i, Var j) { return sum(cast(acc, a(i, k)) * cast(acc, b(k, j)), k); }, name);
+}
 
 Tensor dense_stage(const Tensor& x, const Tensor& w, const std::string& name) {
   const Type acc = accumulator(x.dtype());
@@ -49,23 +51,28 @@ const Operator& matmul() {
       {extent("m", 512, "rows of A and C"), extent("n", 512, "columns of B and C"), extent("k", 512, "columns of A, rows of B")},
       {{"A", "[m, k]"}, {"B", "[k, n]"}},
       {},
-      kDtypes,
+      product_types(),
       {{"GMM.1", {{"m", 128}, {"n", 128}, {"k", 128}}},
        {"GMM.2", {{"m", 512}, {"n", 32}, {"k", 512}}},
        {"GMM.3", {{"m", 512}, {"n", 512}, {"k", 512}}},
        {"GMM.4", {{"m", 1024}, {"n", 1024}, {"k", 1024}}},
        {"GEMM.1", {{"m", 64}, {"n", 64}, {"k", 64}}},
-       {"GEMM.2", {{"m", 256}, {"n", 256}, {"k", 256}}},
-       {"GEMM.3", {{"m", 1000}, {"n", 1000}, {"k", 1000}}},
-       {"GEMM.4", {{"m", 2048}, {"n", 2048}, {"k", 2048}}},
-       {"GEMM.5", {{"m", 128}, {"n", 768}, {"k", 768}}},
-       {"GEMM.6", {{"m", 128}, {"n", 3072}, {"k", 768}}},
-       {"GEMM.7", {{"m", 128}, {"n", 768}, {"k", 3072}}},
-       {"GEMM.8", {{"m", 384}, {"n", 384}, {"k", 64}}},
-       {"GEMM.9", {{"m", 4096}, {"n", 4096}, {"k", 64}}},
-       {"GEMM.10", {{"m", 4096}, {"n", 64}, {"k", 4096}}},
-       {"GEMM.11", {{"m", 16}, {"n", 4096}, {"k", 4096}}},
-       {"GEMM.12", {{"m", 1}, {"n", 4096}, {"k", 4096}}}},
+       {"GEMM.2", {{"m", 128}, {"n", 128}, {"k", 128}}},
+       {"GEMM.3", {{"m", 256}, {"n", 256}, {"k", 256}}},
+       {"GEMM.4", {{"m", 512}, {"n", 512}, {"k", 512}}},
+       {"GEMM.5", {{"m", 1000}, {"n", 1000}, {"k", 1000}}},
+       {"GEMM.6", {{"m", 1024}, {"n", 1024}, {"k", 1024}}},
+       {"GEMM.7", {{"m", 2048}, {"n", 2048}, {"k", 2048}}},
+       {"GEMM.8", {{"m", 128}, {"n", 768}, {"k", 768}}},
+       {"GEMM.9", {{"m", 128}, {"n", 3072}, {"k", 768}}},
+       {"GEMM.10", {{"m", 128}, {"n", 768}, {"k", 3072}}},
+       {"GEMM.11", {{"m", 384}, {"n", 384}, {"k", 64}}},
+       {"GEMM.12", {{"m", 4096}, {"n", 4096}, {"k", 64}}},
+       {"GEMM.13", {{"m", 4096}, {"n", 64}, {"k", 4096}}},
+       {"GEMM.14", {{"m", 16}, {"n", 4096}, {"k", 4096}}},
+       {"GEMM.15", {{"m", 1}, {"n", 4096}, {"k", 4096}}},
+       {"U8S8.1", {{"m", 512}, {"n", 512}, {"k", 512}}, "", "u8"},
+       {"U8S8.2", {{"m", 1024}, {"n", 1024}, {"k", 1024}}, "", "u8"}},
       build_matmul};
   return op;
 }
@@ -78,7 +85,7 @@ const Operator& batch_matmul() {
        extent("k", 64, "columns of A, rows of B")},
       {{"A", "[b, m, k]"}, {"B", "[b, k, n]"}},
       {},
-      kDtypes,
+      product_types(),
       {{"BMM.1", {{"b", 12}, {"m", 128}, {"n", 128}, {"k", 64}}},
        {"BMM.2", {{"b", 16}, {"m", 128}, {"n", 128}, {"k", 64}}},
        {"BMM.3", {{"b", 12}, {"m", 64}, {"n", 64}, {"k", 128}}},
@@ -94,7 +101,7 @@ const Operator& dense() {
       {extent("m", 128, "rows of X and Y"), extent("n", 768, "outputs: rows of W"), extent("k", 768, "inputs: columns of X and W")},
       {{"X", "[m, k]"}, {"W", "[n, k]", true}},
       {},
-      kDtypes,
+      product_types(),
       {{"DNS.1", {{"m", 128}, {"n", 768}, {"k", 768}}},
        {"DNS.2", {{"m", 128}, {"n", 3072}, {"k", 768}}},
        {"DNS.3", {{"m", 128}, {"n", 768}, {"k", 3072}}},

@@ -33,8 +33,10 @@ struct Operand {
 };
 
 struct Preset {
-  std::string name;  // "C2D.2"
-  Shape shape;       // what differs from the defaults
+  std::string name;         // "C2D.2"
+  Shape shape;              // what differs from the defaults
+  std::string layout = "";  // empty: the operator's default
+  std::string dtype = "";
 };
 
 /// What a builder gets: every parameter, in range, and a layout and dtype that the operator has.
@@ -56,8 +58,18 @@ struct Operator {
   Tensor (*build)(const Arguments&);  // UserError for parameters that do not go together
 };
 
-/// The type that sums of products of `t` are kept in: i32 for 8-bit integers, else `t`.
+/// The type that one element is computed in: f32 for f16 and bf16, which round once at the end, else `t`.
+Type compute_type(Type t);
+/// The type that sums are kept in: i32 for 8-bit integers, f32 for f16 and bf16, else `t`. Products and
+/// sums give it as their result; what maps elements to elements gives the dtype of its operands.
 Type accumulator(Type t);
+/// The type of weights beside activations of `t`: i8 beside u8, as in quantised networks, else `t`.
+Type weight_type(Type t);
+
+/// Dtypes of what has arithmetic beyond + - * min max, and of products of two operands.
+std::vector<Type> float_types();
+std::vector<Type> product_types();
+
 /// An operand: `dsl::constant` where the operator says so, else a placeholder.
 Tensor operand(const Operator& op, const char* name, ir::Exprs shape, Type t);
 

@@ -1,6 +1,6 @@
 #include "ops/pool.h"
 
-#include "ops/conv.h"
+#include "ops/image.h"
 
 namespace tessera::ops {
 
@@ -11,22 +11,15 @@ namespace {
 /// One value a window: `combine` reduces it; padding holds `outside`.
 template <class Combine>
 Tensor windows(const Operator& op, const Arguments& a, const Expr& outside, const Combine& combine, const char* name) {
-  const auto oh = window_extent(op.name, a, "h", "kh"), ow = window_extent(op.name, a, "w", "kw");
+  const Exprs outputs = window_extents(op.name, a);
   TESSERA_USER_CHECK(a["pad"] < a["kh"] && a["pad"] < a["kw"])
       << "parameter 'pad' of " << op.name << " is " << a["pad"] << "; it must be less than kh (" << a["kh"] << ") and kw ("
       << a["kw"] << "), or a window would hold nothing but padding";
-  const bool last = channels_last(a);
-  auto X = operand(op, "X", last ? ir::Exprs{a["n"], a["h"], a["w"], a["c"]} : ir::Exprs{a["n"], a["c"], a["h"], a["w"]}, a.dtype);
-  const Tensor P = padded(X, a["pad"], outside, last);
-  auto rh = reduce_axis(a["kh"], "rh"), rw = reduce_axis(a["kw"], "rw");
-  const auto stride = a["stride"];
-  if (last) {
-    return compute_named({a["n"], oh, ow, a["c"]}, {"n", "y", "x", "c"}, [&](const std::vector<Var>& v) {
-      return ir::Exprs{combine(P(v[0], v[1] * stride + rh, v[2] * stride + rw, v[3]), {rh, rw})};
-    }, name);
-  }
-  return compute_named({a["n"], a["c"], oh, ow}, {"n", "c", "y", "x"}, [&](const std::vector<Var>& v) {
-    return ir::Exprs{combine(P(v[0], v[1], v[2] * stride + rh, v[3] * stride + rw), {rh, rw})};
+  const Image image(a.layout);
+  const Tensor P = padded_image(a, operand(op, "X", image_shape(a, a["c"]), a.dtype), outside);
+  const ReduceVars window = window_axes(a);
+  return compute_named(image.order<Expr>(a["n"], outputs, a["c"]), image.axes("c"), [&](const std::vector<Var>& v) {
+    return Exprs{combine(P.at(image.order<Expr>(v[0], window_at(a, v, window), v[image.channel()])), window)};
   }, name);
 }
 
@@ -36,10 +29,25 @@ Tensor build_max(const Arguments& a) {
 
 Tensor build_avg(const Arguments& a) {
   const Tensor total = windows(avg_pool2d(), a, ir::constant_of(a.dtype, 0),
-                               [](const Expr& e, const ReduceVars& r) { return sum(e, r); }, "Ysum");
+                               [](const Expr& e, const ReduceVars& r) { return sum(cast(accumulator(e.type()), e), r); }, "Ysum");
   const auto count = static_cast<double>(a["kh"] * a["kw"]);
   return compute(total.shape(), [&](const std::vector<Var>& v) {
-    return total.at(ir::Exprs(v.begin(), v.end())) / ir::constant_of(a.dtype, count);
+    return cast(a.dtype, total.at(Exprs(v.begin(), v.end())) / ir::constant_of(total.dtype(), count));
+  }, "Y");
+}
+
+Tensor build_global(const Arguments& a) {
+  const Operator& op = global_avg_pool2d();
+  const Image image(a.layout);
+  const auto X = operand(op, "X", image_shape(a, a["c"]), a.dtype);
+  const Type acc = accumulator(a.dtype);
+  const auto rh = reduce_axis(a["h"], "rh"), rw = reduce_axis(a["w"], "rw");
+  const Tensor total = compute_named({a["n"], a["c"]}, {"n", "c"}, [&](const std::vector<Var>& v) {
+    return Exprs{sum(cast(acc, X.at(image.order<Expr>(v[0], {rh, rw}, v[1]))), rh, rw)};
+  }, "Ysum");
+  const auto count = static_cast<double>(a["h"] * a["w"]);
+  return compute_named(total.shape(), {"n", "c"}, [&](const std::vector<Var>& v) {
+    return Exprs{cast(a.dtype, total(v[0], v[1]) / ir::constant_of(acc, count))};
   }, "Y");
 }
 
@@ -56,13 +64,21 @@ const std::vector<Operand> kOperands{{"X", "NHWC [n, h, w, c], NCHW [n, c, h, w]
 
 const Operator& max_pool2d() {
   static const Operator op{"max_pool2d", "the largest element of every window; padding never wins", parameters(),
-                           kOperands, {"NHWC", "NCHW"}, {f32, f64, i8, i32}, {}, build_max};
+                           kOperands, image_layouts(2), {f32, f64, f16, bf16, i8, u8, i32}, {}, build_max};
   return op;
 }
 
 const Operator& avg_pool2d() {
   static const Operator op{"avg_pool2d", "the mean of every window; padding counts as zeros", parameters(),
-                           kOperands, {"NHWC", "NCHW"}, {f32, f64}, {}, build_avg};
+                           kOperands, image_layouts(2), float_types(), {}, build_avg};
+  return op;
+}
+
+const Operator& global_avg_pool2d() {
+  static const Operator op{"global_avg_pool2d", "the mean of every channel of an image",
+                           {extent("n", 1, "images"), extent("h", 7, "rows of an image"), extent("w", 7, "columns of an image"),
+                            extent("c", 2048, "channels")},
+                           kOperands, image_layouts(2), float_types(), {}, build_global};
   return op;
 }
 

@@ -46,6 +46,17 @@ Tensor build_norm(const Arguments& a) {
   return compute_named({a["b"]}, {"b"}, [&](const std::vector<Var>& v) { return ir::Exprs{sqrt(squares(v[0]))}; }, "Y");
 }
 
+Tensor build_argmax(const Arguments& a) {
+  auto X = input(argmax(), a);
+  auto k = reduce_axis(a["n"], "k");
+  const auto larger = reducer("argmax", {a.dtype, i32}, [](const Exprs& x, const Exprs& y) {
+    const Expr first = x[0] > y[0] || (x[0] == y[0] && x[1] <= y[1]);
+    return Exprs{select(first, x[0], y[0]), select(first, x[1], y[1])};
+  }, {lowest(a.dtype), ir::constant_of(i32, INT32_MAX)});
+  const auto best = compute_many({a["m"]}, [&](Var i) { return reduce(larger, {X(i, k), cast(i32, k)}, {k}); }, "best");
+  return compute({a["m"]}, [&](Var i) { return best[1](i); }, "Y");
+}
+
 }  // namespace
 
 const Operator& reduce_sum() {
@@ -69,6 +80,12 @@ const Operator& reduce_mean() {
 const Operator& column_sum() {
   static const Operator op{"column_sum", "Y[j] = sum over the column X[.., j]", matrix(), kMatrix, {}, {f32, f64, i8, i32},
                            {{"SUM.2", {{"m", 1024}, {"n", 1024}}}}, build_column_sum};
+  return op;
+}
+
+const Operator& argmax() {
+  static const Operator op{"argmax", "Y[i] = the column of the largest of the row X[i, ..], the first of equals; i32", matrix(), kMatrix, {},
+                           {f32, f64, i8, i32}, {{"AMX.1", {{"m", 1024}, {"n", 1024}}}}, build_argmax};
   return op;
 }
 

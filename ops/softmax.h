@@ -1,3 +1,4 @@
+// Rows turned into probabilities.
 #pragma once
 
 #include "ops/operator.h"
@@ -5,5 +6,6 @@
 namespace tessera::ops {
 
 const Operator& softmax();
+const Operator& log_softmax();
 
 }  // namespace tessera::ops

@@ -33,6 +33,7 @@ class Summarizer {
       for (std::size_t i = 0; i < state_.size(); ++i) {
         const Stage& s = state_.stage(i);
         const bool mine = (std::find(prepared.begin(), prepared.end(), s.name) != prepared.end()) == ahead;
+        prepared_ = ahead;
         if (!s.is_input() && s.placement == Placement::kRoot && mine) nest(s);
       }
     }
@@ -109,6 +110,7 @@ class Summarizer {
     ir::StatementSummary st;
     st.stage = s.name;
     st.phase = phase;
+    st.prepared = prepared_;
     st.loops = loops_;
     const ir::VarMap values = coordinate_values(s);
     Exprs index;
@@ -122,17 +124,18 @@ class Summarizer {
 
   void body(const Stage& s, ir::Phase phase, const ir::VarMap& values, const Exprs& index, ir::StatementSummary& st) {
     const ir::Reduce* r = s.reduce();
-    Exprs work;
-    if (phase == ir::Phase::kUpdate) {
-      for (std::size_t v = 0; v < s.outputs.size(); ++v) st.accesses.push_back(access(s, v, false, index));
-      work = r->sources;
+    const bool update = phase == ir::Phase::kUpdate;
+    if (update) {
       for (const Expr& e : r->combiner->result) st.ops += ir::count_operations(e);
-    } else {
-      work = s.body;
     }
-    for (const Expr& source : work) {
+    const Exprs& work = update ? r->sources : s.body;
+    for (std::size_t n = 0; n < work.size(); ++n) {
       // A border that this place never reaches is no branch once lowering has simplified it.
-      const Expr e = has_branch(source) ? ir::simplify(ir::substitute(source, values), bounds_) : source;
+      const Expr e = has_branch(work[n]) ? ir::simplify(ir::substitute(work[n], values), bounds_) : work[n];
+      // As the loops do: of each value of a tuple the old one is read, then what the new one is made of.
+      for (std::size_t v = 0; update && v < s.outputs.size(); ++v) {
+        if (s.body[v].as<ir::Reduce>()->index == static_cast<int>(n)) st.accesses.push_back(access(s, v, false, index));
+      }
       st.ops += ir::count_operations(e);
       ir::walk(e, [&](const Expr& x) {
         const auto* load = x.as<ir::Load>();
@@ -159,6 +162,7 @@ class Summarizer {
   const State& state_;
   ir::Bounds bounds_;
   ir::NestSummary out_;
+  bool prepared_ = false;  // of the nest that is summarised
   std::vector<ir::LoopSummary> loops_;
   std::vector<Var> vars_;
   std::map<std::string, StoredBox> boxes_;

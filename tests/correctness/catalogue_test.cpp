@@ -1,5 +1,6 @@
-// Every operator of the catalogue on small odd shapes under random legal schedules: bit for bit where
-// the operator has exact inputs, else within the proved bound.
+// Every operator of the catalogue on small odd shapes: under random legal schedules, and by the road that
+// tuning takes, under the default plan and points of every sketch. Bit for bit where the operator has
+// exact inputs, else within the proved bound.
 #include <gtest/gtest.h>
 
 #include "driver/compile.h"
@@ -8,6 +9,7 @@
 #include "dsl/inputs.h"
 #include "ir/interpret.h"
 #include "ops/catalog.h"
+#include "search/cpu_measurer.h"
 #include "tests/support/options.h"
 
 namespace tessera::driver {
@@ -16,9 +18,9 @@ namespace {
 constexpr int kSchedules = 6;
 
 /// Primes in place of large extents; strides, windows and the like as they are.
-dsl::ComputeDag small(const ops::Operator& op, const std::string& layout) {
+dsl::ComputeDag small(const ops::Operator& op, const std::string& layout, const std::string& dtype = "") {
   static constexpr std::int64_t kPrimes[] = {7, 5, 11, 3};
-  ops::Request r{op.name, {}, layout, ""};
+  ops::Request r{op.name, {}, layout, dtype};
   std::size_t i = 0;
   for (const ops::Parameter& p : op.parameters) {
     if (p.fallback > 8) r.shape[p.name] = std::max(p.min, kPrimes[i++ % 4]);
@@ -75,6 +77,53 @@ TEST_P(Catalogue, RandomSchedulesAreRight) {
         EXPECT_EQ(native.run(program, finished, 2).why, "");
       }
     }
+  }
+}
+
+/// Default plan and `points` points of every sketch, built and run by the servers that tuning uses.
+void expect_tunes(const dsl::ComputeDag& dag, std::uint64_t seed, int points) {
+  search::Task task;
+  task.op = dag.name();
+  task.dag = dag;
+  task.target = resolve_target("cpu");
+  task.threads = 2;
+  std::vector<search::Candidate> batch{{.sketch = "default", .decisions = {}, .steps = default_plan(dag, task.target)}};
+  for (const search::Sketch& s : search::generate_sketches(task)) {
+    Rng rng(seed, {hash_bytes(s.name)});
+    for (int i = 0; i < points; ++i) {
+      const auto point = s.space.sample(rng);
+      ASSERT_TRUE(point.has_value()) << s.name;
+      batch.push_back({.sketch = s.name, .decisions = *point, .steps = schedule::fill_holes(s.steps, *point).or_throw()});
+    }
+  }
+  search::CpuTaskMeasurer measurer(task, seed);
+  const runtime::DataSet& data = measurer.reference().data;
+  for (const runtime::OperandSet* set : {&data.exact, &data.real}) {
+    for (const runtime::ExpectedOutput& o : set->outputs) {
+      for (const float bound : o.bounds) ASSERT_TRUE(std::isfinite(bound)) << o.name << " is not checked everywhere";
+    }
+  }
+  const auto done = [](const search::Trial& t) {
+    EXPECT_TRUE(t.ok()) << t.candidate.sketch << ": " << runtime::to_string(t.measurement.status) << " in " << t.measurement.phase << ": "
+                        << t.measurement.message << "\n" << dump_json(write_json(t.candidate.steps));
+  };
+  measurer.measure(batch, 1, done, [] { return false; });
+}
+
+TEST_P(Catalogue, DefaultPlanAndSketchesAreRight) {
+  const ops::Operator& op = *ops::find_operator(GetParam()).or_throw();
+  for (const std::string& layout : op.layouts.empty() ? std::vector<std::string>{""} : op.layouts) {
+    SCOPED_TRACE(layout);
+    expect_tunes(small(op, layout), test::options().seed, 2);
+  }
+}
+
+TEST_P(Catalogue, EveryDtypeIsRight) {
+  const ops::Operator& op = *ops::find_operator(GetParam()).or_throw();
+  for (std::size_t i = 1; i < op.dtypes.size(); ++i) {
+    const std::string dtype = ir::to_string(op.dtypes[i]);
+    SCOPED_TRACE(dtype);
+    expect_tunes(small(op, "", dtype), test::options().seed, 1);
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include "ir/intrinsics.h"
 #include "ir/kinds.h"
+#include "ops/catalog.h"
+#include "ops/suites.h"
 #include "runtime/measurement.h"
 #include "support/env.h"
 #include "tests/support/options.h"
@@ -33,6 +35,12 @@ TEST(Reference, EveryStatus) {
   for (int i = 0; i < runtime::kMeasureStatusCount; ++i)
     expect_named("docs/reference/errors.md",
                  std::string(runtime::to_string(static_cast<runtime::MeasureStatus>(i))));
+}
+
+TEST(Reference, EveryOperatorAndSuite) {
+  const std::string page = "docs/reference/operators.md";
+  for (const ops::Operator* op : ops::catalog()) expect_named(page, op->name);
+  for (const ops::Suite& s : ops::suites()) expect_named(page, s.name);
 }
 
 /// Links between pages lead to files that exist.

@@ -87,6 +87,22 @@ TEST(Inputs, IndicesStayInside) {
   }
 }
 
+TEST(Inputs, StayWhereRootsLogarithmsAndQuotientsAreNumbers) {
+  auto A = placeholder({50}, f32, "A"), v = placeholder({50}, f32, "v"), d = placeholder({50}, f16, "d");
+  const auto dag = ComputeDag::from_outputs({compute({50}, [&](Var i) { return A(i) * rsqrt(v(i) + 1e-5F) / cast(f32, d(i)); }, "C")});
+  const auto inputs = make_inputs(dag, 3, InputKind::kRandom);
+  bool negative = false;
+  for (std::int64_t i = 0; i < 50; ++i) {
+    negative |= inputs.at("A").get(i) < 0;
+    EXPECT_GE(inputs.at("v").get(i), 1.0 / 16);
+    EXPECT_GE(inputs.at("d").get(i), 1.0 / 16);
+  }
+  EXPECT_TRUE(negative);
+  Evaluator e(dag, inputs, EvaluateMode::kBounded);
+  const auto all = e.all("C").or_throw();
+  for (std::size_t i = 0; i < 50; ++i) EXPECT_FALSE(all.do_not_care(i));
+}
+
 TEST(Inputs, RefusesWhatHasNoExactMode) {
   const auto dag = ops::build({"softmax", {}, "", ""}).or_throw();
   EXPECT_NE(exact_input_magnitude(dag).reason().find("exp is not exact"), std::string::npos);

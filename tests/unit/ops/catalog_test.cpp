@@ -64,11 +64,62 @@ TEST(Catalog, Work) {
 }
 
 TEST(Catalog, AccumulatesNarrowIntegersWide) {
-  for (const char* op : {"matmul", "conv2d", "dense", "batch_matmul", "depthwise_conv2d", "reduce_sum"}) {
+  for (const char* op : {"matmul", "conv1d", "conv2d", "conv3d", "conv2d_transposed", "capsule_conv2d", "dense", "batch_matmul",
+                         "depthwise_conv2d", "reduce_sum"}) {
     const auto dag = build({op, {}, "", "i8"}).or_throw();
     EXPECT_EQ(dag.outputs()[0]->dtype, ir::i32) << op;
     EXPECT_EQ(dag.inputs()[0]->outputs[0]->dtype, ir::i8) << op;
   }
+}
+
+TEST(Catalog, HalfPrecisionIsSummedInF32) {
+  for (const char* dtype : {"f16", "bf16"}) {
+    for (const char* op : {"matmul", "batch_matmul", "dense", "conv2d", "conv2d_bn_relu", "attention"}) {
+      EXPECT_EQ(build({op, {}, "", dtype})->outputs()[0]->dtype, ir::f32) << op;
+    }
+    for (const char* op : {"add", "gelu", "softmax", "layer_norm", "batch_norm", "avg_pool2d"}) {
+      const auto dag = build({op, {}, "", dtype}).or_throw();
+      EXPECT_EQ(ir::to_string(dag.outputs()[0]->dtype), dtype) << op;
+      EXPECT_EQ(ir::to_string(dag.inputs()[0]->outputs[0]->dtype), dtype) << op;
+    }
+  }
+}
+
+TEST(Catalog, UnsignedActivationsHaveSignedWeights) {
+  for (const char* op : {"matmul", "batch_matmul", "dense", "conv2d"}) {
+    const auto dag = build({op, {}, "", "u8"}).or_throw();
+    EXPECT_EQ(dag.inputs()[0]->outputs[0]->dtype, ir::u8) << op;
+    EXPECT_EQ(dag.inputs()[1]->outputs[0]->dtype, ir::i8) << op;
+    EXPECT_EQ(dag.outputs()[0]->dtype, ir::i32) << op;
+  }
+}
+
+TEST(Catalog, TransposedConvolutionMultipliesNoZeros) {
+  // As many products as every input pixel has with every weight.
+  for (const char* preset : {"T2D.1", "T2D.2", "T2D.3", "T2D.4"}) {
+    const auto r = find_preset(preset).or_throw();
+    const double pixels = static_cast<double>(r.shape.at("h") * r.shape.at("w") * r.shape.at("ci"));
+    EXPECT_EQ(build(r)->multiply_adds(), pixels * 16 * static_cast<double>(r.shape.at("co"))) << preset;
+  }
+  const auto extents = [](Shape s) { return build({"conv2d_transposed", std::move(s), "", ""}).or_throw().outputs()[0].extents(); };
+  EXPECT_EQ(extents({{"h", 5}, {"w", 4}, {"co", 7}, {"kh", 3}, {"kw", 2}, {"stride", 3}, {"pad", 1}, {"output_pad", 2}}),
+            (std::vector<std::int64_t>{1, 15, 11, 7}));
+  // A kernel that stride divides is read as it is.
+  EXPECT_EQ(build({"conv2d_transposed", {}, "", ""})->find("Wpad"), nullptr);
+  EXPECT_NE(build({"conv2d_transposed", {{"kh", 3}}, "", ""})->find("Wpad"), nullptr);
+}
+
+TEST(Catalog, AnAttentionWithoutMaskHasNone) {
+  EXPECT_EQ(build({"attention", {}, "", ""})->to_string().find("select"), std::string::npos);
+  EXPECT_NE(build({"attention", {{"causal", 1}}, "", ""})->to_string().find("select"), std::string::npos);
+}
+
+TEST(Catalog, PresetsChooseLayoutsAndDtypes) {
+  EXPECT_EQ(find_preset("T2D.4")->layout, "NCHW");
+  const auto r = find_preset("U8S8.1").or_throw();
+  EXPECT_EQ(r.dtype, "u8");
+  EXPECT_EQ(build(r)->outputs()[0]->dtype, ir::i32);
+  EXPECT_HAS(describe_text("matmul").or_throw(), "U8S8.1    the defaults in u8");
 }
 
 TEST(Catalog, Presets) {
@@ -93,8 +144,8 @@ TEST(Catalog, Refusals) {
   EXPECT_HAS(refusal({"matmul", {{"m", INT64_MAX}}, "", ""}), "is 9223372036854775807");
   EXPECT_HAS(refusal({"matmul", {{"m", INT32_MAX}, {"k", INT32_MAX}}, "", ""}), "matmul: 'A' is too large");
   EXPECT_HAS(refusal({"matmul", {}, "NHWC", ""}), "matmul has no layout to choose");
-  EXPECT_HAS(refusal({"matmul", {}, "", "f99"}), "matmul has no dtype 'f99'; f32, f64, i8, i32 work");
-  EXPECT_HAS(refusal({"softmax", {}, "", "i8"}), "softmax has no dtype 'i8'; f32, f64 work");
+  EXPECT_HAS(refusal({"matmul", {}, "", "f99"}), "matmul has no dtype 'f99'; f32, f64, f16, bf16, i8, u8, i32 work");
+  EXPECT_HAS(refusal({"softmax", {}, "", "i8"}), "softmax has no dtype 'i8'; f32, f64, f16, bf16 work");
   EXPECT_HAS(refusal({"conv2d", {}, "NWHC", ""}), "conv2d has no layout 'NWHC'; NHWC and NCHW work");
   EXPECT_HAS(refusal({"conv2d", {{"groups", 3}}, "", ""}), "parameter 'groups' of conv2d is 3, which does not divide 'ci' (64); a divisor of ci and co works");
   EXPECT_HAS(refusal({"conv2d", {{"kh", 100}}, "", ""}), "parameter 'kh' of conv2d is 100, reach 100, which is more than the padded input has (58); at most 58 works");
@@ -104,6 +155,21 @@ TEST(Catalog, Refusals) {
   EXPECT_HAS(refusal({"conv2d", {{"pad", -1}}, "", ""}), "parameter 'pad' of conv2d is -1; 0 to");
   EXPECT_HAS(refusal({"conv2d", {{"stride", 0}}, "", ""}), "parameter 'stride' of conv2d is 0");
   EXPECT_HAS(refusal({"max_pool2d", {{"pad", 3}}, "", ""}), "nothing but padding");
+  EXPECT_HAS(refusal({"conv1d", {{"groups", 5}}, "", ""}), "parameter 'groups' of conv1d is 5, which does not divide 'ci' (64)");
+  EXPECT_HAS(refusal({"conv1d", {}, "NHWC", ""}), "conv1d has no layout 'NHWC'; NWC and NCW work");
+  EXPECT_HAS(refusal({"conv1d", {{"h", 4}}, "", ""}), "conv1d has no parameter 'h'");
+  EXPECT_HAS(refusal({"conv3d", {{"kd", 19}}, "", ""}), "parameter 'kd' of conv3d is 19, reach 19, which is more than the padded input has (18); at most 18 works");
+  EXPECT_HAS(refusal({"conv3d", {}, "NHWC", ""}), "NDHWC and NCDHW work");
+  EXPECT_HAS(refusal({"depthwise_pointwise", {{"kw", 200}}, "", ""}), "parameter 'kw' of depthwise_pointwise is 200");
+  EXPECT_HAS(refusal({"capsule_conv2d", {{"kh", 30}}, "", ""}), "parameter 'kh' of capsule_conv2d is 30");
+  EXPECT_HAS(refusal({"capsule_conv2d", {}, "NHWC", ""}), "no layout to choose");
+  EXPECT_HAS(refusal({"conv2d_transposed", {{"output_pad", 2}}, "", ""}), "parameter 'output_pad' of conv2d_transposed is 2; less than stride (2) works");
+  EXPECT_HAS(refusal({"conv2d_transposed", {{"h", 1}, {"pad", 2}}, "", ""}),
+             "parameter 'pad' of conv2d_transposed is 2, which leaves nothing of an output of 4 along 'h'; at most 1 works");
+  EXPECT_TRUE(build({"conv2d_transposed", {{"h", 1}, {"pad", 1}}, "", ""}).ok());
+  EXPECT_HAS(refusal({"add", {{"broadcast", 3}}, "", ""}), "parameter 'broadcast' of add is 3; 0 to 2 works");
+  EXPECT_HAS(refusal({"attention", {{"causal", 2}}, "", ""}), "parameter 'causal' of attention is 2; 0 to 1 works");
+  EXPECT_HAS(refusal({"div", {}, "", "i32"}), "div has no dtype 'i32'; f32, f64, f16, bf16 work");
   EXPECT_HAS(describe_text("mat").reason(), "near it: matmul");
 }
 
