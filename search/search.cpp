@@ -2,69 +2,109 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 
 #include "driver/compile.h"
+#include "runtime/cpu/cpu_info.h"
 
 namespace tessera::search {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-std::string key_of(const std::string& sketch, const Decisions& d) {
-  std::string key = sketch;
-  for (const auto& [name, value] : d) key += " " + name + "=" + std::to_string(value);
-  return key;
-}
+double now_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 constexpr const char* kDefaultPlan = "default";
+constexpr double kSmallGain = 0.005;
+
+ProposerOptions proposer_options(const SearchOptions& o) {
+  return {.seed = o.seed, .batch_size = o.batch_size, .trials = o.trials, .jobs = o.jobs, .use_draft = o.use_draft,
+          .use_prior = o.use_prior, .use_model = o.use_model, .use_evolution = o.use_evolution, .prior = o.prior};
+}
 
 }  // namespace
 
-Search::Search(const Task& task, SearchOptions options)
-    : task_(task), options_(options), task_hash_(task.hash()), sketches_(generate_sketches(task)) {}
+Search::Search(const Task& task, SearchOptions options) : Search(task, generate_sketches(task, options.rules), options) {}
+
+Search::Search(const Task& task, std::vector<Sketch> sketches, SearchOptions options)
+    : task_(task), options_(std::move(options)), sketches_(std::move(sketches)), proposer_(task_, sketches_, proposer_options(options_)) {}
 
 void Search::remember(const Trial& t) { known_[{t.candidate.batch, t.candidate.slot}] = t; }
 
-std::optional<Candidate> Search::draw(int batch, int slot) {
-  Candidate c;
-  c.batch = batch;
-  c.slot = slot;
-  if (batch == 0 && slot == 0) {
-    c.sketch = kDefaultPlan;
-    c.steps = driver::default_plan(task_.dag, task_.target);
-    proposed_.insert(kDefaultPlan);
-    return c;
+void Search::suggest(const std::string& sketch, const Decisions& decisions) {
+  const Mutator mutator(sketches_);
+  for (std::size_t s = 0; s < sketches_.size(); ++s) {
+    if (sketches_[s].name != sketch) continue;
+    Rng rng(options_.seed, {task_.hash(), s});
+    if (const auto p = mutator.project(s, decisions, rng)) proposer_.seed(*p);
   }
-  Rng rng(options_.seed, {task_hash_, static_cast<std::uint64_t>(batch), static_cast<std::uint64_t>(slot)});
-  constexpr int kTries = 64;  // a small space may be exhausted
-  for (int i = 0; i < kTries && !sketches_.empty(); ++i) {
-    const Sketch& s = rng.pick(sketches_);
-    const auto point = s.space.sample(rng);
-    if (!point) continue;
-    const Decisions decisions = s.space.decisions(*point);
-    if (!proposed_.insert(key_of(s.name, decisions)).second) continue;
-    auto steps = schedule::fill_holes(s.steps, decisions);
-    if (!steps.ok() || !driver::scheduled(task_.dag, *steps).ok()) {
-      ++rejected_;
-      continue;
-    }
-    c.sketch = s.name;
-    c.decisions = decisions;
-    c.steps = std::move(*steps);
-    return c;
+}
+
+std::optional<Point> Search::point_of(const Candidate& c) const {
+  for (std::size_t s = 0; s < sketches_.size(); ++s) {
+    if (sketches_[s].name != c.sketch) continue;
+    const auto values = sketches_[s].space.values(c.decisions);
+    if (values && sketches_[s].space.contains(*values)) return Point{s, *values};
   }
   return std::nullopt;
 }
 
+void Search::complete(int batch, std::vector<Trial> trials) {
+  const std::lock_guard lock(completed_mutex_);
+  completed_[batch] = std::move(trials);
+}
+
+/// Batches up to `batch`, in order.
+void Search::learn_until(int batch) {
+  for (; learned_batches_ <= batch; ++learned_batches_) {
+    std::vector<Trial> trials;
+    {
+      const std::lock_guard lock(completed_mutex_);
+      trials = std::move(completed_[learned_batches_]);
+      completed_.erase(learned_batches_);
+    }
+    for (const Trial& t : trials) proposer_.learn(t, point_of(t.candidate));
+  }
+}
+
 std::vector<Candidate> Search::propose(int batch) {
+  learn_until(batch - 2);
   std::vector<Candidate> out;
-  for (int slot = 0; slot < options_.batch_size; ++slot) {
-    auto c = draw(batch, slot);
-    if (!c) break;
-    out.push_back(std::move(*c));
+  if (asked_ >= options_.trials) return out;
+  int room = options_.batch_size;
+  const auto add = [&](Candidate c) {
+    c.batch = batch;
+    c.slot = static_cast<int>(out.size());
+    c.trial = asked_++;
+    // What was measured before stands, also where this version would propose something else.
+    if (const auto it = known_.find({c.batch, c.slot}); it != known_.end()) {
+      const int trial = c.trial;
+      c = it->second.candidate;
+      c.trial = trial;
+    }
+    out.push_back(std::move(c));
+  };
+  if (batch == 0 && options_.default_first) {
+    Candidate c;
+    c.sketch = kDefaultPlan;
+    c.steps = driver::default_plan(task_.dag, task_.target);
+    add(std::move(c));
+    --room;
+  }
+  Proposal proposal = proposer_.propose(batch, room);
+  expected_gain_ = proposal.expected_gain;
+  for (const Point& p : proposal.points) {
+    Candidate c;
+    c.sketch = sketches_[p.sketch].name;
+    c.decisions = sketches_[p.sketch].space.decisions(p.values);
+    auto steps = steps_of(sketches_, p);
+    if (!steps.ok() || !driver::scheduled(task_.dag, *steps).ok()) {
+      ++rejected_;
+      continue;
+    }
+    c.steps = std::move(*steps);
+    // Whole batches are proposed, so that a run that is resumed with more trials goes on as one that was
+    // never cut.
+    if (asked_ < options_.trials) add(std::move(c));
   }
   return out;
 }
@@ -84,52 +124,81 @@ void Search::note(const Trial& t) {
   }
 }
 
+void Search::measure_batch(const std::vector<Candidate>& batch, Measurer& measurer, const SearchHooks& hooks) {
+  std::vector<Candidate> open;
+  std::map<int, Trial> by_slot;
+  for (const Candidate& c : batch) {
+    if (const auto it = known_.find({c.batch, c.slot}); it != known_.end()) {
+      note(it->second);
+      by_slot[c.slot] = it->second;
+    } else {
+      open.push_back(c);
+    }
+  }
+  const auto done = [&](const Trial& t) {
+    note(t);
+    if (hooks.trial) hooks.trial(t);
+    progress_.wall_seconds = now_seconds() - start_seconds_;
+    if (hooks.progress) hooks.progress(progress_);
+  };
+  if (!open.empty()) {
+    for (Trial& t : measurer.measure(open, progress_.best_ns, done, hooks.stop)) by_slot[t.candidate.slot] = std::move(t);
+  }
+  std::vector<Trial> trials;
+  for (auto& [slot, t] : by_slot) trials.push_back(std::move(t));
+  complete(batch.front().batch, std::move(trials));
+}
+
+std::optional<Trial> Search::final_comparison(Measurer& measurer, const SearchHooks& hooks, bool stopped) {
+  std::stable_sort(ok_.begin(), ok_.end(), [](const Trial& a, const Trial& b) { return a.measurement.min_ns() < b.measurement.min_ns(); });
+  const auto n = std::min<std::size_t>(ok_.size(), static_cast<std::size_t>(options_.finalists));
+  const std::vector<Trial> finalists(ok_.begin(), ok_.begin() + static_cast<std::ptrdiff_t>(n));
+  if (finalists.empty()) return std::nullopt;
+  // Who interrupts wants the prompt back: the best trial then stands as it was measured.
+  if (stopped) return finalists.front();
+  std::vector<Trial> again = measurer.remeasure(finalists);
+  std::erase_if(again, [](const Trial& t) { return !t.ok(); });
+  std::stable_sort(again.begin(), again.end(), [](const Trial& a, const Trial& b) { return a.measurement.median_ns() < b.measurement.median_ns(); });
+  if (hooks.final_trial) {
+    for (const Trial& t : again) hooks.final_trial(t);
+  }
+  return again.empty() ? finalists.front() : again.front();
+}
+
 SearchResult Search::run(Measurer& measurer, const SearchHooks& hooks) {
-  const auto start = Clock::now();
+  start_seconds_ = now_seconds();
   progress_.wanted = options_.trials;
   SearchResult result;
   result.stopped = hooks.stop();
-  for (int batch = 0; progress_.trials < options_.trials && !result.stopped; ++batch) {
-    const auto proposing = Clock::now();
-    std::vector<Candidate> candidates = propose(batch);
-    progress_.search_seconds += seconds_since(proposing);
-    if (candidates.empty()) break;  // the whole space has been measured
-    std::vector<Candidate> fresh;
-    for (Candidate& c : candidates) {
-      if (progress_.trials + static_cast<int>(fresh.size()) >= options_.trials) break;
-      if (const auto it = known_.find({c.batch, c.slot}); it != known_.end()) {
-        note(it->second);
-        continue;
-      }
-      c.trial = progress_.trials + static_cast<int>(fresh.size());
-      fresh.push_back(std::move(c));
+  // A kernel on all cores must not share them with the model.
+  const bool beside = task_.threads < runtime::cpu_info().cores;
+  int calm = 0;  // batches in a row without much to expect
+  std::vector<Candidate> batch;
+  const auto timed_wait = [&](const auto& action) {
+    const double before = now_seconds();
+    batch = action();
+    progress_.search_seconds += now_seconds() - before;
+  };
+  timed_wait([&] { return propose(0); });
+  for (int b = 0; !batch.empty() && !result.stopped; ++b) {
+    calm = expected_gain_ && *expected_gain_ < kSmallGain ? calm + 1 : 0;
+    progress_.expected_gain = expected_gain_;
+    if (options_.patience > 0 && calm >= options_.patience) {
+      result.settled = true;
+      break;
     }
-    const auto done = [&](const Trial& t) {
-      note(t);
-      if (hooks.trial) hooks.trial(t);
-      progress_.wall_seconds = seconds_since(start);
-      if (hooks.progress) hooks.progress(progress_);
-    };
-    if (!fresh.empty()) measurer.measure(fresh, progress_.best_ns, done, hooks.stop);
+    const std::vector<Candidate> current = std::move(batch);
+    std::future<std::vector<Candidate>> next = std::async(beside ? std::launch::async : std::launch::deferred, [&, b] { return propose(b + 1); });
+    if (!beside) next.wait();
+    measure_batch(current, measurer, hooks);
+    timed_wait([&] { return next.get(); });
     result.stopped = hooks.stop();
   }
-  std::stable_sort(ok_.begin(), ok_.end(), [](const Trial& a, const Trial& b) { return a.measurement.min_ns() < b.measurement.min_ns(); });
-  std::vector<Trial> finalists(ok_.begin(), ok_.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(ok_.size(), static_cast<std::size_t>(options_.finalists))));
-  // Who interrupts wants the prompt back: the best trial then stands as it was measured.
-  if (result.stopped && !finalists.empty()) {
-    result.best = finalists.front();
-  } else if (!finalists.empty()) {
-    std::vector<Trial> again = measurer.remeasure(finalists);
-    std::erase_if(again, [](const Trial& t) { return !t.ok(); });
-    std::stable_sort(again.begin(), again.end(), [](const Trial& a, const Trial& b) { return a.measurement.median_ns() < b.measurement.median_ns(); });
-    if (hooks.final_trial) {
-      for (const Trial& t : again) hooks.final_trial(t);
-    }
-    result.best = again.empty() ? finalists.front() : again.front();
-  }
-  progress_.wall_seconds = seconds_since(start);
+  progress_.model_seconds = proposer_.model_seconds();
+  result.best = final_comparison(measurer, hooks, result.stopped);
+  progress_.wall_seconds = now_seconds() - start_seconds_;
   result.progress = progress_;
-  result.rejected = rejected_;
+  result.rejected = rejected();
   return result;
 }
 

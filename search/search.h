@@ -1,17 +1,21 @@
 // The measuring loop: batches of proposals, a record for each trial, a final comparison of the best.
 //
-// Batch b depends only on (seed, task, b) and on what earlier batches proposed, so the same seed and
-// log give the same proposals whatever the thread count and timings.
+// Batch b depends only on (seed, task, b) and on the trials of batches <= b-2: batch b+1 is proposed
+// while batch b is measured, so the model's time is off the critical path, and the same seed and log
+// give the same proposals whatever the thread count and timings.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "search/candidate.h"
+#include "search/proposer.h"
+#include "search/rules/sketch_builder.h"
 
 namespace tessera::search {
 
@@ -20,6 +24,12 @@ struct SearchOptions {
   std::uint64_t seed = 1;
   int batch_size = 8;
   int finalists = 5;      // re-measured in turns at the end
+  int patience = 0;       // stop after that many batches with an expected gain under 0.5 %; 0: never
+  int jobs = 1;           // threads that score candidates
+  bool default_first = true;  // the first trial is the default plan, so that tuning never makes slower
+  bool use_draft = true, use_prior = true, use_model = true, use_evolution = true;
+  std::shared_ptr<const cost_model::Prior> prior = nullptr;  // may be null
+  std::vector<Rule> rules = {};                         // asked before the builtin ones
 };
 
 struct Progress {
@@ -27,7 +37,10 @@ struct Progress {
   std::map<std::string, int> failed;  // by status
   std::int64_t best_ns = 0;           // 0: none yet
   double probe_gflops = 0;            // at the best
-  double wall_seconds = 0, search_seconds = 0;
+  double wall_seconds = 0;
+  double search_seconds = 0;  // the measurer waited for proposals
+  double model_seconds = 0;   // features, fitting and scoring, mostly while kernels were measured
+  std::optional<double> expected_gain;  // of the newest batch
 };
 
 struct SearchResult {
@@ -35,6 +48,7 @@ struct SearchResult {
   int rejected = 0;              // proposals that failed to replay: must stay 0
   std::optional<Trial> best;     // from the final comparison
   bool stopped = false;          // by the caller before all trials were done
+  bool settled = false;          // by `patience`
 };
 
 struct SearchHooks {
@@ -47,28 +61,45 @@ struct SearchHooks {
 class Search {
  public:
   Search(const Task& task, SearchOptions options);
+  /// With sketches of the caller's: a recorded space, a part of the usual one.
+  Search(const Task& task, std::vector<Sketch> sketches, SearchOptions options);
+  Search(const Search&) = delete;
 
   const std::vector<Sketch>& sketches() const { return sketches_; }
   /// Takes in a trial of an earlier run of the same task and seed.
   void remember(const Trial& t);
+  /// Starts from a point that served a similar task: its sketch by name, its holes at their nearest values.
+  void suggest(const std::string& sketch, const Decisions& decisions);
   SearchResult run(Measurer& measurer, const SearchHooks& hooks);
 
-  /// The proposals of a batch, without those that earlier batches made. Batch 0 starts with the
-  /// default plan.
+  /// The proposals of a batch, without those that earlier batches made; batches are asked for in
+  /// order. Batch 0 starts with the default plan.
   std::vector<Candidate> propose(int batch);
+  /// Hands in the trials of a batch, in the order of its slots.
+  void complete(int batch, std::vector<Trial> trials);
+  int rejected() const { return proposer_.rejected() + rejected_; }
+  const Proposer& proposer() const { return proposer_; }
 
  private:
-  std::optional<Candidate> draw(int batch, int slot);
+  std::optional<Point> point_of(const Candidate& c) const;
+  void learn_until(int batch);
   void note(const Trial& t);
+  void measure_batch(const std::vector<Candidate>& batch, Measurer& measurer, const SearchHooks& hooks);
+  std::optional<Trial> final_comparison(Measurer& measurer, const SearchHooks& hooks, bool stopped);
 
   Task task_;
   SearchOptions options_;
-  std::uint64_t task_hash_;
   std::vector<Sketch> sketches_;
-  std::set<std::string> proposed_;  // sketch and decisions as text
+  Proposer proposer_;
   std::map<std::pair<int, int>, Trial> known_;  // by (batch, slot), from an earlier run
+  std::mutex completed_mutex_;  // batches complete while the next one is proposed
+  std::map<int, std::vector<Trial>> completed_;
+  int learned_batches_ = 0;
+  int asked_ = 0;                               // proposals so far
+  std::optional<double> expected_gain_;         // of the newest proposal
   std::vector<Trial> ok_;
   Progress progress_;
+  double start_seconds_ = 0;
   int rejected_ = 0;
 };
 

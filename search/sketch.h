@@ -20,6 +20,7 @@ struct Sketch {
   Json json() const;
   /// Steps with their holes, domains and constraints: a line each, for people.
   std::string text() const;
+  bool operator==(const Sketch&) const = default;
 };
 
 struct Rule;  // search/rules/sketch_builder.h

@@ -75,6 +75,8 @@ class Space {
   /// All points, in lexicographic order of Values; at most `limit`.
   std::vector<Values> points(std::size_t limit) const;
 
+  bool operator==(const Space& o) const { return holes_ == o.holes_ && constraints_ == o.constraints_; }
+
  private:
   struct Term {
     std::int64_t weight = 1;

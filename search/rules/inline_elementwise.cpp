@@ -1,6 +1,10 @@
-// Ansor's AlwaysInline. Inlines cheap elementwise stages: those read by one elementwise stage, and those without branches
-// and expensive functions, whose repetition costs less than the memory they would take. A stage with a branch (a border of zeros) that a tiled
+// Ansor's AlwaysInline. Inlines cheap elementwise stages: those read by one elementwise stage (unless a
+// function would be called again for every element of a row), and those without branches and
+// expensive functions, whose repetition costs less than the memory they would take. A stage with a
+// branch (a border of zeros) that a tiled
 // reduction reads may also stay a stage: a tile then copies it once and computes without the branch.
+#include <algorithm>
+
 #include "ir/rewrite.h"
 #include "search/rules/rules.h"
 
@@ -19,6 +23,21 @@ bool has(const schedule::Stage& s, ir::ExprKind kind) {
   return found;
 }
 
+double elements(const schedule::Stage& s) {
+  double n = 1;
+  for (const schedule::RootAxis& r : s.roots) n *= static_cast<double>(r.extent);
+  return n;
+}
+
+/// Computed once, ahead of the runs, when it stays a stage.
+bool only_constants(const SketchBuilder& b, const schedule::Stage& s) {
+  const std::vector<const ir::Load*> reads = reads_of(s);
+  return !reads.empty() && std::all_of(reads.begin(), reads.end(), [&](const ir::Load* l) {
+    const schedule::Stage& p = *b.state().producer(l->buffer.get());
+    return p.kind == dsl::OperationKind::kConstant || (!p.is_input() && only_constants(b, p));
+  });
+}
+
 }  // namespace
 
 Verdict inline_elementwise_meets(const SketchBuilder& b, const std::string& name) {
@@ -26,7 +45,11 @@ Verdict inline_elementwise_meets(const SketchBuilder& b, const std::string& name
   if (s.is_output || s.is_reduction() || s.outputs.size() > 1) return Verdict::kPass;
   const auto readers = b.state().consumers(s);
   if (readers.empty()) return Verdict::kPass;
-  if (readers.size() == 1 && !readers[0]->is_reduction()) return Verdict::kApplyAndSkipRest;
+  if (only_constants(b, s)) return Verdict::kPass;
+  const bool repeated = elements(s) < elements(*readers[0]);
+  if (readers.size() == 1 && !readers[0]->is_reduction()) {
+    return repeated && has(s, ir::ExprKind::kCall) ? Verdict::kPass : Verdict::kApplyAndSkipRest;
+  }
   if (has(s, ir::ExprKind::kCall)) return Verdict::kPass;
   if (!has(s, ir::ExprKind::kIfThenElseExpr) && !has(s, ir::ExprKind::kSelect)) return Verdict::kApplyAndSkipRest;
   return readers.size() == 1 && has_row_reuse(b, readers[0]->name) ? Verdict::kApply : Verdict::kPass;

@@ -58,30 +58,32 @@ std::vector<SketchBuilder> row_fusion_expand(const SketchBuilder& b, const std::
   const std::vector<std::string> data = b.stage(name).data_axes();
   const std::string row = data[data.size() - 2], last = data.back();
   const auto vectors = [&](const std::string& stage, const std::string& axis) -> Status {
-    const int lanes = lanes_for(next.task(), next.stage(stage), next.stage(stage).find_axis(axis)->extent);
+    const std::int64_t extent = next.stage(stage).find_axis(axis)->extent;
+    const int lanes = lanes_for(next.task(), next.stage(stage), extent);
     if (lanes < 2) return Done{};
-    TESSERA_TRY_DONE(next.step(schedule::Split{stage, axis, {axis + ".0", axis + ".1"}, {lanes}, ir::Tail::kPartition}));
+    const schedule::Param several = next.hole(stage + ".unroll", powers_up_to(std::min<std::int64_t>(8, (extent + lanes - 1) / lanes)));
+    TESSERA_TRY_DONE(next.step(schedule::Split{stage, axis, {axis + ".0", axis + ".u", axis + ".1"}, {several, lanes}, ir::Tail::kPartition}));
+    TESSERA_TRY_DONE(next.step(schedule::Unroll{stage, axis + ".u"}));
     return next.step(schedule::Vectorize{stage, axis + ".1"});
   };
   const auto run = [&]() -> Status {
     for (const std::string& q : intermediates(b, name)) {
-      std::string part;
+      std::optional<FactoredReduction> parts;
       if (next.stage(q).is_reduction()) {
         SketchBuilder trial = next;
         if (auto made = factor_reduction(trial, q); made.ok()) {
           next = std::move(trial);
-          part = *made;
+          parts = *made;
           TESSERA_TRY_DONE(next.step(schedule::Unroll{q, next.stage(q).leaves.back()}));
         }
       } else {
         TESSERA_TRY_DONE(vectors(q, next.stage(q).data_axes().back()));
       }
       TESSERA_TRY_DONE(next.step(schedule::ComputeAt{q, name, row}));
-      if (!part.empty()) {
+      if (parts) {
         const std::vector<std::string> own = next.stage(q).data_axes();
         const bool nested = !own.empty();
-        TESSERA_TRY_DONE(next.step(schedule::ComputeAt{part, nested ? q : name, nested ? own.back() : row}));
-        TESSERA_TRY_DONE(next.step(schedule::SetScope{part, ir::Scope::kRegister}));
+        TESSERA_TRY_DONE(place_partials(next, *parts, nested ? q : name, nested ? own.back() : row));
       }
       next.finish(q);
     }

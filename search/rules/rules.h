@@ -26,6 +26,9 @@ bool has_row_reuse(const SketchBuilder& b, const std::string& stage);
 Verdict vector_reduction_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> vector_reduction_expand(const SketchBuilder& b, const std::string& stage);
 
+Verdict add_rfactor_meets(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> add_rfactor_expand(const SketchBuilder& b, const std::string& stage);
+
 Verdict compute_location_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> compute_location_expand(const SketchBuilder& b, const std::string& stage);
 
@@ -35,8 +38,16 @@ std::vector<SketchBuilder> elementwise_expand(const SketchBuilder& b, const std:
 Verdict leave_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> leave_expand(const SketchBuilder& b, const std::string& stage);
 
-/// Splits the reduction into vector partials and a final sum: shared by vector_reduction and
-/// row_fusion. `lanes` partials; gives the name of the stage of partials.
-Result<std::string> factor_reduction(SketchBuilder& b, const std::string& stage);
+/// What factor_reduction() makes of a reduction `name`, to be placed where its rows are computed.
+struct FactoredReduction {
+  std::string lanes;   // stage: a vector of partial results a row
+  std::string groups;  // stage: several of them, added to one
+  std::string hole;    // how many
+};
+/// Splits the reduction into vectors of partial results and final sums: shared by vector_reduction and
+/// row_fusion.
+Result<FactoredReduction> factor_reduction(SketchBuilder& b, const std::string& stage);
+/// Computes the partial results at a loop, in registers.
+Status place_partials(SketchBuilder& b, const FactoredReduction& f, const std::string& stage, const std::string& loop);
 
 }  // namespace tessera::search

@@ -1,7 +1,9 @@
-// A reduction along contiguous memory (row sums, norms, matrix times vector): vector partial results
-// by rfactor, kept in registers, summed at the end of each row.
+// A reduction along contiguous memory (row sums, norms, matrix times vector): vectors of partial
+// results by rfactor, kept in registers, first added to one vector and then summed, row by row. Several
+// rows share a pass, so that the operand they have in common is read once.
 //
-//   y[i] = sum(A[i, k], k)   ->   p[i, l] = sum(A[i, k0*L + l], k0);  y[i] = sum(p[i, l], l)
+//   y[i] = sum(A[i, k], k)   ->   g[i, l, u] = sum(A[i, (k0*U + u)*L + l], k0)      U vectors of L partials
+//                                 p[i, l] = sum(g[i, l, u], u);  y[i] = sum(p[i, l], l)
 #include "search/rules/rules.h"
 
 namespace tessera::search {
@@ -24,32 +26,58 @@ std::string contiguous_axis(const schedule::Stage& s) {
 
 }  // namespace
 
-Result<std::string> factor_reduction(SketchBuilder& b, const std::string& name) {
+Result<FactoredReduction> factor_reduction(SketchBuilder& b, const std::string& name) {
   const std::string axis = contiguous_axis(b.stage(name));
   if (axis.empty()) return refuse("stage '", name, "' reads nothing along contiguous memory");
   const std::int64_t extent = b.stage(name).find_axis(axis)->extent;
   const int lanes = lanes_for(b.task(), b.stage(name), extent);
   if (lanes < 2) return refuse("stage '", name, "' reduces too few elements for vectors");
-  const std::string outer = axis + ".0", inner = axis + ".1", part = name + ".part";
-  std::vector<std::int64_t> widths;
-  for (std::int64_t w = lanes; w <= 8 * lanes && w <= std::max<std::int64_t>(lanes, extent); w *= 2) widths.push_back(w);
-  const schedule::Param width = b.hole(name + "." + inner, widths);
-  TESSERA_TRY_DONE(b.step(schedule::Split{name, axis, {outer, inner}, {width}, ir::Tail::kPartition}));
-  TESSERA_TRY_DONE(b.step(schedule::Rfactor{name, inner, part}));
-  const std::string group = inner + ".g", lane = inner + ".l";
-  TESSERA_TRY_DONE(b.step(schedule::Split{part, inner, {group, lane}, {lanes}, ir::Tail::kPartition}));
-  // Data loops, then the remaining reductions, then the vector of partials innermost.
-  std::vector<std::string> order;
-  for (const std::string& leaf : b.stage(part).leaves) {
-    if (leaf != group && leaf != lane) order.push_back(leaf);
+  FactoredReduction out{name + ".part", name + ".groups", name + "." + axis + ".groups"};
+  const std::string outer = axis + ".0", group = axis + ".g", lane = axis + ".l";
+  std::vector<std::int64_t> counts;
+  const std::int64_t vectors = (extent + lanes - 1) / lanes;
+  for (std::int64_t n = 1; n <= std::min<std::int64_t>(16, vectors); ++n) counts.push_back(n);
+  const schedule::Param groups = b.hole(out.hole, counts);
+  TESSERA_TRY_DONE(b.step(schedule::Split{name, axis, {outer, group, lane}, {groups, lanes}, ir::Tail::kPartition}));
+  TESSERA_TRY_DONE(b.step(schedule::Rfactor{name, lane, out.lanes}));
+  TESSERA_TRY_DONE(b.step(schedule::Rfactor{out.lanes, group, out.groups}));
+  // The axes of groups come after the lanes; in storage a vector is one run.
+  std::vector<schedule::LayoutPiece> storage;
+  for (const std::string& a : b.stage(out.groups).data_axes()) {
+    if (a != lane) storage.push_back({a, 0});
   }
-  order.push_back(group);
-  order.push_back(lane);
-  TESSERA_TRY_DONE(b.step(schedule::Reorder{part, order}));
-  TESSERA_TRY_DONE(b.step(schedule::Unroll{part, group}));
-  TESSERA_TRY_DONE(b.step(schedule::Vectorize{part, lane}));
-  b.finish(part);
-  return part;
+  storage.push_back({lane, 0});
+  TESSERA_TRY_DONE(b.step(schedule::TransformLayout{out.groups, storage}));
+  for (const std::string& stage : {out.lanes, out.groups}) {
+    // The loops of the reduction, then rows and the vectors of partials innermost.
+    std::vector<std::string> reduce, data;
+    for (const std::string& leaf : b.stage(stage).leaves) {
+      if (leaf == group || leaf == lane) continue;
+      (b.stage(stage).find_axis(leaf)->kind == AxisKind::kReduce ? reduce : data).push_back(leaf);
+    }
+    std::vector<std::string> order = reduce;
+    order.insert(order.end(), data.begin(), data.end());
+    order.push_back(group);
+    order.push_back(lane);
+    TESSERA_TRY_DONE(b.step(schedule::Reorder{stage, order}));
+    TESSERA_TRY_DONE(b.step(schedule::Unroll{stage, group}));
+    TESSERA_TRY_DONE(b.step(schedule::Vectorize{stage, lane}));
+  }
+  if (vectors > 1) {
+    const schedule::Param unroll = b.hole(name + ".unroll", powers_up_to(std::min<std::int64_t>(8, vectors)));
+    TESSERA_TRY_DONE(b.step(schedule::Annotate{out.groups, outer, "unroll", unroll}));
+  }
+  b.finish(out.lanes);
+  b.finish(out.groups);
+  return out;
+}
+
+Status place_partials(SketchBuilder& b, const FactoredReduction& f, const std::string& stage, const std::string& loop) {
+  for (const std::string& part : {f.lanes, f.groups}) {
+    TESSERA_TRY_DONE(b.step(schedule::ComputeAt{part, stage, loop}));
+    TESSERA_TRY_DONE(b.step(schedule::SetScope{part, ir::Scope::kRegister}));
+  }
+  return Done{};
 }
 
 Verdict vector_reduction_meets(const SketchBuilder& b, const std::string& name) {
@@ -62,15 +90,22 @@ std::vector<SketchBuilder> vector_reduction_expand(const SketchBuilder& b, const
   SketchBuilder next = b;
   const std::vector<std::string> data = b.stage(name).data_axes();
   const auto run = [&]() -> Status {
-    TESSERA_TRY(part, factor_reduction(next, name));
+    TESSERA_TRY(parts, factor_reduction(next, name));
     if (data.empty()) return Done{};
-    TESSERA_TRY_DONE(next.step(schedule::ComputeAt{part, name, data.back()}));
-    TESSERA_TRY_DONE(next.step(schedule::SetScope{part, ir::Scope::kRegister}));
+    const std::string row = data.back(), block = row + ".0", inner = row + ".1";
+    std::vector<std::int64_t> counts;
+    for (std::int64_t n = 1; n <= std::min<std::int64_t>(8, b.stage(name).find_axis(row)->extent); ++n) counts.push_back(n);
+    const schedule::Param rows = next.hole(name + ".rows", counts);
+    const int registers = next.task().target.vector_registers;
+    next.require({"register file", {{1, {name + ".rows", parts.hole}}, {1, {name + ".rows"}}}, 0, registers - 2});
+    TESSERA_TRY_DONE(next.step(schedule::Split{name, row, {block, inner}, {rows}, ir::Tail::kPartition}));
+    TESSERA_TRY_DONE(place_partials(next, parts, name, block));
+    for (const std::string& part : {parts.lanes, parts.groups}) TESSERA_TRY_DONE(next.step(schedule::Unroll{part, row}));
+    TESSERA_TRY_DONE(next.step(schedule::Unroll{name, inner}));
     TESSERA_TRY_DONE(next.step(schedule::Unroll{name, next.stage(name).leaves.back()}));
-    if (next.task().threads == 1) return Done{};
-    // The partials hang on the last data loop: make the loops around it parallel.
-    const std::vector<std::string> outer(data.begin(), data.end() - 1);
-    return outer.empty() ? next.step(schedule::Parallel{name, data.back()}) : parallelize(next, name, outer);
+    std::vector<std::string> loops(data.begin(), data.end() - 1);
+    loops.push_back(block);
+    return parallelize(next, name, loops);
   };
   if (!run().ok()) return {};
   next.add_name("vector_reduction");

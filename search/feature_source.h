@@ -1,0 +1,36 @@
+// Features of points, from the summary of their nests: nothing is lowered.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "cost_model/features.h"
+#include "search/point.h"
+
+namespace tessera::search {
+
+class FeatureSource {
+ public:
+  /// `sketches` stays with the caller. `jobs` threads share the work of a call; answers do not depend
+  /// on their number.
+  FeatureSource(const Task& task, const std::vector<Sketch>& sketches, int jobs);
+  ~FeatureSource();
+
+  /// One a point; no rows where the point does not replay, which is a defect of its sketch.
+  std::vector<cost_model::Features> of(std::span<const Point> points) const;
+  /// Of any steps: the default plan, a person's.
+  Result<cost_model::Features> of_steps(const schedule::StepList& steps) const;
+
+  const cost_model::Machine& machine() const { return machine_; }
+
+ private:
+  Result<cost_model::Features> one(const Point& p) const;
+
+  const std::vector<Sketch>* sketches_;
+  cost_model::Machine machine_;
+  schedule::State initial_;
+  int jobs_;
+};
+
+}  // namespace tessera::search
