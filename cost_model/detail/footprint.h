@@ -1,0 +1,35 @@
+// How much memory an access touches, in closed form from its strides: rectangles of regular steps, as
+// loop nests over arrays make them.
+#pragma once
+
+#include <array>
+
+#include "cost_model/detail/limits.h"
+#include "ir/nest_summary.h"
+
+namespace tessera::cost_model::detail {
+
+struct Footprint {
+  double elements = 0;
+  double run = 0;    // elements that lie side by side
+  double lines = 0;  // of 64 bytes
+  double pages = 0;  // of 4 KiB
+};
+
+/// The loops that move an access, smallest stride first.
+struct StrideOrder {
+  std::array<int, kMaxLoops> loop;
+  std::array<double, kMaxLoops> stride, extent;
+  int count = 0;
+};
+
+/// `extents` of the `loops` loops from `first` on in the access' own list.
+StrideOrder order_strides(const ir::AccessSummary& a, int first, int loops, const double* extents);
+
+/// What loops `from` and those inside it touch. Distinct elements of one affine access: dimensions are
+/// built from the smallest stride up; a stride within the reach of the dimension below extends it, a
+/// larger one starts the next. Exact when larger strides are multiples of smaller ones; otherwise an
+/// upper bound. Never more than the buffer holds.
+Footprint footprint(const ir::AccessSummary& a, const StrideOrder& order, int from);
+
+}  // namespace tessera::cost_model::detail

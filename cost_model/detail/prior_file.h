@@ -1,0 +1,27 @@
+// The header of a prior's file: one line of JSON after the line that says what the file is.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cost_model/prior.h"
+
+namespace tessera::cost_model::detail {
+
+struct PriorHeader {
+  int format = 0;
+  std::string features;  // feature_hash(), hexadecimal
+  PriorInfo info;
+  std::vector<double> draft;
+  double slope = 1;
+  std::int64_t trees_bytes = 0;
+  std::string trees_hash;  // hash_bytes of the rest of the file, hexadecimal
+  static constexpr auto fields() {
+    return std::tuple{field("format", &PriorHeader::format), field("features", &PriorHeader::features),
+                      field("info", &PriorHeader::info),     field("draft", &PriorHeader::draft),
+                      field("slope", &PriorHeader::slope),   field("trees_bytes", &PriorHeader::trees_bytes),
+                      field("trees_hash", &PriorHeader::trees_hash)};
+  }
+};
+
+}  // namespace tessera::cost_model::detail

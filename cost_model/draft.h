@@ -1,0 +1,60 @@
+// The draft: an analytic estimate of a program's time on a CPU, before anything is learned.
+//
+//   time = sum of coefficient * term,  coefficients >= 0 (nanoseconds for a nominal cycle)
+//
+// Terms count nominal cycles of one core over the whole program, already divided by the speed-up
+// of its parallel loops. `bound` is, statement by statement, the largest of what its ports and each
+// level of memory need (a roofline); the others say how much of each part does not overlap.
+// Statements that prepare constant operands do not count: they run once, outside the timing.
+#pragma once
+
+#include <array>
+#include <span>
+#include <vector>
+
+#include "cost_model/machine.h"
+#include "ir/nest_summary.h"
+#include "support/result.h"
+
+namespace tessera::cost_model {
+
+inline constexpr std::size_t kDraftTerms = 12;
+using DraftTerms = std::array<double, kDraftTerms>;
+
+enum DraftTerm : std::size_t {
+  kBound,       // max(arithmetic, load_store, chain, l2, l3, dram) of each statement
+  kArithmetic,  // two vector operations a cycle, one division in eight, one call in sixteen
+  kLoadStore,   // two loads or one store a cycle; a vector of strided elements is that many
+  kChain,       // accumulations that wait for their predecessor: four cycles each, ten through memory
+  kL2,          // 64-byte lines between L1 and L2, two cycles each
+  kL3,          // lines between L2 and L3, four cycles each
+  kDram,        // lines between L3 and memory, sixteen cycles each
+  kPages,       // 4 KiB pages entered that 1,024 translations do not hold, twenty cycles each
+  kLoops,       // iterations of loops that are not unrolled
+  kSpill,       // vectors that do not fit the registers, stored and loaded again
+  kStrided,     // elements of vectors that are read or written one by one
+  kStart,       // 1,000 for the program, 2,000 more for each parallel nest
+};
+const char* draft_term_name(std::size_t term);
+
+using DraftCoefficients = std::array<double, kDraftTerms>;
+
+/// Fitted on one machine's logs of 27 tasks (docs/reference/cost_model.md).
+const DraftCoefficients& default_draft();
+
+DraftTerms draft_terms(const ir::NestSummary& nest, const Machine& machine);
+
+/// Nanoseconds, at least 1.
+double draft_ns(const DraftTerms& terms, const DraftCoefficients& coefficients);
+
+struct DraftPoint {
+  DraftTerms terms{};
+  double ns = 0;      // measured, > 0
+  double weight = 1;  // >= 0
+};
+
+/// Coefficients that minimise the weighted squared error of log time, all >= 0: Gauss-Newton steps,
+/// each a non-negative least squares problem. Starts from `start`. Refuses when no point has weight.
+Result<DraftCoefficients> fit_draft(std::span<const DraftPoint> points, const DraftCoefficients& start);
+
+}  // namespace tessera::cost_model

@@ -1,0 +1,105 @@
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "cost_model/metrics.h"
+#include "cost_model/prior.h"
+
+namespace tessera::cost_model {
+
+namespace {
+
+// Every task weighs the same, but for those with few programs; fast programs weigh more than slow ones.
+std::vector<DraftPoint> draft_points(std::span<const TaskData> tasks) {
+  constexpr double kWholeTask = 50;  // programs
+  std::vector<DraftPoint> out;
+  for (const TaskData& t : tasks) {
+    if (t.ns.empty()) continue;
+    const double best = *std::min_element(t.ns.begin(), t.ns.end());
+    double total = 0;
+    for (const double ns : t.ns) total += std::sqrt(best / ns);
+    const double task = std::min(1.0, static_cast<double>(t.ns.size()) / kWholeTask);
+    for (std::size_t i = 0; i < t.ns.size(); ++i) out.push_back({t.programs[i].terms, t.ns[i], task * std::sqrt(best / t.ns[i]) / total});
+  }
+  return out;
+}
+
+// Least squares of -log(time) on the scores, within tasks; at least a little, so that the order stays.
+double slope_of(std::span<const TaskData> tasks, std::span<const double> scores) {
+  double products = 0, squares = 0;
+  std::size_t at = 0;
+  for (const TaskData& t : tasks) {
+    const double n = static_cast<double>(t.ns.size());
+    double mean_score = 0, mean_log = 0;
+    for (std::size_t i = 0; i < t.ns.size(); ++i) {
+      mean_score += scores[at + i] / n;
+      mean_log -= std::log(t.ns[i]) / n;
+    }
+    for (std::size_t i = 0; i < t.ns.size(); ++i) {
+      const double s = scores[at + i] - mean_score;
+      products += s * (-std::log(t.ns[i]) - mean_log);
+      squares += s * s;
+    }
+    at += t.ns.size();
+  }
+  return squares > 0 ? std::max(0.01, products / squares) : 1;
+}
+
+double median_of(const std::vector<TaskScore>& rows, double TaskScore::*column) {
+  std::vector<double> v;
+  for (const TaskScore& r : rows) v.push_back(r.*column);
+  std::sort(v.begin(), v.end());
+  const std::size_t n = v.size();
+  return n == 0 ? 0 : n % 2 == 1 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+bool has_order(const TaskData& t) {
+  return !t.ns.empty() && std::any_of(t.ns.begin(), t.ns.end(), [&](double ns) { return ns != t.ns[0]; });
+}
+
+}  // namespace
+
+Result<Prior> train_prior(std::span<const TaskData> tasks, const TrainOptions& options) {
+  if (std::none_of(tasks.begin(), tasks.end(), has_order)) {
+    return refuse("a prior is learned from the order of a task's programs; no task has two of different times");
+  }
+  PackedRows packed(feature_count());
+  std::vector<double> ns;
+  std::vector<std::size_t> begin{0};
+  for (const TaskData& t : tasks) {
+    for (const Features& f : t.programs) packed.add(f.values);
+    ns.insert(ns.end(), t.ns.begin(), t.ns.end());
+    begin.push_back(ns.size());
+  }
+  PriorInfo info{options.machine, static_cast<std::int64_t>(tasks.size()), static_cast<std::int64_t>(ns.size()), options.provenance};
+  DraftCoefficients draft = default_draft();
+  if (options.fit_draft) {
+    TESSERA_TRY(fitted, fit_draft(draft_points(tasks), draft));
+    draft = fitted;
+  }
+  const PackedRows rows = packed;
+  TESSERA_TRY(training, TrainingRows::make(std::move(packed)));
+  TESSERA_TRY(booster, Booster::train(training, PairwiseLogistic(ns, begin), {}, options.booster));
+  TESSERA_TRY(scores, booster.predict(rows));
+  const double slope = slope_of(tasks, scores);
+  return Prior(std::move(booster), draft, slope, std::move(info));
+}
+
+Result<Evaluation> evaluate(const Prior& prior, std::span<const TaskData> tasks) {
+  Evaluation out;
+  for (const TaskData& t : tasks) {
+    TESSERA_TRY(scores, prior.score(t.programs));
+    std::vector<double> draft;
+    for (const Features& f : t.programs) draft.push_back(-draft_ns(f.terms, prior.draft()));
+    out.tasks.push_back({t.task, t.ns.size(), pair_accuracy(scores, t.ns), pair_accuracy(draft, t.ns), recall_at(30, scores, t.ns),
+                         top_score(1, scores, t.ns), top_score(8, scores, t.ns)});
+    out.median.programs += t.ns.size();
+  }
+  out.median.task = "median";
+  for (double TaskScore::*column : {&TaskScore::prior_accuracy, &TaskScore::draft_accuracy, &TaskScore::recall_30, &TaskScore::top_1, &TaskScore::top_8}) {
+    out.median.*column = median_of(out.tasks, column);
+  }
+  return out;
+}
+
+}  // namespace tessera::cost_model
