@@ -1,19 +1,8 @@
 #include "cost_model/machine.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 namespace tessera::cost_model {
-
-CacheSizes read_cache_sizes() {
-  CacheSizes out;
-#ifdef _SC_LEVEL1_DCACHE_SIZE
-  const auto size = [](int name) { return std::max<std::int64_t>(0, ::sysconf(name)); };
-  out = {size(_SC_LEVEL1_DCACHE_SIZE), size(_SC_LEVEL2_CACHE_SIZE), size(_SC_LEVEL3_CACHE_SIZE)};
-#endif
-  return out;
-}
 
 Machine make_machine(const ir::Target& target, int threads, const CacheSizes& caches) {
   Machine m;

@@ -6,17 +6,10 @@
 #include <tuple>
 
 #include "ir/target.h"
+#include "support/cache_sizes.h"
 #include "support/fields.h"
 
 namespace tessera::cost_model {
-
-/// Bytes of the data caches one core sees; 0 is not known.
-struct CacheSizes {
-  std::int64_t l1 = 0, l2 = 0, l3 = 0;
-};
-
-/// Of the machine this runs on, from sysconf; 0 where the system does not say.
-CacheSizes read_cache_sizes();
 
 struct Machine {
   int vector_bytes = 32;

@@ -55,6 +55,9 @@ class Prior {
   PriorInfo info_;
 };
 
+/// The prior that comes with the library (cost_model/priors/cpu.prior; `autotune train` makes it).
+Result<Prior> shipped_prior();
+
 struct TrainOptions {
   BoosterOptions booster{.trees = 200, .depth = 6, .learning_rate = 0.1, .min_child_weight = 0.05, .column_sample = 0.5};
   bool fit_draft = true;  // else the default coefficients

@@ -6,9 +6,11 @@
 
 namespace tessera::search {
 
-FeatureSource::FeatureSource(const Task& task, const std::vector<Sketch>& sketches, int jobs)
+cost_model::Machine machine_of(const Task& task) { return cost_model::make_machine(task.target, task.threads, read_cache_sizes()); }
+
+FeatureSource::FeatureSource(const Task& task, const std::vector<Sketch>& sketches, const cost_model::Machine& machine, int jobs)
     : sketches_(&sketches),
-      machine_(cost_model::make_machine(task.target, task.threads, cost_model::read_cache_sizes())),
+      machine_(machine),
       initial_(schedule::State::initial(std::make_shared<const dsl::ComputeDag>(task.dag)).or_throw()),
       jobs_(jobs) {}
 

@@ -10,11 +10,14 @@
 
 namespace tessera::search {
 
+/// The processor this runs on, as the cost model sees it.
+cost_model::Machine machine_of(const Task& task);
+
 class FeatureSource {
  public:
   /// `sketches` stays with the caller. `jobs` threads share the work of a call; answers do not depend
   /// on their number.
-  FeatureSource(const Task& task, const std::vector<Sketch>& sketches, int jobs);
+  FeatureSource(const Task& task, const std::vector<Sketch>& sketches, const cost_model::Machine& machine, int jobs);
   ~FeatureSource();
 
   /// One a point; no rows where the point does not replay, which is a defect of its sketch.

@@ -51,7 +51,7 @@ Proposer::Proposer(const Task& task, const std::vector<Sketch>& sketches, Propos
       sketches_(&sketches),
       options_(std::move(options)),
       mutator_(sketches),
-      features_(task, sketches, options_.jobs),
+      features_(task, sketches, options_.machine.value_or(machine_of(task)), options_.jobs),
       model_(options_.prior, {.use_draft = options_.use_draft, .use_prior = options_.use_prior, .use_model = options_.use_model, .seed = options_.seed}),
       best_of_sketch_(sketches.size(), 0) {}
 

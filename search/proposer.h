@@ -24,7 +24,8 @@ struct ProposerOptions {
   int generations = 3;  // offspring of the pool
   int jobs = 1;         // threads that score
   bool use_draft = true, use_prior = true, use_model = true, use_evolution = true;
-  std::shared_ptr<const cost_model::Prior> prior;  // may be null
+  std::shared_ptr<const cost_model::Prior> prior = nullptr;  // may be null
+  std::optional<cost_model::Machine> machine = std::nullopt;  // that times come from; nullopt: this one
 };
 
 /// A batch of points, best first, and what the model expects of it.

@@ -36,7 +36,8 @@ class Recorder {
 
   void sampled() {
     wanted_ = options_.passes * options_.points;
-    for (int i = 0; i < 20 * options_.points && static_cast<int>(points_.size()) < options_.points / 2; ++i) {
+    const int random = options_.points - static_cast<int>(options_.bred * options_.points);
+    for (int i = 0; i < 20 * options_.points && static_cast<int>(points_.size()) < random; ++i) {
       if (auto p = mutator_.fresh(static_cast<std::size_t>(i) % sketches_.size(), rng_)) add(std::move(*p));
     }
     measure_all(0, points_.size());

@@ -32,6 +32,7 @@ struct SketchLine {
                       field("holes", &SketchLine::holes),   field("constraints", &SketchLine::constraints),
                       field("points", &SketchLine::points), field("ns", &SketchLine::ns)};
   }
+  bool operator==(const SketchLine&) const = default;
 };
 
 struct TaskLine {

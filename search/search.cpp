@@ -18,7 +18,7 @@ constexpr double kSmallGain = 0.005;
 
 ProposerOptions proposer_options(const SearchOptions& o) {
   return {.seed = o.seed, .batch_size = o.batch_size, .trials = o.trials, .jobs = o.jobs, .use_draft = o.use_draft,
-          .use_prior = o.use_prior, .use_model = o.use_model, .use_evolution = o.use_evolution, .prior = o.prior};
+          .use_prior = o.use_prior, .use_model = o.use_model, .use_evolution = o.use_evolution, .prior = o.prior, .machine = o.machine};
 }
 
 }  // namespace
@@ -138,7 +138,7 @@ void Search::measure_batch(const std::vector<Candidate>& batch, Measurer& measur
   const auto done = [&](const Trial& t) {
     note(t);
     if (hooks.trial) hooks.trial(t);
-    progress_.wall_seconds = now_seconds() - start_seconds_;
+    progress_.wall_seconds = wall_before_step_ + now_seconds();
     if (hooks.progress) hooks.progress(progress_);
   };
   if (!open.empty()) {
@@ -165,41 +165,63 @@ std::optional<Trial> Search::final_comparison(Measurer& measurer, const SearchHo
   return again.empty() ? finalists.front() : again.front();
 }
 
-SearchResult Search::run(Measurer& measurer, const SearchHooks& hooks) {
-  start_seconds_ = now_seconds();
+std::vector<Candidate> Search::fastest(std::size_t most) const {
+  std::vector<const Trial*> order;
+  for (const Trial& t : ok_) order.push_back(&t);
+  std::stable_sort(order.begin(), order.end(), [](const Trial* a, const Trial* b) { return a->measurement.min_ns() < b->measurement.min_ns(); });
+  std::vector<Candidate> out;
+  for (const Trial* t : order) {
+    if (out.size() < most && t->candidate.sketch != kDefaultPlan) out.push_back(t->candidate);
+  }
+  return out;
+}
+
+bool Search::step(Measurer& measurer, const SearchHooks& hooks) {
+  const double start = now_seconds();
+  wall_before_step_ = progress_.wall_seconds - start;
   progress_.wanted = options_.trials;
-  SearchResult result;
-  result.stopped = hooks.stop();
-  // A kernel on all cores must not share them with the model.
-  const bool beside = task_.threads < runtime::cpu_info().cores;
-  int calm = 0;  // batches in a row without much to expect
-  std::vector<Candidate> batch;
-  const auto timed_wait = [&](const auto& action) {
+  const auto waited = [&](const auto& action) {
     const double before = now_seconds();
-    batch = action();
+    next_ = action();
     progress_.search_seconds += now_seconds() - before;
   };
-  timed_wait([&] { return propose(0); });
-  for (int b = 0; !batch.empty() && !result.stopped; ++b) {
-    calm = expected_gain_ && *expected_gain_ < kSmallGain ? calm + 1 : 0;
-    progress_.expected_gain = expected_gain_;
-    if (options_.patience > 0 && calm >= options_.patience) {
-      result.settled = true;
-      break;
-    }
-    const std::vector<Candidate> current = std::move(batch);
-    std::future<std::vector<Candidate>> next = std::async(beside ? std::launch::async : std::launch::deferred, [&, b] { return propose(b + 1); });
-    if (!beside) next.wait();
-    measure_batch(current, measurer, hooks);
-    timed_wait([&] { return next.get(); });
-    result.stopped = hooks.stop();
-  }
+  stopped_ = stopped_ || hooks.stop();
+  if (batch_ == 0 && !stopped_) waited([&] { return propose(0); });
+  if (stopped_ || settled_ || next_.empty()) return false;
+  calm_ = expected_gain_ && *expected_gain_ < kSmallGain ? calm_ + 1 : 0;
+  progress_.expected_gain = expected_gain_;
+  settled_ = options_.patience > 0 && calm_ >= options_.patience;
+  if (settled_) return false;
+  const std::vector<Candidate> current = std::move(next_);
+  ++batch_;
+  // A kernel on all cores must not share them with the model.
+  const bool beside = task_.threads < runtime::cpu_info().cores;
+  std::future<std::vector<Candidate>> next = std::async(beside ? std::launch::async : std::launch::deferred, [&] { return propose(batch_); });
+  if (!beside) next.wait();
+  measure_batch(current, measurer, hooks);
+  waited([&] { return next.get(); });
+  stopped_ = hooks.stop();
   progress_.model_seconds = proposer_.model_seconds();
-  result.best = final_comparison(measurer, hooks, result.stopped);
-  progress_.wall_seconds = now_seconds() - start_seconds_;
+  progress_.wall_seconds = wall_before_step_ + now_seconds();
+  return !stopped_ && !next_.empty();
+}
+
+SearchResult Search::finish(Measurer& measurer, const SearchHooks& hooks) {
+  const double start = now_seconds();
+  SearchResult result;
+  result.stopped = stopped_;
+  result.settled = settled_;
+  result.best = final_comparison(measurer, hooks, stopped_);
+  progress_.wall_seconds += now_seconds() - start;
   result.progress = progress_;
   result.rejected = rejected();
   return result;
+}
+
+SearchResult Search::run(Measurer& measurer, const SearchHooks& hooks) {
+  while (step(measurer, hooks)) {
+  }
+  return finish(measurer, hooks);
 }
 
 }  // namespace tessera::search

@@ -29,6 +29,7 @@ struct SearchOptions {
   bool default_first = true;  // the first trial is the default plan, so that tuning never makes slower
   bool use_draft = true, use_prior = true, use_model = true, use_evolution = true;
   std::shared_ptr<const cost_model::Prior> prior = nullptr;  // may be null
+  std::optional<cost_model::Machine> machine = std::nullopt;  // that times come from; nullopt: this one
   std::vector<Rule> rules = {};                         // asked before the builtin ones
 };
 
@@ -70,7 +71,16 @@ class Search {
   void remember(const Trial& t);
   /// Starts from a point that served a similar task: its sketch by name, its holes at their nearest values.
   void suggest(const std::string& sketch, const Decisions& decisions);
+  /// All batches and the final comparison.
   SearchResult run(Measurer& measurer, const SearchHooks& hooks);
+  /// One batch, for a caller that has other tasks to tune in between. False: nothing is left to do (all
+  /// trials done, the space used up, settled by patience, stopped).
+  bool step(Measurer& measurer, const SearchHooks& hooks);
+  /// The final comparison, after the last step.
+  SearchResult finish(Measurer& measurer, const SearchHooks& hooks);
+  const Progress& progress() const { return progress_; }
+  /// Measured points, fastest first: what similar tasks may start from.
+  std::vector<Candidate> fastest(std::size_t most) const;
 
   /// The proposals of a batch, without those that earlier batches made; batches are asked for in
   /// order. Batch 0 starts with the default plan.
@@ -97,9 +107,13 @@ class Search {
   int learned_batches_ = 0;
   int asked_ = 0;                               // proposals so far
   std::optional<double> expected_gain_;         // of the newest proposal
+  int batch_ = 0;                               // the next one to measure
+  int calm_ = 0;                                // batches in a row without much to expect
+  bool stopped_ = false, settled_ = false;
+  double wall_before_step_ = 0;                 // seconds of earlier steps, less the start of this one
+  std::vector<Candidate> next_;                 // proposed, not measured
   std::vector<Trial> ok_;
   Progress progress_;
-  double start_seconds_ = 0;
   int rejected_ = 0;
 };
 

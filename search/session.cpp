@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include "search/transfer.h"
+
 namespace tessera::search {
 
 namespace {
@@ -11,17 +13,35 @@ bool exists(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0;
 }
 
-/// Trials of the same task, target, threads and seed, in this log.
-std::vector<Trial> earlier_trials(const Task& task, const SessionOptions& options) {
-  std::vector<Trial> out;
-  if (!options.resume || !exists(options.log)) return out;
-  const std::string hash = tuning_logs::hash_text(task.dag.hash());
-  for (const tuning_logs::Record& r : tuning_logs::read_log(options.log).records) {
-    const bool same = r.kind == tuning_logs::RecordKind::kTrial && r.task.hash == hash && r.target == task.target.text() &&
-                      r.threads == task.threads && r.seed == static_cast<std::int64_t>(options.search.seed);
-    if (same) out.push_back(to_trial(r));
+bool of_task(const tuning_logs::Record& r, const Task& task, const SessionOptions& options) {
+  return r.kind == tuning_logs::RecordKind::kTrial && r.task.hash == tuning_logs::hash_text(task.dag.hash()) &&
+         r.target == task.target.text() && r.threads == task.threads && r.seed == static_cast<std::int64_t>(options.search.seed);
+}
+
+constexpr std::size_t kSuggestions = 4;
+
+/// What earlier runs left: trials of this task to go on from, points of similar ones to start from.
+void take_in(Search& search, const Task& task, const SessionOptions& options) {
+  std::vector<tuning_logs::Record> similar;
+  for (const std::string& log : options.transfer) {
+    const std::vector<tuning_logs::Record> records = tuning_logs::read_records(log).records;
+    similar.insert(similar.end(), records.begin(), records.end());
   }
-  return out;
+  if (exists(options.log)) {
+    bool begun = false;  // a resumed run starts from what the first one started from
+    for (const tuning_logs::Record& r : tuning_logs::read_log(options.log).records) {
+      const bool mine = of_task(r, task, options);
+      begun = begun || (mine && options.resume);
+      if (mine && options.resume) search.remember(to_trial(r));
+      if (!mine && !begun) similar.push_back(r);
+    }
+  }
+  for (const Suggestion& s : suggestions(similar, task, kSuggestions)) search.suggest(s.sketch, s.decisions);
+}
+
+tuning_logs::Record header_of(const Task& task, const SessionOptions& options) {
+  return tuning_logs::make_header(task.target.text(), tuning_logs::this_machine(options.tool), task.threads,
+                                  static_cast<std::int64_t>(options.search.seed));
 }
 
 }  // namespace
@@ -56,26 +76,37 @@ Trial to_trial(const tuning_logs::Record& r) {
   return t;
 }
 
+Session::Session(const Task& task, const SessionOptions& options)
+    : task_(task), options_(options), search_(task, options.search) {
+  take_in(search_, task_, options_);
+  writer_.emplace(options.log, header_of(task, options));
+}
+
+SearchHooks Session::logged(const SearchHooks& hooks) {
+  SearchHooks out = hooks;
+  out.trial = [this, trial = hooks.trial](const Trial& t) {
+    const bool better = t.ok() && (best_ == 0 || t.measurement.min_ns() < best_);
+    if (better) best_ = t.measurement.min_ns();
+    writer_->append(to_record(t, task_, options_, tuning_logs::RecordKind::kTrial),
+                   better ? tuning_logs::Durability::kPower : tuning_logs::Durability::kProcess);
+    if (trial) trial(t);
+  };
+  out.final_trial = [this, trial = hooks.final_trial](const Trial& t) {
+    writer_->append(to_record(t, task_, options_, tuning_logs::RecordKind::kFinal), tuning_logs::Durability::kPower);
+    if (trial) trial(t);
+  };
+  return out;
+}
+
+bool Session::step(Measurer& measurer, const SearchHooks& hooks) { return search_.step(measurer, logged(hooks)); }
+
+SearchResult Session::finish(Measurer& measurer, const SearchHooks& hooks) { return search_.finish(measurer, logged(hooks)); }
+
 SearchResult run_session(const Task& task, const SessionOptions& options, Measurer& measurer, const SearchHooks& hooks) {
-  Search search(task, options.search);
-  for (const Trial& t : earlier_trials(task, options)) search.remember(t);
-  const tuning_logs::Record header = tuning_logs::make_header(task.target.text(), tuning_logs::this_machine(options.tool),
-                                                              task.threads, static_cast<std::int64_t>(options.search.seed));
-  tuning_logs::LogWriter writer(options.log, header);
-  SearchHooks logged = hooks;
-  std::int64_t best = 0;
-  logged.trial = [&](const Trial& t) {
-    const bool better = t.ok() && (best == 0 || t.measurement.min_ns() < best);
-    if (better) best = t.measurement.min_ns();
-    writer.append(to_record(t, task, options, tuning_logs::RecordKind::kTrial),
-                  better ? tuning_logs::Durability::kPower : tuning_logs::Durability::kProcess);
-    if (hooks.trial) hooks.trial(t);
-  };
-  logged.final_trial = [&](const Trial& t) {
-    writer.append(to_record(t, task, options, tuning_logs::RecordKind::kFinal), tuning_logs::Durability::kPower);
-    if (hooks.final_trial) hooks.final_trial(t);
-  };
-  return search.run(measurer, logged);
+  Session session(task, options);
+  while (session.step(measurer, hooks)) {
+  }
+  return session.finish(measurer, hooks);
 }
 
 }  // namespace tessera::search

@@ -1,12 +1,12 @@
 #include "tuning_logs/record.h"
 
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 
 #include "runtime/cpu/cpu_info.h"
+#include "support/cache_sizes.h"
 
 namespace tessera::runtime {
 
@@ -122,8 +122,8 @@ Machine this_machine(std::string tool) {
   m.cpu = info.name;
   m.isa = info.isa;
   m.cores = info.cores;
-  for (const int level : {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE}) {
-    const long bytes = ::sysconf(level);
+  const CacheSizes caches = read_cache_sizes();
+  for (const std::int64_t bytes : {caches.l1, caches.l2, caches.l3}) {
     if (bytes <= 0) break;
     m.cache_bytes.push_back(bytes);
   }

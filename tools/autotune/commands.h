@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "search/task.h"
+#include "search/session.h"
 
 namespace tessera::autotune {
 
@@ -27,15 +27,41 @@ search::Task make_task(const ProblemArgs& args);
 /// Comma-separated words.
 std::vector<std::string> split_words(const std::string& text);
 
+/// How to search, common to commands that tune.
+struct SearchArgs {
+  std::uint64_t seed = 1;
+  int patience = 0;     // batches with little to expect until the search stops; 0: never
+  int jobs = 1;         // threads that score candidates
+  std::string without;  // "prior,draft,model,evolution": parts that are left out
+  std::string prior;    // file; empty: the shipped one
+  std::string transfer; // logs of similar programs to start from, separated by commas
+};
+/// UserError for what is not known.
+search::SessionOptions session_options(const SearchArgs& args, int trials, const std::string& log, bool resume);
+
 struct TuneArgs {
   ProblemArgs problem;
+  SearchArgs search;
   int trials = 64;
-  std::uint64_t seed = 1;
   std::string log;
   bool resume = false;
   bool json = false;
 };
 int run_tune(const TuneArgs& args);
+
+struct SuiteArgs {
+  ProblemArgs problem;     // flags common to all tasks
+  SearchArgs search;
+  std::string suite;       // of the catalogue; empty: `tasks`
+  std::string tasks;       // file of programs
+  std::string objective;   // "total" or "geomean"; empty: total for a file, geomean for a suite
+  int trials = 64;         // a task on average
+  std::string log;
+  bool even = false;       // the same number of trials for every task
+  bool resume = false;
+  bool json = false;
+};
+int run_suite(const SuiteArgs& args);
 
 struct ReplayArgs {
   std::string log;
@@ -51,6 +77,33 @@ struct ShowArgs {
   std::string print = "steps";  // steps | loops | ir | llvm | asm
 };
 int run_show(const ShowArgs& args);
+
+/// A line of a file of tasks.
+struct TaskLine {
+  ProblemArgs problem;
+  double weight = 1;  // how often the program runs
+  std::string text;   // as it was written
+};
+/// Flags of a program a line, `#` starts a comment; flags that a line leaves out are `common`'s. UserError
+/// with file and line otherwise.
+std::vector<TaskLine> read_tasks_file(const std::string& path, const ProblemArgs& common);
+
+struct RecordArgs {
+  ProblemArgs problem;
+  std::string tasks, output;
+  int points = 200, passes = 1, samples = 3;
+  double bred = 0.5;
+  bool dense = false;
+  std::uint64_t seed = 1;
+};
+int run_record(const RecordArgs& args);
+
+struct TrainArgs {
+  std::vector<std::string> data, heldout;
+  std::string output;
+  bool json = false;
+};
+int run_train(const TrainArgs& args);
 
 struct SketchesArgs {
   ProblemArgs problem;

@@ -14,6 +14,7 @@
 #include "support/nearest.h"
 #include "tools/autotune/commands.h"
 #include "tools/autotune/fuzz.h"
+#include "tools/autotune/problem_flags.h"
 
 namespace {
 
@@ -58,21 +59,16 @@ std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
   return text;
 }
 
-void add_problem(CLI::App& app, ProblemArgs& p) {
-  app.add_option("--op", p.op, "operator of the catalogue (autotune ops)")->check(kNotEmpty);
-  app.add_option("--expr", p.expr, "program as text: 'C[m,n] += A[m,k] * B[k,n]'")->check(kNotEmpty);
-  app.add_option("--where", p.where, "extents of --expr: m=512,n=512,k=512");
-  app.add_option("--preset", p.preset, "named shape, for example C2D.2")->check(kNotEmpty);
-  app.add_option("--shape", p.shape, "parameters of --op: m=512,n=512");
-  app.add_option("--layout", p.layout, "operand layout, for example NHWC");
-  app.add_option("--dtype", p.dtype, "element type, for example f32");
-  app.add_option("--dtypes", p.dtypes, "element types of single inputs of --expr: A=i8,B=i8");
-  app.add_option("--constant", p.constant, "operands known ahead: names, or none");
-  app.add_option("--target", p.target, "what to compile for: cpu, 'cpu -mcpu=x86-64-v3'")->check(kNotEmpty);
-  app.add_option("--threads", p.threads, "threads a kernel runs on (default: all cores)")->check(CLI::Range(1, 1024));
+/// CLI11 wants --seed as it is; values are checked here so that the message names flag and range.
+void add_search(CLI::App& app, SearchArgs& s) {
+  app.add_option("--seed", s.seed, "seed of the search")->check(kSeeds);
+  app.add_option("--patience", s.patience, "stop after that many batches with an expected gain under 0.5 % (default: never)")->check(CLI::Range(1, 1000000));
+  app.add_option("--jobs", s.jobs, "threads that score candidates")->check(CLI::Range(1, 1024));
+  app.add_option("--without", s.without, "leave out parts of the search: prior, draft, model, evolution");
+  app.add_option("--prior", s.prior, "file of autotune train (default: the shipped one)")->check(kNotEmpty);
+  app.add_option("--transfer", s.transfer, "logs of similar programs to start from")->check(kNotEmpty);
 }
 
-/// CLI11 wants --seed as it is; values are checked here so that the message names flag and range.
 int dispatch(int argc, char** argv) {
   CLI::App app{"Tessera: finds fast kernels for tensor expressions on this machine"};
   app.name("autotune");
@@ -82,10 +78,23 @@ int dispatch(int argc, char** argv) {
   TuneArgs tune;
   add_problem(app, tune.problem);
   app.add_option("--trials", tune.trials, "candidates to measure in all")->check(CLI::Range(1, 1000000));
-  app.add_option("--seed", tune.seed, "seed of the search")->check(kSeeds);
+  add_search(app, tune.search);
   app.add_option("--log", tune.log, "file of records (default: OPERATOR.jsonl)")->check(kNotEmpty);
   app.add_flag("--resume", tune.resume, "go on from the log; --trials is the total");
   app.add_flag("--json", tune.json, "one JSON object on stdout at the end");
+
+  SuiteArgs suite;
+  CLI::App* suite_cmd = app.add_subcommand("suite", "tune several programs: a suite of the catalogue, or --tasks FILE");
+  suite_cmd->add_option("name", suite.suite, "ansor, gemm, resnet, bert, depthwise, fusion, int8");
+  suite_cmd->add_option("--tasks", suite.tasks, "file of programs, the flags of one a line")->check(kNotEmpty);
+  add_problem(*suite_cmd, suite.problem);
+  add_search(*suite_cmd, suite.search);
+  suite_cmd->add_option("--trials", suite.trials, "trials a program, on average")->check(CLI::Range(1, 1000000));
+  suite_cmd->add_flag("--even", suite.even, "the same number of trials for every program");
+  suite_cmd->add_option("--objective", suite.objective, "what to lower: total (time) or geomean")->check(CLI::IsMember({"total", "geomean"}));
+  suite_cmd->add_option("--log", suite.log, "file of records (default: NAME.jsonl)")->check(kNotEmpty);
+  suite_cmd->add_flag("--resume", suite.resume, "go on from the log; --trials is the total");
+  suite_cmd->add_flag("--json", suite.json, "one JSON object on stdout at the end");
 
   ReplayArgs replay;
   CLI::App* replay_cmd = app.add_subcommand("replay", "rebuild the best kernel of a log, check it, time it");
@@ -135,6 +144,25 @@ int dispatch(int argc, char** argv) {
   add_problem(*sketches_cmd, sketches.problem);
   sketches_cmd->add_flag("--json", sketches.json, "one JSON object on stdout");
 
+  RecordArgs record;
+  CLI::App* record_cmd = app.add_subcommand("record", "measure points of a search space and keep them: training data, test data");
+  add_problem(*record_cmd, record.problem);
+  record_cmd->add_option("--tasks", record.tasks, "file of programs, the flags of one a line")->check(kNotEmpty);
+  record_cmd->add_option("--points", record.points, "points a task")->check(CLI::Range(1, 1000000));
+  record_cmd->add_option("--bred", record.bred, "share of the points that are mutations of the fastest")->check(CLI::Range(0.0, 1.0));
+  record_cmd->add_flag("--dense", record.dense, "every point of the space, thinned evenly to at most --points");
+  record_cmd->add_option("--passes", record.passes, "times over all points, in random orders")->check(CLI::Range(1, 100));
+  record_cmd->add_option("--samples", record.samples, "times kept a point and pass")->check(CLI::Range(1, 100));
+  record_cmd->add_option("--seed", record.seed, "seed of the choice")->check(kSeeds);
+  record_cmd->add_option("-o,--output", record.output, "file to write; tasks that it holds are left out")->required();
+
+  TrainArgs train;
+  CLI::App* train_cmd = app.add_subcommand("train", "make the prior of the cost model from recordings");
+  train_cmd->add_option("data", train.data, "recordings to learn from (autotune record)")->required();
+  train_cmd->add_option("--heldout", train.heldout, "recordings to judge it on");
+  train_cmd->add_option("-o,--output", train.output, "file to write")->required();
+  train_cmd->add_flag("--json", train.json, "one JSON object on stdout");
+
   FuzzArgs fuzz;
   CLI::App* fuzz_cmd = app.add_subcommand("fuzz", "random programs under random schedules against the reference");
   fuzz_cmd->add_option("--programs", fuzz.programs, "programs to try")->check(CLI::Range(1, 100000000));
@@ -150,6 +178,7 @@ int dispatch(int argc, char** argv) {
     std::fprintf(stderr, "autotune: %s; see autotune --help\n", usage_problem(app, e).c_str());
     return 2;
   }
+  if (suite_cmd->parsed()) return run_suite(suite);
   if (replay_cmd->parsed()) return run_replay(replay);
   if (assembly) show.print = "asm";
   if (show_cmd->parsed()) return run_show(show);
@@ -159,6 +188,8 @@ int dispatch(int argc, char** argv) {
   if (export_cmd->parsed()) return run_export(exported);
   if (doctor_cmd->parsed()) return run_doctor(doctor_json);
   if (ops_cmd->parsed()) return run_ops(op_name);
+  if (train_cmd->parsed()) return run_train(train);
+  if (record_cmd->parsed()) return run_record(record);
   if (sketches_cmd->parsed()) return run_sketches(sketches);
   if (fuzz_cmd->parsed()) return run_fuzz(fuzz);
   return run_tune(tune);

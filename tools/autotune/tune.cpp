@@ -1,29 +1,19 @@
-#include <csignal>
-
 #include <fmt/format.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 
 #include "runtime/cpu/peak_probe.h"
 #include "search/cpu_measurer.h"
 #include "search/session.h"
-#include "support/version.h"
 #include "tools/autotune/commands.h"
+#include "tools/autotune/interrupt.h"
 #include "tools/autotune/report.h"
 #include "tools/autotune/terminal.h"
 
 namespace tessera::autotune {
 
 namespace {
-
-std::atomic<int> interrupts{0};
-
-/// The first Ctrl-C ends the search after the current candidate, the second one at once.
-void on_interrupt(int) {
-  if (interrupts.fetch_add(1) > 0) _exit(130);
-}
 
 std::string default_log(const search::Task& task) { return (task.request.op.empty() ? "expr" : task.request.op) + ".jsonl"; }
 
@@ -50,6 +40,8 @@ Json json_of(const search::Task& task, const std::string& log, const search::Sea
   j["best"] = best != nullptr ? best->json() : Json(nullptr);
   j["wall_seconds"] = wall_seconds;
   j["search_share"] = wall_seconds > 0 ? r.progress.search_seconds / wall_seconds : 0;
+  j["model_share"] = wall_seconds > 0 ? r.progress.model_seconds / wall_seconds : 0;
+  j["settled"] = r.settled;
   j["trials_per_second"] = wall_seconds > 0 ? r.progress.trials / wall_seconds : 0;
   j["threads"] = task.threads;
   return j;
@@ -60,7 +52,8 @@ void print_summary(const search::Task& task, const std::string& log, const searc
   fmt::print("{}: {} trials in {:.1f} s, {} ok", task.op, r.progress.trials, wall_seconds, r.progress.ok);
   for (const auto& [status, n] : r.progress.failed) fmt::print(", {} {}", n, status);
   fmt::print("\n");
-  if (r.progress.trials < r.progress.wanted && !r.stopped) fmt::print("  that is the whole space of this program\n");
+  if (r.settled) fmt::print("  settled: no gain above 0.5 % was expected from the last batches\n");
+  if (r.progress.trials < r.progress.wanted && !r.stopped && !r.settled) fmt::print("  that is the whole space of this program\n");
   for (const auto& [status, why] : reasons) fmt::print("  {}: {}\n", status, why);
   if (best != nullptr) {
     fmt::print("best: {}  ({})\n", best->text(), r.best->candidate.sketch);
@@ -75,26 +68,20 @@ void print_summary(const search::Task& task, const std::string& log, const searc
 int run_tune(const TuneArgs& args) {
   const auto start = std::chrono::steady_clock::now();
   const search::Task task = make_task(args.problem);
-  search::SessionOptions options;
-  options.search.trials = args.trials;
-  options.search.seed = args.seed;
-  options.log = args.log.empty() ? default_log(task) : args.log;
-  options.resume = args.resume;
-  options.tool = kToolVersion;
+  const search::SessionOptions options = session_options(args.search, args.trials, args.log.empty() ? default_log(task) : args.log, args.resume);
   check_log_writable(options.log);
   check_memory(task);
 
-  std::signal(SIGINT, on_interrupt);
-  std::signal(SIGTERM, on_interrupt);
+  catch_interrupts();
   std::map<std::string, std::string> reasons;  // one example a status
   search::SearchResult result;
   {
     ProgressLine line(task.dag.flops(), task.dag.multiply_adds());
     constexpr double kSlowReference = 4e9;  // operations: a second or more of one plain kernel
     if (task.dag.flops() > kSlowReference) line.say("computing the answers to check candidates against");
-    search::CpuTaskMeasurer measurer(task, args.seed);
+    search::CpuTaskMeasurer measurer(task, args.search.seed);
     search::SearchHooks hooks;
-    hooks.stop = [] { return interrupts.load() > 0; };
+    hooks.stop = [] { return interrupted(); };
     hooks.progress = [&](const search::Progress& p) { line.show(p); };
     hooks.trial = [&](const search::Trial& t) {
       if (t.ok()) return;
@@ -112,7 +99,7 @@ int run_tune(const TuneArgs& args) {
   } else {
     print_summary(task, options.log, result, shown, reasons, wall);
   }
-  if (interrupts.load() > 0) return 130;
+  if (interrupted()) return 130;
   if (result.best) return 0;
   // Nothing but failures of our own machinery: the machine or the installation is at fault.
   const auto internal = result.progress.failed.find("internal");

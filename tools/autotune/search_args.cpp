@@ -1,0 +1,31 @@
+#include "support/nearest.h"
+#include "support/version.h"
+#include "tools/autotune/commands.h"
+
+namespace tessera::autotune {
+
+search::SessionOptions session_options(const SearchArgs& args, int trials, const std::string& log, bool resume) {
+  search::SessionOptions o;
+  o.search.trials = trials;
+  o.search.seed = args.seed;
+  o.search.patience = args.patience;
+  o.search.jobs = args.jobs;
+  for (const std::string& part : split_words(args.without)) {
+    bool* const use = part == "prior" ? &o.search.use_prior : part == "draft" ? &o.search.use_draft : part == "model" ? &o.search.use_model
+                      : part == "evolution" ? &o.search.use_evolution : nullptr;
+    TESSERA_USER_CHECK(use != nullptr) << "--without takes prior, draft, model, evolution, not '" << part << "'";
+    *use = false;
+  }
+  if (o.search.use_prior) {
+    auto prior = args.prior.empty() ? cost_model::shipped_prior() : cost_model::Prior::load(args.prior);
+    if (!prior.ok()) throw UserError(prior.reason(), 1);
+    o.search.prior = std::make_shared<cost_model::Prior>(std::move(*prior));
+  }
+  o.transfer = split_words(args.transfer);
+  o.log = log;
+  o.resume = resume;
+  o.tool = kToolVersion;
+  return o;
+}
+
+}  // namespace tessera::autotune
