@@ -25,6 +25,9 @@ class Schedule {
     steps_.push_back(std::move(step));
     return *this;
   }
+  Schedule& use_algorithm(std::string stage, std::string algorithm, std::map<std::string, Param> params = {}) {
+    return apply(UseAlgorithm{std::move(stage), std::move(algorithm), std::move(params)});
+  }
   Schedule& split(std::string stage, std::string axis, Names into, std::vector<Param> factors,
                   ir::Tail tail = ir::Tail::kPartition) {
     return apply(Split{std::move(stage), std::move(axis), std::move(into), std::move(factors), tail});

@@ -141,6 +141,19 @@ class State {
   /// A name that no stage has, from `hint`.
   bool name_taken(const std::string& name) const { return index_of(name) >= 0; }
 
+  /// Whether a step other than use_algorithm has been applied.
+  bool is_scheduled() const { return scheduled_; }
+  void mark_scheduled() { scheduled_ = true; }
+  /// Error bounds of the definition times this hold for the results; above 1, results need not be exact
+  /// on operands on which the definition is.
+  double error_factor() const { return error_factor_; }
+  /// Multiply-adds of the definition that the algorithms chosen do without.
+  double saved_multiply_adds() const { return saved_multiply_adds_; }
+  void note_algorithm(double error_factor, double saved_multiply_adds) {
+    error_factor_ *= error_factor;
+    saved_multiply_adds_ += saved_multiply_adds;
+  }
+
   /// Recomputes regions and extents; steps call it last. Refuses when a placement has become
   /// impossible (a consumer left the loop its producer is computed at).
   Status refresh();
@@ -151,6 +164,9 @@ class State {
  private:
   std::shared_ptr<const dsl::ComputeDag> dag_;
   std::vector<std::shared_ptr<const Stage>> stages_;
+  bool scheduled_ = false;
+  double error_factor_ = 1;
+  double saved_multiply_adds_ = 0;
 };
 
 /// The stages around `s`, innermost first: where it is computed, where that one is, ...

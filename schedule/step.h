@@ -28,13 +28,14 @@
 #include "schedule/steps/tile.h"
 #include "schedule/steps/transform_layout.h"
 #include "schedule/steps/unroll.h"
+#include "schedule/steps/use_algorithm.h"
 #include "schedule/steps/vectorize.h"
 
 namespace tessera::schedule {
 
 using Step = std::variant<Annotate, CacheRead, CacheWrite, ComputeAt, ComputeInline, ComputeRoot, DecomposeReduction,
                           Fuse, Outline, Pack, Parallel, Reorder, Rfactor, SetScope, Split, StoreAt, Tensorize, Tile,
-                          TransformLayout, Unroll, Vectorize>;
+                          TransformLayout, Unroll, UseAlgorithm, Vectorize>;
 
 using StepList = std::vector<Step>;
 using Plan = std::variant<StepList, PolyhedralDecisions>;
