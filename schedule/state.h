@@ -86,6 +86,23 @@ struct Tensorized {
   bool operator==(const Tensorized&) const = default;
 };
 
+/// What a loop of a stage brings near for the iteration `distance` further on.
+struct PrefetchMark {
+  std::string axis;
+  std::string tensor;  // a stage
+  std::int64_t distance = 1;
+  int locality = 3;
+  bool write = false;
+  bool operator==(const PrefetchMark&) const = default;
+};
+
+/// The stride of dimension `dim` of the stored box is `offset` modulo `factor`, in elements.
+struct StrideAlignment {
+  int dim = 0;
+  std::int64_t factor = 1, offset = 0;
+  bool operator==(const StrideAlignment&) const = default;
+};
+
 struct Stage {
   std::string name;
   dsl::OperationKind kind = dsl::OperationKind::kCompute;
@@ -102,6 +119,10 @@ struct Stage {
   std::string init_axis;          // decompose_reduction: init just inside this leaf's parent position
   ir::Scope scope = ir::Scope::kGlobal;
   std::vector<LayoutPart> layout;  // of the stored box; empty: row-major
+  std::vector<StrideAlignment> alignments;  // at most one a dimension
+  bool streaming = false;  // its stores go past the caches
+  bool rolling = false;    // kept from one iteration of the loop `at` to the next
+  std::vector<PrefetchMark> prefetches;
   std::optional<Tensorized> tensorized;
   int slots = 1;                  // pipelined copies of the buffer (GPU)
   std::string role;               // warp-specialised role (GPU)
