@@ -1,5 +1,6 @@
 #include "driver/compile.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include "codegen/llvm/compile.h"
@@ -82,8 +83,13 @@ Result<ir::Program> finished_program(const dsl::ComputeDag& dag, const schedule:
 
 Result<runtime::KernelImage> compile(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {
   return on_large_stack<runtime::KernelImage>([&]() -> Result<runtime::KernelImage> {
-    TESSERA_TRY(program, finished_program(dag, plan, target));
-    return codegen::compile_cpu(program, target);
+    TESSERA_TRY(state, scheduled(dag, plan));
+    TESSERA_TRY(program, lower::lower(state, options_for(dag, target)));
+    TESSERA_TRY(image, codegen::compile_cpu(program, target));
+    image.error_factor = state.error_factor();
+    const double work = dag.multiply_adds();
+    if (work > 0) image.work_share = std::clamp(1 - state.saved_multiply_adds() / work, 0.01, 1.0);
+    return image;
   });
 }
 

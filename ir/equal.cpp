@@ -136,8 +136,7 @@ Parts parts_of(const Stmt& s) {
     }
     case StmtKind::kStore: {
       const auto* n = s.as<Store>();
-      p.buffers = {n->buffer};
-      p.all(n->indices);
+      p.number(n->streaming).all(n->indices).buffers = {n->buffer};
       p.exprs.push_back(n->value);
       p.exprs.push_back(n->predicate);
       break;
@@ -180,7 +179,7 @@ Parts parts_of(const Stmt& s) {
     }
     case StmtKind::kPrefetch: {
       const auto* n = s.as<Prefetch>();
-      p.number(n->locality).all(n->indices).buffers = {n->buffer};
+      p.number(n->locality).number(n->write).all(n->indices).buffers = {n->buffer};
       break;
     }
     case StmtKind::kCopy: {

@@ -106,6 +106,7 @@ Stmt ProgramParser::statement() {
     std::string role = p_.name("the name of a role");
     return make_stmt<Role>(std::move(role), body());
   }
+  if (at.text == "stream") return store(p_.peek(), true);
   return simple(at);
 }
 
@@ -162,7 +163,7 @@ Stmt ProgramParser::simple(const Token& at) {
   if (at.text == "atomic") return atomic();
   static const std::vector<std::string> kWords{"for",    "if",       "let",  "alloc",    "evaluate",
                                                "assert", "instance", "call", "prefetch", "copy",
-                                               "tile",   "channel",  "role", "barrier",  "atomic"};
+                                               "tile",   "channel",  "role", "barrier",  "atomic", "stream"};
   const std::string near = joined(nearest_names(at.text, kWords));
   p_.fail_at(at, "expected a statement, found '" + at.text.substr(0, 40) + "'" +
                      (near.empty() ? "" : "; near it: " + near));
@@ -222,7 +223,7 @@ Stmt ProgramParser::branch() {
   return make_stmt<IfThenElse>(c, std::move(yes), std::move(no));
 }
 
-Stmt ProgramParser::store(const Token& at) {
+Stmt ProgramParser::store(const Token& at, bool streaming) {
   const Buffer b = buffer();
   p_.expect("[");
   Exprs indices = p_.list("]");
@@ -231,7 +232,7 @@ Stmt ProgramParser::store(const Token& at) {
   Expr value = p_.expr();
   Expr predicate;
   if (p_.same_line() && p_.accept_word("if")) predicate = p_.expr();
-  return make_stmt<Store>(b, std::move(indices), std::move(value), std::move(predicate));
+  return make_stmt<Store>(b, std::move(indices), std::move(value), std::move(predicate), streaming);
 }
 
 Stmt ProgramParser::prefetch() {
@@ -242,7 +243,8 @@ Stmt ProgramParser::prefetch() {
   if (auto ok = load(b, indices); !ok.ok()) p_.fail_at(at, ok.reason());
   if (!p_.accept_word("locality")) p_.expected("'locality'");
   const auto locality = static_cast<int>(p_.integer("a locality", 0, 3));
-  return make_stmt<Prefetch>(b, std::move(indices), locality);
+  const bool write = p_.same_line() && p_.accept_word("write");
+  return make_stmt<Prefetch>(b, std::move(indices), locality, write);
 }
 
 Stmt ProgramParser::atomic() {

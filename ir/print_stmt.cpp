@@ -14,7 +14,7 @@ void Printer::stmt(const Stmt& s, int in, bool last) {
     case StmtKind::kFor: return loop(*s.as<For>(), in);
     case StmtKind::kStore: {
       const auto* n = s.as<Store>();
-      pad(in);
+      pad(in) << (n->streaming ? "stream " : "");
       access(n->buffer.get(), n->indices);
       os_ << " = ";
       expr(n->value);
@@ -74,7 +74,7 @@ void Printer::stmt(const Stmt& s, int in, bool last) {
       const auto* n = s.as<Prefetch>();
       pad(in) << "prefetch ";
       access(n->buffer.get(), n->indices);
-      os_ << " locality " << n->locality << "\n";
+      os_ << " locality " << n->locality << (n->write ? " write\n" : "\n");
       return;
     }
     case StmtKind::kCopy: {

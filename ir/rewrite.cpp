@@ -160,7 +160,7 @@ Stmt map_children(const Stmt& s, const ExprFn& fe_, const StmtFn& fs) {
       const bool changed = map_all(n->indices, fe, idx);
       const Expr v = fe(n->value), p = fe(n->predicate);
       if (!changed && v.same_as(n->value) && p.same_as(n->predicate)) return s;
-      return make_stmt<Store>(n->buffer, std::move(idx), v, p);
+      return make_stmt<Store>(n->buffer, std::move(idx), v, p, n->streaming);
     }
     case StmtKind::kAllocate: {
       const auto* n = s.as<Allocate>();
@@ -206,7 +206,7 @@ Stmt map_children(const Stmt& s, const ExprFn& fe_, const StmtFn& fs) {
     case StmtKind::kPrefetch: {
       const auto* n = s.as<Prefetch>();
       Exprs idx;
-      return map_all(n->indices, fe, idx) ? make_stmt<Prefetch>(n->buffer, std::move(idx), n->locality) : s;
+      return map_all(n->indices, fe, idx) ? make_stmt<Prefetch>(n->buffer, std::move(idx), n->locality, n->write) : s;
     }
     case StmtKind::kCopy: {
       const auto* n = s.as<Copy>();
@@ -372,9 +372,9 @@ struct ReplaceBuffers : Rewriter<ReplaceBuffers> {
   }
   Stmt stmt(const Stmt& s) {
     const Stmt r = rebuild(s);
-    if (const auto* n = r.as<Store>()) return make_stmt<Store>(of(n->buffer), n->indices, n->value, n->predicate);
+    if (const auto* n = r.as<Store>()) return make_stmt<Store>(of(n->buffer), n->indices, n->value, n->predicate, n->streaming);
     if (const auto* n = r.as<Allocate>()) return make_stmt<Allocate>(of(n->buffer), n->body);
-    if (const auto* n = r.as<Prefetch>()) return make_stmt<Prefetch>(of(n->buffer), n->indices, n->locality);
+    if (const auto* n = r.as<Prefetch>()) return make_stmt<Prefetch>(of(n->buffer), n->indices, n->locality, n->write);
     if (const auto* n = r.as<Copy>()) return make_stmt<Copy>(of(n->target), of(n->source), n->mode);
     if (const auto* n = r.as<Atomic>()) return make_stmt<Atomic>(n->op, of(n->buffer), n->indices, n->value);
     if (const auto* n = r.as<TileOp>()) {

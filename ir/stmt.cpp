@@ -77,9 +77,9 @@ Block::Block(Stmts s) : StmtNode(kKind, Hasher(kKind) << s), stmts(std::move(s))
 For::For(Var v, Expr lo, Expr n, ForKind k, Stmt b, std::map<std::string, std::int64_t> a)
     : StmtNode(kKind, Hasher(kKind) << v << lo << n << tag(k) << b << notes_hash(a)),
       var(std::move(v)), min(std::move(lo)), extent(std::move(n)), loop(k), body(std::move(b)), notes(std::move(a)) {}
-Store::Store(Buffer b, Exprs i, Expr v, Expr p)
-    : StmtNode(kKind, Hasher(kKind) << b << i << v << p),
-      buffer(std::move(b)), indices(std::move(i)), value(std::move(v)), predicate(std::move(p)) {}
+Store::Store(Buffer b, Exprs i, Expr v, Expr p, bool s)
+    : StmtNode(kKind, Hasher(kKind) << b << i << v << p << static_cast<std::uint64_t>(s)),
+      buffer(std::move(b)), indices(std::move(i)), value(std::move(v)), predicate(std::move(p)), streaming(s) {}
 Allocate::Allocate(Buffer b, Stmt s) : StmtNode(kKind, Hasher(kKind) << b << s), buffer(std::move(b)), body(std::move(s)) {}
 IfThenElse::IfThenElse(Expr c, Stmt y, Stmt n)
     : StmtNode(kKind, Hasher(kKind) << c << y << n), condition(std::move(c)), yes(std::move(y)), no(std::move(n)) {}
@@ -92,9 +92,9 @@ Instance::Instance(std::string s, Phase p, Exprs c, Stmt b)
       stage(std::move(s)), phase(p), coordinates(std::move(c)), body(std::move(b)) {}
 CallFunction::CallFunction(std::string f, std::vector<Buffer> b, Exprs s)
     : StmtNode(kKind, Hasher(kKind) << f << b << s), function(std::move(f)), buffers(std::move(b)), scalars(std::move(s)) {}
-Prefetch::Prefetch(Buffer b, Exprs i, int l)
-    : StmtNode(kKind, Hasher(kKind) << b << i << static_cast<std::uint64_t>(l)),
-      buffer(std::move(b)), indices(std::move(i)), locality(l) {}
+Prefetch::Prefetch(Buffer b, Exprs i, int l, bool w)
+    : StmtNode(kKind, Hasher(kKind) << b << i << static_cast<std::uint64_t>(l) << static_cast<std::uint64_t>(w)),
+      buffer(std::move(b)), indices(std::move(i)), locality(l), write(w) {}
 Copy::Copy(Region t, Region s, std::string m)
     : StmtNode(kKind, Hasher(kKind) << t << s << m), target(std::move(t)), source(std::move(s)), mode(std::move(m)) {}
 TileOp::TileOp(std::string i, std::vector<Region> r)

@@ -73,14 +73,16 @@ struct For : StmtNode {
   For(Var v, Expr lo, Expr n, ForKind k, Stmt b, std::map<std::string, std::int64_t> notes = {});
 };
 
-/// Lanes whose predicate is false are not written.
+/// Lanes whose predicate is false are not written. `streaming` is a hint that nobody reads the element
+/// soon: it may go past the caches.
 struct Store : StmtNode {
   static constexpr StmtKind kKind = StmtKind::kStore;
   const Buffer buffer;
   const Exprs indices;
   const Expr value;
   const Expr predicate;
-  Store(Buffer b, Exprs i, Expr v, Expr predicate = {});
+  const bool streaming;
+  Store(Buffer b, Exprs i, Expr v, Expr predicate = {}, bool streaming = false);
 };
 
 /// `buffer` lives while `body` runs; its contents start undefined.
@@ -143,13 +145,15 @@ struct CallFunction : StmtNode {
   CallFunction(std::string f, std::vector<Buffer> b, Exprs s);
 };
 
-/// A hint to bring the line of one element near; never faults. `locality` 3 (keep) .. 0 (streaming).
+/// A hint to bring the line of one element near; never faults, and the element may lie outside of the
+/// buffer. `locality` 3 (keep) .. 0 (streaming); `write`: it is about to be written.
 struct Prefetch : StmtNode {
   static constexpr StmtKind kKind = StmtKind::kPrefetch;
   const Buffer buffer;
   const Exprs indices;
   const int locality;
-  Prefetch(Buffer b, Exprs i, int locality);
+  const bool write;
+  Prefetch(Buffer b, Exprs i, int locality, bool write = false);
 };
 
 /// A box of a buffer: one [min, min + extent) a dimension.

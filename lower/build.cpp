@@ -4,6 +4,7 @@
 #include "ir/print.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
+#include "lower/detail/memory.h"
 #include "lower/lower.h"
 #include "lower/mutants.h"
 #include "schedule/geometry.h"
@@ -31,16 +32,9 @@ using schedule::RootAxis;
 using schedule::Stage;
 using schedule::State;
 
-/// Where the values of a stage are kept: logical index - base is the index into `buffers`.
-struct Storage {
-  std::vector<Buffer> buffers;
-  Exprs base;
-  bool program = false;  // a buffer of the program rather than an Allocate
-};
-
 class Builder {
  public:
-  Builder(const State& state, const Options& options) : state_(state), options_(options) {
+  Builder(const State& state, const Options& options) : state_(state), options_(options), memory_(state) {
     bounds_ = schedule::loop_bounds(state);
   }
 
@@ -71,14 +65,14 @@ class Builder {
     std::vector<ir::ProgramBuffer> outputs, workspace, prepared;
     for (std::size_t i = 0; i < state_.size(); ++i) {
       const Stage& s = state_.stage(i);
-      Storage& st = storage_[s.name];
+      Storage& st = memory_.add(s.name);
       if (s.is_input() || s.placement == Placement::kInline) {
-        st = {s.outputs, Exprs(s.outputs[0].rank(), int_imm(0)), true};
+        st = {s.outputs, Memory::whole_box(s), true};
         continue;
       }
       if (s.is_output) {
         // All outputs of a multi-output stage exist; those that the program does not return are scratch.
-        st = {s.outputs, Exprs(s.outputs[0].rank(), int_imm(0)), true};
+        st = {s.outputs, Memory::whole_box(s), true};
         for (const Buffer& b : s.outputs) {
           const auto& wanted = state_.dag().outputs();
           const bool returned = std::find(wanted.begin(), wanted.end(), b) != wanted.end();
@@ -105,7 +99,7 @@ class Builder {
     Exprs shape;
     for (const std::int64_t n : box.extents) shape.push_back(int_imm(n));
     st.program = s.placement == Placement::kRoot;
-    st.base = box.base;
+    st.box = box;
     for (const Buffer& b : s.outputs) {
       Buffer fresh = Buffer::fresh(b->name, b->dtype, shape, s.scope).with_layout(box.layout);
       st.buffers.push_back(fresh);
@@ -115,23 +109,6 @@ class Builder {
           .push_back({fresh, once ? ir::BufferRole::kPrepared : ir::BufferRole::kWorkspace});
     }
     return Done{};
-  }
-
-  /// Every read of a stage's tensor becomes a read of where it is stored.
-  Expr stored_reads(const Expr& e) const {
-    return ir::rewrite(e, [&](const ir::Load&, const Expr& self, const ir::ExprFn& recurse) -> Expr {
-      const Expr r = ir::map_children(self, recurse);
-      const auto* load = r.as<ir::Load>();
-      const Stage* s = state_.producer(load->buffer.get());
-      TESSERA_CHECK(s != nullptr) << "read of " << load->buffer->name << ", which no stage makes";
-      const Storage& st = storage_.at(s->name);
-      Exprs index;
-      for (std::size_t d = 0; d < load->indices.size(); ++d) index.push_back(load->indices[d] - st.base[d]);
-      for (std::size_t v = 0; v < s->outputs.size(); ++v) {
-        if (s->outputs[v].get() == load->buffer.get()) return st.buffers[v].load(std::move(index));
-      }
-      TESSERA_UNREACHABLE();
-    });
   }
 
   // ---- loops --------------------------------------------------------------------------------------
@@ -180,6 +157,9 @@ class Builder {
       // `inner` stands inside leaf l-1; stages computed there, then the initialisation, come first.
       Stmts body;
       if (l > 0) {
+        for (const schedule::PrefetchMark& p : s.prefetches) {
+          if (p.axis == s.leaves[l - 1]) body.push_back(memory_.prefetch(s, p));
+        }
         Stmts inside;
         for (const Stage* q : attached(s, s.leaves[l - 1])) inside.push_back(emit(*q));
         // Iterations past the domain run nothing, so nothing is computed for them either: the box
@@ -192,6 +172,7 @@ class Builder {
       if (l == 0) break;
       inner = allocate(s, s.leaves[l - 1], std::move(inner));
       inner = loop(leaves[l - 1], leaves[l - 1].axis->var, std::move(inner));
+      inner = allocate_windows(s, s.leaves[l - 1], std::move(inner));
     }
     return inner;
   }
@@ -222,21 +203,26 @@ class Builder {
   Stmt allocate(const Stage& s, const std::string& leaf, Stmt body) const {
     for (std::size_t i = state_.size(); i-- > 0;) {
       const Stage& q = state_.stage(i);
-      if (q.placement != Placement::kAt) continue;
+      if (q.placement != Placement::kAt || q.rolling) continue;
       const Attach where = q.store_at ? *q.store_at : q.at;
       if (!(where == Attach{s.name, leaf})) continue;
-      for (const Buffer& b : storage_.at(q.name).buffers) body = make_stmt<ir::Allocate>(b, std::move(body));
+      for (const Buffer& b : memory_.of(q.name).buffers) body = make_stmt<ir::Allocate>(b, std::move(body));
     }
     return body;
   }
 
-  Exprs store_index(const Stage& s, const VarMap& values) const {
-    const Storage& st = storage_.at(s.name);
-    Exprs out;
-    for (std::size_t d = 0; d < s.roots.size() && s.roots[d].kind == AxisKind::kData; ++d) {
-      out.push_back(values.at(s.roots[d].coordinate.id()) - st.base[d]);
+  /// Rolling windows live around the loop that they roll along.
+  Stmt allocate_windows(const Stage& s, const std::string& leaf, Stmt loop) const {
+    for (std::size_t i = state_.size(); i-- > 0;) {
+      const Stage& q = state_.stage(i);
+      if (q.placement != Placement::kAt || !q.rolling || !(q.at == Attach{s.name, leaf})) continue;
+      for (const Buffer& b : memory_.of(q.name).buffers) loop = make_stmt<ir::Allocate>(b, std::move(loop));
     }
-    return out;
+    return loop;
+  }
+
+  Exprs store_index(const Stage& s, const VarMap& values) const {
+    return memory_.of(s.name).box.index(coordinates(s, values, false));
   }
 
   Exprs coordinates(const Stage& s, const VarMap& values, bool reduce) const {
@@ -270,7 +256,7 @@ class Builder {
     }
     const VarMap values = schedule::coordinate_values(s);
     Stmts stores;
-    const Storage& st = storage_.at(s.name);
+    const Storage& st = memory_.of(s.name);
     for (std::size_t v = 0; v < st.buffers.size(); ++v) {
       const int which = s.body[v].as<ir::Reduce>()->index;
       stores.push_back(make_stmt<ir::Store>(st.buffers[v], store_index(s, values), r.combiner->identity[static_cast<std::size_t>(which)]));
@@ -310,12 +296,12 @@ class Builder {
   }
 
   Stmt plain(const Stage& s, const VarMap& values, const Exprs& value_conditions) {
-    const Storage& st = storage_.at(s.name);
+    const Storage& st = memory_.of(s.name);
     Stmts stores;
     for (std::size_t v = 0; v < st.buffers.size(); ++v) {
-      Expr x = stored_reads(ir::substitute(s.body[v], values));
+      Expr x = memory_.stored_reads(ir::substitute(s.body[v], values));
       for (const Expr& c : value_conditions) x = ir::if_then_else(c, x, ir::constant_of(x.type(), 0));
-      stores.push_back(make_stmt<ir::Store>(st.buffers[v], store_index(s, values), x));
+      stores.push_back(make_stmt<ir::Store>(st.buffers[v], store_index(s, values), x, Expr(), s.streaming));
     }
     // A multi-output stage that reads nothing of its own needs no order between its stores.
     return ir::block(std::move(stores));
@@ -323,10 +309,10 @@ class Builder {
 
   Stmt reduction(const Stage& s, const VarMap& values) {
     const ir::Reduce& r = *s.reduce();
-    const Storage& st = storage_.at(s.name);
+    const Storage& st = memory_.of(s.name);
     const Exprs index = store_index(s, values);
     Exprs sources;
-    for (const Expr& x : r.sources) sources.push_back(stored_reads(ir::substitute(x, values)));
+    for (const Expr& x : r.sources) sources.push_back(memory_.stored_reads(ir::substitute(x, values)));
     VarMap with;
     if (sources.size() == 1) {
       with[r.combiner->lhs[0].id()] = st.buffers[0].load(index);
@@ -400,18 +386,11 @@ class Builder {
   const Options& options_;
   ir::Program program_;
   ir::Bounds bounds_;
-  std::map<std::string, Storage> storage_;
+  Memory memory_;
   std::set<std::string> prepared_;
 };
 
 }  // namespace
-
-const char* to_string(Mutant m) {
-  static constexpr const char* kNames[] = {"none", "tail_less_equal", "init_per_tile", "rfactor_twice",
-      "region_not_grown", "inline_drops_predicate", "tail_unmasked", "index_32", "trunc_division",
-      "parallel_reduction", "last_tile_skipped"};
-  return kNames[static_cast<std::size_t>(m)];
-}
 
 Result<ir::Program> build(const State& state, const Options& options) {
   if (options.mutant == Mutant::kNone) return Builder(state, options).run();

@@ -28,6 +28,7 @@ enum class Mutant : std::uint8_t {
   kTruncDivision,         // floor division rounds towards zero
   kParallelReduction,     // the loop outside the reduction is kept, its reduction loop runs parallel
   kLastTileSkipped,       // a tile larger than its axis is skipped
+  kWindowTooOld,          // a rolling window takes one element more for computed than is
   kCount,
 };
 const char* to_string(Mutant m);

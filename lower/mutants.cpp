@@ -2,6 +2,7 @@
 
 #include "ir/rewrite.h"
 #include "schedule/geometry.h"
+#include "schedule/rolling.h"
 
 namespace tessera::lower {
 
@@ -74,6 +75,20 @@ Status merge_twice(State& state) {
   return state.refresh();
 }
 
+/// The first element that an iteration should add to a rolling window is left as it was.
+Status window_too_old(State& state) {
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    const Stage& s = state.stage(i);
+    if (s.placement != Placement::kAt || !s.rolling) continue;
+    TESSERA_TRY(box, schedule::required_region(state, s, schedule::fixed_at(state, s.at)));
+    TESSERA_TRY(d, schedule::rolling_dimension(state, s, box));
+    schedule::Box& region = state.edit(s.name).region;
+    region.lo[d] = region.lo[d] + 1;
+    region.extent[d] = region.extent[d] - 1;
+  }
+  return Done{};
+}
+
 void parallel_reductions(State& state) {
   for (std::size_t i = 0; i < state.size(); ++i) {
     for (const std::string& leaf : state.stage(i).leaves) {
@@ -86,10 +101,18 @@ void parallel_reductions(State& state) {
 
 }  // namespace
 
+const char* to_string(Mutant m) {
+  static constexpr const char* kNames[] = {"none", "tail_less_equal", "init_per_tile", "rfactor_twice",
+      "region_not_grown", "inline_drops_predicate", "tail_unmasked", "index_32", "trunc_division",
+      "parallel_reduction", "last_tile_skipped", "window_too_old"};
+  return kNames[static_cast<std::size_t>(m)];
+}
+
 Result<State> mutated(const State& state, Mutant mutant) {
   State out = state;
   if (mutant == Mutant::kRegionNotGrown) TESSERA_TRY_DONE(region_not_grown(out));
   if (mutant == Mutant::kInlineDropsPredicate) drop_predicates(out);
+  if (mutant == Mutant::kWindowTooOld) TESSERA_TRY_DONE(window_too_old(out));
   if (mutant == Mutant::kRfactorTwice) TESSERA_TRY_DONE(merge_twice(out));
   if (mutant == Mutant::kParallelReduction) parallel_reductions(out);
   return out;

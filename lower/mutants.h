@@ -6,7 +6,7 @@
 
 namespace tessera::lower {
 
-/// kRegionNotGrown, kInlineDropsPredicate, kRfactorTwice, kParallelReduction.
+/// kRegionNotGrown, kInlineDropsPredicate, kRfactorTwice, kParallelReduction, kWindowTooOld.
 Result<schedule::State> mutated(const schedule::State& state, Mutant mutant);
 /// kIndex32, kTruncDivision.
 ir::Expr mutated(const ir::Expr& e, Mutant mutant);

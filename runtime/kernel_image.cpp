@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kLongestName = 4096;
 constexpr std::int64_t kLargestBytes = std::int64_t{1} << 46;  // far above any machine, no overflow
 constexpr int kLargestAlignment = 1 << 21;
+constexpr double kLargestErrorFactor = 1e6;
 
 bool is_identifier(std::string_view s) {
   const auto word = [](char c) {
@@ -162,6 +163,10 @@ Status check_image(const KernelImage& image) {
   for (const ByteRange& z : image.zero_ranges)
     if (!in_bytes(z.offset) || !in_bytes(z.bytes) || z.offset + z.bytes > image.workspace_bytes)
       return refuse("zero range at ", z.offset, " of ", z.bytes, " bytes leaves the workspace");
+  if (!(image.error_factor >= 1 && image.error_factor <= kLargestErrorFactor))
+    return refuse("error factor ", image.error_factor);
+  if (!(image.work_share > 0 && image.work_share <= 1))
+    return refuse("work share ", image.work_share);
   std::set<std::string_view> names;
   for (const ArgumentContract& a : image.arguments) {
     if (!names.insert(a.name).second) return refuse("two arguments are named '", a.name, "'");
@@ -187,6 +192,8 @@ std::vector<std::byte> encode(const KernelImage& image) {
   w.list(image.arguments, [&](const ArgumentContract& a) { put(w, a); });
   w.list(image.symbolic_dims, [&](const std::string& s) { w.text(s); });
   put(w, image.build);
+  w.put(image.error_factor);
+  w.put(image.work_share);
   return w.take();
 }
 
@@ -209,6 +216,8 @@ Result<KernelImage> decode_image(std::span<const std::byte> bytes) {
   r.list(8, [&] { image.arguments.push_back(get_argument(r)); });
   r.list(8, [&] { image.symbolic_dims.push_back(r.text(kLongestName)); });
   image.build = get_report(r);
+  image.error_factor = r.get<double>();
+  image.work_share = r.get<double>();
   if (!r.done()) return refuse("damaged kernel image of ", bytes.size(), " bytes");
   TESSERA_TRY_DONE(check_image(image));
   return image;

@@ -106,6 +106,11 @@ struct KernelImage {
   std::vector<ArgumentContract> arguments;
   std::vector<std::string> symbolic_dims;  // names in order; empty at present
   BuildReport build;
+  /// Above 1: an algorithm that rounds otherwise than the definition. Results are held against the
+  /// definition's bounds times this; those on exact operands need not be exact.
+  double error_factor = 1;
+  /// Multiply-adds the algorithm needs, as a share of the definition's.
+  double work_share = 1;
 
   bool operator==(const KernelImage&) const = default;
   bool has_phase(Phase phase) const;

@@ -182,7 +182,9 @@ Result<SpanMap> coordinate_spans(const State& state, const Stage& q, const Fixed
   SpanMap out;
   const bool chain = on_chain(q, fixed);
   Box box = q.region;
-  if (!chain && q.placement == Placement::kAt) {
+  // What a rolling stage computes anew holds at its own place; elsewhere its whole box counts.
+  const bool anew = q.rolling && fixed == fixed_at(state, q.at);
+  if (!chain && q.placement == Placement::kAt && !anew) {
     TESSERA_TRY(inner, required_region(state, q, fixed));
     box = std::move(inner);
   }
@@ -287,31 +289,47 @@ FixedLoops fixed_at(const State& state, const Attach& place) {
   return out;
 }
 
-Result<Box> required_region(const State& state, const Stage& s, const FixedLoops& fixed, bool all_reads) {
-  const std::vector<const Stage*> readers = state.consumers(s);
-  const std::size_t rank = s.outputs[0].rank();
-  Exprs lo(rank), hi(rank);
-  std::vector<bool> whole(rank, false);
-  for (const Stage* q : readers) {
-    TESSERA_TRY(spans, coordinate_spans(state, *q, fixed));
-    const SymbolicRange range(spans);
-    const auto visit = [&](const Expr& e) {
+namespace {
+
+/// First and last index a dimension that is read; a dimension without is read as a whole.
+struct ReadSpan {
+  Exprs lo, hi;
+  std::vector<bool> whole;
+};
+
+/// Of `s` by one reader, added to `out`.
+Status add_reads(const State& state, const Stage& s, const Stage& reader, const Exprs& bodies, const FixedLoops& fixed, bool all_reads, ReadSpan& out) {
+  TESSERA_TRY(spans, coordinate_spans(state, reader, fixed));
+  const SymbolicRange range(spans);
+  for (const Expr& body : bodies) {
+    ir::walk(body, [&](const Expr& e) {
       const auto* load = e.as<ir::Load>();
       if (load == nullptr || state.producer(load->buffer.get()) != &s) return true;
-      for (std::size_t d = 0; d < rank; ++d) {
+      for (std::size_t d = 0; d < out.lo.size(); ++d) {
         Expr a, b;
         if (!range.of(simplify(load->indices[d]), a, b)) {
-          whole[d] = true;
+          out.whole[d] = true;
           continue;
         }
-        if (!all_reads && lo[d].defined()) continue;
-        lo[d] = lo[d].defined() ? ir::min(lo[d], a) : a;
-        hi[d] = hi[d].defined() ? ir::max(hi[d], b) : b;
+        if (!all_reads && out.lo[d].defined()) continue;
+        out.lo[d] = out.lo[d].defined() ? ir::min(out.lo[d], a) : a;
+        out.hi[d] = out.hi[d].defined() ? ir::max(out.hi[d], b) : b;
       }
       return true;
-    };
-    for (const Expr& body : q->body) ir::walk(body, visit);
+    });
   }
+  return Done{};
+}
+
+ReadSpan no_reads(std::size_t rank) { return {Exprs(rank), Exprs(rank), std::vector<bool>(rank, false)}; }
+
+}  // namespace
+
+Result<Box> required_region(const State& state, const Stage& s, const FixedLoops& fixed, bool all_reads) {
+  const std::size_t rank = s.outputs[0].rank();
+  ReadSpan reads = no_reads(rank);
+  for (const Stage* q : state.consumers(s)) TESSERA_TRY_DONE(add_reads(state, s, *q, q->body, fixed, all_reads, reads));
+  const auto& [lo, hi, whole] = reads;
   const Bounds bounds = loop_bounds(state);
   Box box;
   for (std::size_t d = 0; d < rank; ++d) {
@@ -329,6 +347,36 @@ Result<Box> required_region(const State& state, const Stage& s, const FixedLoops
     box.lo.push_back(first);
     box.extent.push_back(extent);
     box.bound.push_back(std::max<std::int64_t>(1, std::min(n, r.hi)));
+  }
+  return box;
+}
+
+Result<Box> touched_box(const State& state, const Stage& s, const std::string& axis, const Stage& tensor, bool write) {
+  const FixedLoops fixed = fixed_at(state, {s.name, axis});
+  ReadSpan touched = no_reads(tensor.outputs[0].rank());
+  if (write) {
+    Exprs index;
+    for (const RootAxis& r : s.roots) {
+      if (r.kind == AxisKind::kData) index.push_back(r.coordinate);
+    }
+    TESSERA_TRY_DONE(add_reads(state, tensor, s, {tensor.outputs[0].load(index)}, fixed, true, touched));
+  }
+  for (const Stage* q : state.consumers(tensor)) {
+    bool inside = q->name == s.name;
+    for (const Attach& a : attach_chain(state, *q)) inside |= a.stage == s.name && s.leaf_index(a.axis) >= s.leaf_index(axis);
+    if (inside && !write) TESSERA_TRY_DONE(add_reads(state, tensor, *q, q->body, fixed, true, touched));
+  }
+  const Bounds bounds = loop_bounds(state);
+  Box box;
+  for (std::size_t d = 0; d < touched.lo.size(); ++d) {
+    if (!touched.lo[d].defined() && !touched.whole[d]) {
+      return refuse("loop '", axis, "' of stage '", s.name, "' does not ", write ? "write" : "read", " '", tensor.name, "'");
+    }
+    if (touched.whole[d]) return refuse("index ", d, " of '", tensor.name, "' is no sum of loops of '", s.name, "'; where it will be cannot be told");
+    box.lo.push_back(simplify(touched.lo[d], bounds));
+    box.extent.push_back(simplify(touched.hi[d] - touched.lo[d] + 1, bounds));
+    const Interval r = ir::affine_sum(box.extent.back()).range(bounds);
+    box.bound.push_back(std::max<std::int64_t>(1, std::min(tensor.roots[d].extent, r.hi)));
   }
   return box;
 }

@@ -38,6 +38,11 @@ FixedLoops fixed_at(const State& state, const Attach& place);
 /// The box of `s` that all its consumers need while `fixed` holds still, clipped to its shape.
 /// `all_reads` false is a deliberate defect for tests: the box of one read alone.
 Result<Box> required_region(const State& state, const Stage& s, const FixedLoops& fixed, bool all_reads = true);
+/// The box of `tensor` that one iteration of loop `axis` of `s` reads, or writes when `write` and the
+/// tensor is `s` itself; not clipped. Refuses indices that are no sums of loops, and a tensor that is
+/// not touched there.
+Result<Box> touched_box(const State& state, const Stage& s, const std::string& axis, const Stage& tensor, bool write);
+
 /// What lies in both boxes.
 Box intersection(const Box& a, const Box& b, const ir::Bounds& bounds);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "schedule/storage.h"
+
 namespace tessera::schedule {
 
 namespace {
@@ -80,6 +82,53 @@ Status check_registers(const Stage& s) {
   return Done{};
 }
 
+/// Streamed values go to a buffer of the program; padded ones and windows live in memory.
+Status check_memory(const State& state, const Stage& s) {
+  if (s.streaming && s.placement != Placement::kRoot) {
+    return refuse("stage '", s.name, "' streams its results and is computed inside loop '", s.at.axis, "' of '", s.at.stage,
+                  "'; what is read there soon belongs into the caches");
+  }
+  const bool special = s.rolling || !s.alignments.empty();
+  if (special && s.scope == ir::Scope::kRegister) {
+    return refuse("stage '", s.name, "' ", s.rolling ? "rolls" : "has aligned strides", "; a register tile has no addresses");
+  }
+  if (!s.rolling) return Done{};
+  const Axis& loop = *state.find(s.at.stage)->find_axis(s.at.axis);
+  if (loop.loop != ForKind::kSerial) {
+    return refuse("stage '", s.name, "' rolls along loop '", loop.name, "' of '", s.at.stage, "', which is ", ir::to_string(loop.loop),
+                  "; the iterations must run one after the other");
+  }
+  for (const Relation& r : s.relations) {
+    if (r.kind == Relation::Kind::kSplit && r.tail == ir::Tail::kPad) {
+      return refuse("stage '", s.name, "' rolls, and the split of '", r.whole, "' pads: whole tiles would overwrite what is kept; use 'partition' or 'guard'");
+    }
+  }
+  return Done{};
+}
+
+constexpr std::int64_t kMostLines = 64;
+
+Status check_prefetches(const State& state, const Stage& s) {
+  for (const PrefetchMark& p : s.prefetches) {
+    const int at = s.leaf_index(p.axis);
+    if (at < 0) return refuse("stage '", s.name, "' prefetches '", p.tensor, "' at '", p.axis, "', which would be no loop any more; prefetch comes after");
+    for (int l = 0; l <= at; ++l) {
+      const Axis& a = *s.find_axis(s.leaves[static_cast<std::size_t>(l)]);
+      if (a.loop == ForKind::kVector) return refuse("loop '", a.name, "' of stage '", s.name, "' is a vector loop; prefetch '", p.tensor, "' at a loop around it");
+    }
+    const Stage* tensor = state.find(p.tensor);
+    if (tensor == nullptr || tensor->placement != Placement::kRoot) {
+      return refuse("'", p.tensor, "' is not kept at root; what its buffer holds in later iterations is not there to prefetch");
+    }
+    TESSERA_TRY(lines, prefetched_lines(state, s, p));
+    if (lines.count() > kMostLines) {
+      return refuse("an iteration of loop '", p.axis, "' of stage '", s.name, "' touches ", lines.count(), " lines of '", p.tensor,
+                    "'; at most ", kMostLines, " are prefetched, use a loop further in");
+    }
+  }
+  return Done{};
+}
+
 /// An outlined loop is a call: SSA values of the caller do not reach into it.
 Status check_outlined(const State& state, const Stage& tile) {
   if (tile.scope != ir::Scope::kRegister || tile.placement != Placement::kAt) return Done{};
@@ -121,6 +170,8 @@ Status check_invariants(const State& state) {
     TESSERA_TRY_DONE(check_storage(s, around));
     TESSERA_TRY_DONE(check_nesting(s, around));
     TESSERA_TRY_DONE(check_registers(s));
+    TESSERA_TRY_DONE(check_memory(state, s));
+    TESSERA_TRY_DONE(check_prefetches(state, s));
     TESSERA_TRY_DONE(check_outlined(state, s));
   }
   return Done{};

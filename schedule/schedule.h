@@ -25,6 +25,9 @@ class Schedule {
     steps_.push_back(std::move(step));
     return *this;
   }
+  Schedule& use_algorithm(std::string stage, std::string algorithm, std::map<std::string, Param> params = {}) {
+    return apply(UseAlgorithm{std::move(stage), std::move(algorithm), std::move(params)});
+  }
   Schedule& split(std::string stage, std::string axis, Names into, std::vector<Param> factors,
                   ir::Tail tail = ir::Tail::kPartition) {
     return apply(Split{std::move(stage), std::move(axis), std::move(into), std::move(factors), tail});
@@ -71,6 +74,14 @@ class Schedule {
     return apply(Tensorize{std::move(stage), std::move(axes), std::move(intrinsic), ir::Tail::kPartition});
   }
   Schedule& outline(std::string stage, std::string axis) { return apply(Outline{std::move(stage), std::move(axis)}); }
+  Schedule& prefetch(std::string stage, std::string axis, std::string tensor, Param distance, int locality = 3, bool write = false) {
+    return apply(Prefetch{std::move(stage), std::move(axis), std::move(tensor), std::move(distance), locality, write});
+  }
+  Schedule& streaming_store(std::string stage) { return apply(StreamingStore{std::move(stage)}); }
+  Schedule& storage_align(std::string stage, std::string axis, Param factor, Param offset = 0) {
+    return apply(StorageAlign{std::move(stage), std::move(axis), std::move(factor), std::move(offset)});
+  }
+  Schedule& rolling_window(std::string stage) { return apply(RollingWindow{std::move(stage)}); }
   Schedule& annotate(std::string stage, std::string axis, std::string key, std::int64_t value) {
     return apply(Annotate{std::move(stage), std::move(axis), std::move(key), value});
   }

@@ -9,6 +9,7 @@
 #include "ir/rewrite.h"
 #include "schedule/geometry.h"
 #include "schedule/invariants.h"
+#include "schedule/rolling.h"
 
 namespace tessera::schedule {
 
@@ -234,6 +235,10 @@ Status State::refresh() {
         TESSERA_TRY(kept, required_region(*this, s, fixed_at(*this, *s.store_at)));
         box = intersection(box, kept, loop_bounds(*this));
       }
+      if (s.rolling) {
+        TESSERA_TRY(fresh, rolled_box(*this, s, box));
+        box = std::move(fresh);
+      }
       next.region = std::move(box);
     }
     set_extents(next);
@@ -254,6 +259,9 @@ std::string State::print_loops() const {
       if (a.outlined) out << " outline";
       for (const auto& [k, v] : a.notes) out << " @" << k << "=" << v;
       out << "\n";
+      for (const PrefetchMark& p : s.prefetches) {
+        if (p.axis == a.name) out << pad << std::string(2 * l + 2, ' ') << "prefetch " << p.tensor << " " << p.distance << " ahead\n";
+      }
       for (const auto& q : stages_) {
         if (q->placement == Placement::kAt && q->at == Attach{s.name, a.name}) print(*q, indent + static_cast<int>(l) + 1);
       }
@@ -261,6 +269,9 @@ std::string State::print_loops() const {
     out << pad << std::string(2 * s.leaves.size(), ' ') << s.name << " = ...";
     if (s.scope != ir::Scope::kGlobal) out << "  (" << ir::to_string(s.scope) << ")";
     if (s.store_at) out << "  (stored at " << s.store_at->stage << "." << s.store_at->axis << ")";
+    if (s.rolling) out << "  (rolling)";
+    if (s.streaming) out << "  (streaming)";
+    for (const StrideAlignment& a : s.alignments) out << "  (stride of " << s.data_axes()[static_cast<std::size_t>(a.dim)] << " % " << a.factor << " = " << a.offset << ")";
     out << "\n";
   };
   for (const auto& s : stages_) {

@@ -86,6 +86,23 @@ struct Tensorized {
   bool operator==(const Tensorized&) const = default;
 };
 
+/// What a loop of a stage brings near for the iteration `distance` further on.
+struct PrefetchMark {
+  std::string axis;
+  std::string tensor;  // a stage
+  std::int64_t distance = 1;
+  int locality = 3;
+  bool write = false;
+  bool operator==(const PrefetchMark&) const = default;
+};
+
+/// The stride of dimension `dim` of the stored box is `offset` modulo `factor`, in elements.
+struct StrideAlignment {
+  int dim = 0;
+  std::int64_t factor = 1, offset = 0;
+  bool operator==(const StrideAlignment&) const = default;
+};
+
 struct Stage {
   std::string name;
   dsl::OperationKind kind = dsl::OperationKind::kCompute;
@@ -102,6 +119,10 @@ struct Stage {
   std::string init_axis;          // decompose_reduction: init just inside this leaf's parent position
   ir::Scope scope = ir::Scope::kGlobal;
   std::vector<LayoutPart> layout;  // of the stored box; empty: row-major
+  std::vector<StrideAlignment> alignments;  // at most one a dimension
+  bool streaming = false;  // its stores go past the caches
+  bool rolling = false;    // kept from one iteration of the loop `at` to the next
+  std::vector<PrefetchMark> prefetches;
   std::optional<Tensorized> tensorized;
   int slots = 1;                  // pipelined copies of the buffer (GPU)
   std::string role;               // warp-specialised role (GPU)
@@ -141,6 +162,19 @@ class State {
   /// A name that no stage has, from `hint`.
   bool name_taken(const std::string& name) const { return index_of(name) >= 0; }
 
+  /// Whether a step other than use_algorithm has been applied.
+  bool is_scheduled() const { return scheduled_; }
+  void mark_scheduled() { scheduled_ = true; }
+  /// Error bounds of the definition times this hold for the results; above 1, results need not be exact
+  /// on operands on which the definition is.
+  double error_factor() const { return error_factor_; }
+  /// Multiply-adds of the definition that the algorithms chosen do without.
+  double saved_multiply_adds() const { return saved_multiply_adds_; }
+  void note_algorithm(double error_factor, double saved_multiply_adds) {
+    error_factor_ *= error_factor;
+    saved_multiply_adds_ += saved_multiply_adds;
+  }
+
   /// Recomputes regions and extents; steps call it last. Refuses when a placement has become
   /// impossible (a consumer left the loop its producer is computed at).
   Status refresh();
@@ -151,6 +185,9 @@ class State {
  private:
   std::shared_ptr<const dsl::ComputeDag> dag_;
   std::vector<std::shared_ptr<const Stage>> stages_;
+  bool scheduled_ = false;
+  double error_factor_ = 1;
+  double saved_multiply_adds_ = 0;
 };
 
 /// The stages around `s`, innermost first: where it is computed, where that one is, ...

@@ -20,6 +20,10 @@ template <class F>
 void each_param(std::vector<LayoutPiece>& ps, F& f) {
   for (LayoutPiece& p : ps) f(p.factor);
 }
+template <class F>
+void each_param(std::map<std::string, Param>& ps, F& f) {
+  for (auto& [name, p] : ps) f(p);
+}
 template <class F, class T>
 void each_param(T&, F&) {}
 
@@ -71,6 +75,7 @@ const char* step_name(const Step& step) {
 Result<State> apply_step(const State& state, const Step& step) {
   auto r = std::visit([&](const auto& s) { return s.apply(state); }, step);
   if (!r.ok()) return refuse(step_name(step), ": ", r.reason());
+  if (!std::holds_alternative<UseAlgorithm>(step)) r->mark_scheduled();
   return r;
 }
 
@@ -128,6 +133,10 @@ std::string to_string(const Step& step) {
   const Json j = to_json_value(step);
   bool first = true;
   for (const auto& [key, value] : j.begin().value().items()) {
+    if (key == "params") {
+      for (const auto& [name, v] : value.items()) out += ", " + name + " " + text_of(v);
+      continue;
+    }
     out += (first ? "" : ", ") + (first ? text_of(value) : key + " " + text_of(value));
     first = false;
   }

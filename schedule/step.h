@@ -19,22 +19,27 @@
 #include "schedule/steps/outline.h"
 #include "schedule/steps/pack.h"
 #include "schedule/steps/parallel.h"
+#include "schedule/steps/prefetch.h"
 #include "schedule/steps/reorder.h"
 #include "schedule/steps/rfactor.h"
+#include "schedule/steps/rolling_window.h"
 #include "schedule/steps/set_scope.h"
 #include "schedule/steps/split.h"
+#include "schedule/steps/storage_align.h"
 #include "schedule/steps/store_at.h"
+#include "schedule/steps/streaming_store.h"
 #include "schedule/steps/tensorize.h"
 #include "schedule/steps/tile.h"
 #include "schedule/steps/transform_layout.h"
 #include "schedule/steps/unroll.h"
+#include "schedule/steps/use_algorithm.h"
 #include "schedule/steps/vectorize.h"
 
 namespace tessera::schedule {
 
 using Step = std::variant<Annotate, CacheRead, CacheWrite, ComputeAt, ComputeInline, ComputeRoot, DecomposeReduction,
-                          Fuse, Outline, Pack, Parallel, Reorder, Rfactor, SetScope, Split, StoreAt, Tensorize, Tile,
-                          TransformLayout, Unroll, Vectorize>;
+                          Fuse, Outline, Pack, Parallel, Prefetch, Reorder, Rfactor, RollingWindow, SetScope, Split,
+                          StorageAlign, StoreAt, StreamingStore, Tensorize, Tile, TransformLayout, Unroll, UseAlgorithm, Vectorize>;
 
 using StepList = std::vector<Step>;
 using Plan = std::variant<StepList, PolyhedralDecisions>;

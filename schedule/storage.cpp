@@ -4,6 +4,7 @@
 
 #include "ir/rewrite.h"
 #include "schedule/geometry.h"
+#include "schedule/rolling.h"
 
 namespace tessera::schedule {
 
@@ -24,8 +25,28 @@ std::vector<std::int64_t> stored_extents(const Stage& s, const Box& box) {
   return out;
 }
 
+/// Strides grow until they are what the alignments ask for; inner ones first, as outer ones follow.
+Result<ir::Layout> aligned(const Stage& s, ir::Layout layout) {
+  for (std::size_t i = layout.digits().size(); i-- > 0;) {
+    const ir::LayoutDigit& digit = layout.digits()[i];
+    const auto outermost = std::find_if(layout.digits().begin(), layout.digits().end(), [&](const ir::LayoutDigit& d) { return d.dim == digit.dim; });
+    for (const StrideAlignment& a : s.alignments) {
+      if (a.dim != digit.dim || &*outermost != &digit) continue;
+      if (i + 1 == layout.digits().size()) {
+        return refuse("dimension '", s.data_axes()[static_cast<std::size_t>(a.dim)], "' of stage '", s.name,
+                      "' is the innermost of its storage; its elements stay neighbours, align a dimension further out");
+      }
+      const std::int64_t missing = ((a.offset - digit.stride) % a.factor + a.factor) % a.factor;
+      TESSERA_TRY(wider, layout.padded(i, digit.stride + missing));
+      layout = std::move(wider);
+      break;
+    }
+  }
+  return layout;
+}
+
 Result<ir::Layout> stored_layout(const Stage& s, const std::vector<std::int64_t>& extents) {
-  if (s.layout.empty()) return ir::Layout::row_major(extents);
+  if (s.layout.empty()) return aligned(s, ir::Layout::row_major(extents));
   // Innermost pieces first, so that each divisor is the product of the blocks inside.
   std::vector<ir::LayoutDigit> digits(s.layout.size());
   std::vector<std::int64_t> inside(extents.size(), 1);
@@ -37,7 +58,8 @@ Result<ir::Layout> stored_layout(const Stage& s, const std::vector<std::int64_t>
     digits[i] = {p.dim, inside[d], n, 1};
     inside[d] *= n;
   }
-  return ir::Layout::tiled(extents, std::move(digits));
+  TESSERA_TRY(layout, ir::Layout::tiled(extents, std::move(digits)));
+  return aligned(s, std::move(layout));
 }
 
 bool depends_on_constants_alone(const State& state, const Stage& s, const std::vector<std::string>& prepared) {
@@ -58,17 +80,64 @@ bool depends_on_constants_alone(const State& state, const Stage& s, const std::v
 
 }  // namespace
 
+Exprs StoredBox::index(const Exprs& logical) const {
+  Exprs out;
+  for (std::size_t d = 0; d < logical.size(); ++d) {
+    const bool rolls = d < window.size() && window[d] > 0;
+    out.push_back(rolls ? ir::floormod(logical[d], ir::int_imm(window[d])) : logical[d] - base[d]);
+  }
+  return out;
+}
+
 Result<StoredBox> stored_box(const State& state, const Stage& s) {
   Box box = s.region;
-  if (s.store_at) {
-    TESSERA_TRY(kept, required_region(state, s, fixed_at(state, *s.store_at)));
+  if (s.store_at || s.rolling) {
+    TESSERA_TRY(kept, required_region(state, s, fixed_at(state, s.rolling ? s.at : *s.store_at)));
     box = std::move(kept);
   }
   StoredBox out;
   out.base = box.lo;
+  if (s.rolling) {
+    TESSERA_TRY(d, rolling_dimension(state, s, box));
+    out.window.assign(box.lo.size(), 0);
+    out.window[d] = box.bound[d];
+  }
   out.extents = stored_extents(s, box);
   TESSERA_TRY(layout, stored_layout(s, out.extents));
   out.layout = std::move(layout);
+  return out;
+}
+
+std::int64_t PrefetchedLines::count() const {
+  std::int64_t n = 1;
+  for (const std::int64_t c : counts) n = std::min(n * c, std::int64_t{1} << 40);
+  return n;
+}
+
+Result<PrefetchedLines> prefetched_lines(const State& state, const Stage& s, const PrefetchMark& mark) {
+  constexpr std::int64_t kLineBytes = 64;
+  const Stage& tensor = *state.find(mark.tensor);
+  TESSERA_TRY(box, touched_box(state, s, mark.axis, tensor, mark.write));
+  const Buffer& b = tensor.outputs[0];
+  const bool own = !tensor.is_input() && !tensor.is_output;
+  ir::Layout layout = b->layout;
+  if (own) {
+    TESSERA_TRY(stored, stored_box(state, tensor));
+    layout = stored.layout;
+  }
+  const Var v = s.find_axis(mark.axis)->var;
+  PrefetchedLines out;
+  std::size_t widest = 0;
+  for (std::size_t d = 0; d < box.lo.size(); ++d) {
+    out.lo.push_back(ir::substitute(box.lo[d], v, v + mark.distance));
+    if (layout.vector_width(static_cast<int>(d)) > layout.vector_width(static_cast<int>(widest))) widest = d;
+  }
+  for (std::size_t d = 0; d < box.lo.size(); ++d) {
+    const std::int64_t neighbours = std::min(kLineBytes / std::max(1, b->dtype.bytes()), layout.vector_width(static_cast<int>(d)));
+    const std::int64_t step = d == widest ? std::max<std::int64_t>(1, neighbours) : 1;
+    out.step.push_back(step);
+    out.counts.push_back((box.bound[d] + step - 1) / step);
+  }
   return out;
 }
 

@@ -154,9 +154,7 @@ class Summarizer {
   AccessSummary access(const Stage& p, std::size_t v, bool write, const Exprs& logical) const {
     const StoredBox& box = boxes_.at(p.name);
     const Buffer& b = buffers_.at(p.name)[v];
-    Exprs index;
-    for (std::size_t d = 0; d < logical.size(); ++d) index.push_back(logical[d] - box.base[d]);
-    return ir::summarize_access(b, write, ir::simplify(b->layout.offset(index), bounds_), vars_);
+    return ir::summarize_access(b, write, ir::simplify(b->layout.offset(box.index(logical)), bounds_), vars_);
   }
 
   const State& state_;

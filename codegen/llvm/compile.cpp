@@ -8,9 +8,11 @@
 
 #include <chrono>
 #include <cstring>
+#include <set>
 
 #include "codegen/llvm/detail/emitter.h"
 #include "codegen/llvm/detail/machine.h"
+#include "ir/rewrite.h"
 
 namespace tessera::codegen {
 
@@ -53,8 +55,21 @@ Result<llvm::SmallVector<char, 0>> run_backend(llvm::Module& module, const ir::T
   return bytes;
 }
 
+/// Buffers with streaming stores: those are of whole cache lines, so they must begin on one.
+std::set<std::uint64_t> streamed_buffers(const ir::Program& program) {
+  std::set<std::uint64_t> out;
+  for (const ir::Function& f : program.functions) {
+    ir::walk(f.body, [&](const ir::Stmt& s) {
+      if (const auto* store = s.as<ir::Store>(); store != nullptr && store->streaming) out.insert(store->buffer->id);
+      return true;
+    });
+  }
+  return out;
+}
+
 std::vector<runtime::ArgumentContract> contracts(const ir::Program& program) {
   std::vector<runtime::ArgumentContract> out;
+  const std::set<std::uint64_t> streamed = streamed_buffers(program);
   for (const ir::ProgramBuffer& p : program.buffers) {
     if (p.role == ir::BufferRole::kWorkspace) continue;
     runtime::ArgumentContract c;
@@ -63,7 +78,8 @@ std::vector<runtime::ArgumentContract> contracts(const ir::Program& program) {
     // A prepared operand is opaque to its owner: its storage order is the kernel's own.
     c.shape = p.role == ir::BufferRole::kPrepared ? std::vector<std::int64_t>{p.buffer->layout.size()} : p.buffer.extents();
     c.bytes = p.buffer->layout.size() * p.buffer->dtype.bytes();
-    c.alignment = p.role == ir::BufferRole::kPrepared ? 64 : p.buffer->dtype.bytes();
+    const bool on_a_line = p.role == ir::BufferRole::kPrepared || streamed.count(p.buffer->id) != 0;
+    c.alignment = on_a_line ? 64 : p.buffer->dtype.bytes();
     switch (p.role) {
       case ir::BufferRole::kInput: c.role = runtime::ArgumentRole::kInput; break;
       case ir::BufferRole::kConstant: c.role = runtime::ArgumentRole::kConstant; break;

@@ -1,6 +1,8 @@
 #include <algorithm>
 
+#include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Verifier.h>
+#include <llvm/TargetParser/Triple.h>
 
 #include "codegen/llvm/detail/emitter.h"
 #include "ir/analysis/captures.h"
@@ -85,6 +87,8 @@ llvm::Function* Emitter::define(const std::vector<ir::Buffer>& buffers, const st
   for (std::size_t i = 0; i < scalars.size(); ++i) define_var(scalars[i], scalar_values[i]);
   stmt(body);
   pop_scope();
+  // Streaming stores are not ordered with what the caller does next.
+  if (f_.streamed && llvm::Triple(module_.getTargetTriple()).isX86()) b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {});
   b_.CreateRet(b_.CreateLoad(b_.getInt32Ty(), f_.status));
   return f;
 }

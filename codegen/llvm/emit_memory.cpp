@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "codegen/llvm/detail/emitter.h"
 #include "ir/analysis/affine.h"
 #include "ir/rewrite.h"
@@ -267,6 +269,8 @@ void Emitter::store(const ir::Store& n) {
     Value* p = address(n.buffer, run->base);
     if (mask != nullptr) {
       b_.CreateMaskedStore(value, p, align, mask);
+    } else if (n.streaming && aligned_vector(n)) {
+      stream(value, p);
     } else {
       b_.CreateAlignedStore(value, p, align);
     }
@@ -278,6 +282,25 @@ void Emitter::store(const ir::Store& n) {
     b_.CreateMaskedScatter(value, pointers, align, mask);
   }
   forget_loads(n.buffer->id);
+}
+
+/// A whole register at a multiple of its size. What is streamed to is a buffer of the program, which
+/// begins on a cache line.
+bool Emitter::aligned_vector(const ir::Store& n) const {
+  const ir::Type t = n.value.type();
+  const std::int64_t lanes = t.lanes, bytes = lanes * t.element().bytes();
+  if (t.is_bool() || bytes < 16 || bytes > target_.vector_bytes || (bytes & (bytes - 1)) != 0) return false;
+  const ir::AffineSum at = ir::affine_sum(n.indices[0].as<ir::Ramp>()->base);
+  return at.constant % lanes == 0 &&
+         std::all_of(at.terms.begin(), at.terms.end(), [&](const ir::Term& term) { return term.coefficient % lanes == 0; });
+}
+
+void Emitter::stream(Value* value, Value* p) {
+  const auto bytes = module_.getDataLayout().getTypeStoreSize(value->getType()).getFixedValue();
+  llvm::StoreInst* store = b_.CreateAlignedStore(value, p, llvm::Align(bytes));
+  llvm::Metadata* one = llvm::ConstantAsMetadata::get(b_.getInt32(1));
+  store->setMetadata(llvm::LLVMContext::MD_nontemporal, llvm::MDNode::get(context_, {one}));
+  f_.streamed = true;
 }
 
 void Emitter::strided_store(const ir::Store& n, Value* value) {

@@ -38,7 +38,7 @@ void Emitter::stmt(const ir::Stmt& s) {
     case ir::StmtKind::kPrefetch: {
       const auto* n = s.as<ir::Prefetch>();
       Value* p = address(n->buffer, n->indices[0]);
-      b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {p->getType()}, {p, b_.getInt32(0), b_.getInt32(static_cast<unsigned>(n->locality)), b_.getInt32(1)});
+      b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {p->getType()}, {p, b_.getInt32(n->write ? 1 : 0), b_.getInt32(static_cast<unsigned>(n->locality)), b_.getInt32(1)});
       return;
     }
     case ir::StmtKind::kAssert:

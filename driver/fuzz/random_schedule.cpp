@@ -17,6 +17,7 @@ class Walker {
 
   /// A step that looks possible; nothing when this state has no place for the kind drawn.
   std::optional<Step> step() {
+    if (rng_.chance(0.06)) return rolling_window();
     const std::int64_t r = rng_.below(100);
     if (r < 20) return split();
     if (r < 27) return fuse();
@@ -36,7 +37,9 @@ class Walker {
     if (r < 92) return set_scope();
     if (r < 93) return transform_layout();
     if (r < 94) return pack();
-    if (r < 98) return tensorize();
+    if (r < 96) return tensorize();
+    if (r < 97) return memory_hint();
+    if (r < 98) return storage_align();
     if (r < 99) return on_loop([](std::string s, std::string a) { return Outline{std::move(s), std::move(a)}; });
     return on_loop([&](std::string s, std::string a) {
       const bool grain = rng_.chance(0.3);
@@ -70,6 +73,14 @@ class Walker {
     return Tensorize{s->name, last, rng_.pick(tensor_intrinsics()).name, rng_.chance(0.5) ? ir::Tail::kGuard : ir::Tail::kPartition};
   }
 
+  /// Another algorithm for some stage: the first step of a walk, where there is one.
+  std::optional<Step> algorithm() {
+    const Stage* s = stage();
+    if (s == nullptr) return std::nullopt;
+    if (rng_.chance(0.5)) return UseAlgorithm{s->name, "im2col", {}};
+    return UseAlgorithm{s->name, "split_k", {{"chunks", rng_.between(2, 5)}}};
+  }
+
   /// A step that no state may accept.
   std::optional<Step> illegal() {
     const Stage* s = stage();
@@ -82,7 +93,7 @@ class Walker {
     for (std::size_t i = 0; i < state_.size(); ++i) {
       if (state_.stage(i).is_output) output = state_.stage(i).name;
     }
-    switch (rng_.below(20)) {
+    switch (rng_.below(24)) {
       case 0: return Split{"nowhere", leaf, {fresh("x"), fresh("x")}, {4}};
       case 1: return Split{s->name, "no axis", {fresh("x"), fresh("x")}, {4}};
       case 2: return Split{s->name, leaf, {fresh("x"), fresh("x")}, {0}};
@@ -101,7 +112,11 @@ class Walker {
       case 15: return TransformLayout{output, {}};
       case 16: return Annotate{s->name, leaf, "import", 1};
       case 17: return Tensorize{s->name, {leaf, leaf}, "cpu.nothing"};
-      case 18: return reduce.empty() ? Step(StoreAt{output, s->name, leaf}) : Step(Vectorize{s->name, reduce});
+      case 18: return Prefetch{s->name, leaf, output, -1};
+      case 19: return StorageAlign{output, leaf, 16};
+      case 20: return RollingWindow{output};
+      case 21: return UseAlgorithm{s->name, "none", {}};
+      case 22: return reduce.empty() ? Step(StoreAt{output, s->name, leaf}) : Step(Vectorize{s->name, reduce});
       default: return reduce.empty() ? Step(Rfactor{s->name, leaf, fresh("r")}) : Step(Parallel{s->name, reduce});
     }
   }
@@ -305,6 +320,32 @@ class Walker {
     return s == nullptr ? std::nullopt : std::optional<Step>(TransformLayout{s->name, pieces(s->data_axes())});
   }
 
+  /// A prefetch of something that the stage may read, or streaming stores.
+  std::optional<Step> memory_hint() {
+    const Stage* s = stage();
+    const Stage* tensor = stage(true);
+    if (s == nullptr || s->leaves.empty()) return std::nullopt;
+    if (rng_.chance(0.3)) return StreamingStore{s->name};
+    const bool write = rng_.chance(0.2);
+    return Prefetch{s->name, rng_.pick(s->leaves), write ? s->name : tensor->name, Param(rng_.below(20)), static_cast<int>(rng_.below(4)), write};
+  }
+
+  std::optional<Step> storage_align() {
+    const Stage* s = inner_stage();
+    if (s == nullptr) return std::nullopt;
+    const std::int64_t factor = rng_.between(1, 40);
+    return StorageAlign{s->name, rng_.pick(s->data_axes()), factor, rng_.below(factor)};
+  }
+
+  /// Where a stage is placed and reads overlap; otherwise a step towards it.
+  std::optional<Step> rolling_window() {
+    std::vector<const Stage*> placed;
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      if (state_.stage(i).placement == schedule::Placement::kAt && !state_.stage(i).rolling) placed.push_back(&state_.stage(i));
+    }
+    return placed.empty() ? compute_at() : Step(RollingWindow{rng_.pick(placed)->name});
+  }
+
   std::optional<Step> pack() {
     const Stage* s = stage(true);
     if (s == nullptr || s->outputs.size() > 1) return std::nullopt;
@@ -373,7 +414,8 @@ Walk random_schedule(const State& initial, Rng& rng, int attempts, WalkStatistic
       }
       continue;
     }
-    const auto step = i >= attempts ? walker.tensorize() : walker.step();
+    const bool first = i == 0 && rng.chance(0.3);
+    const auto step = i >= attempts ? walker.tensorize() : first ? walker.algorithm() : walker.step();
     if (!step) continue;
     auto next = apply_step(walk.state, *step);
     ++(next.ok() ? statistics.applied : statistics.refused)[step_name(*step)];

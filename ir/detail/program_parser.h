@@ -44,7 +44,7 @@ class ProgramParser {
   Stmt simple(const Token& at);
   Stmt loop();
   Stmt branch();
-  Stmt store(const Token& at);
+  Stmt store(const Token& at, bool streaming = false);
   Stmt prefetch();
   Stmt atomic();
   Region region();

@@ -29,10 +29,10 @@ class Flattener {
     const Stmt r = ir::map_children(
         s, [&](const Expr& e) { return expr(e, inner); }, [&](const Stmt& x) { return x ? stmt(x, inner) : x; });
     if (const auto* n = r.as<ir::Store>()) {
-      return ir::make_stmt<ir::Store>(n->buffer, ir::Exprs{flat(n->buffer, n->indices, inner)}, n->value, n->predicate);
+      return ir::make_stmt<ir::Store>(n->buffer, ir::Exprs{flat(n->buffer, n->indices, inner)}, n->value, n->predicate, n->streaming);
     }
     if (const auto* n = r.as<ir::Prefetch>()) {
-      return ir::make_stmt<ir::Prefetch>(n->buffer, ir::Exprs{flat(n->buffer, n->indices, inner)}, n->locality);
+      return ir::make_stmt<ir::Prefetch>(n->buffer, ir::Exprs{flat(n->buffer, n->indices, inner)}, n->locality, n->write);
     }
     return r;
   }

@@ -158,10 +158,10 @@ class Lanes {
     if (!vector(at)) {
       // Every lane would write the same element: the loop is no data loop.
       failed_ = true;
-      return make_stmt<ir::Store>(n.buffer, n.indices, n.value, n.predicate);
+      return make_stmt<ir::Store>(n.buffer, n.indices, n.value, n.predicate, n.streaming);
     }
     const Expr mask = both(own, mask_);
-    return make_stmt<ir::Store>(n.buffer, ir::Exprs{at}, widen(value), mask.defined() ? widen(mask) : mask);
+    return make_stmt<ir::Store>(n.buffer, ir::Exprs{at}, widen(value), mask.defined() ? widen(mask) : mask, n.streaming);
   }
 
   Stmt branch(const ir::IfThenElse& n) {

@@ -67,8 +67,9 @@ bool is_poison(ir::Type t, const std::byte* p, std::byte poison) {
 class OutputCheck {
  public:
   OutputCheck(const ArgumentContract& argument, std::span<const std::byte> got,
-              const ExpectedView& expected, std::byte poison)
-      : a_(argument), got_(got), e_(expected), poison_(poison), width_(argument.dtype.bytes()) {
+              const ExpectedView& expected, std::byte poison, double error_factor)
+      : a_(argument), got_(got), e_(expected), poison_(poison), error_factor_(error_factor),
+        width_(argument.dtype.bytes()) {
     for (const std::int64_t extent : a_.shape) elements_ *= extent;
   }
 
@@ -118,8 +119,8 @@ class OutputCheck {
   }
 
   double bound(std::int64_t i, double expected) const {
-    return e_.bounds.empty() ? e_.absolute + e_.relative * std::fabs(expected)
-                             : static_cast<double>(e_.bounds[static_cast<std::size_t>(i)]);
+    return error_factor_ * (e_.bounds.empty() ? e_.absolute + e_.relative * std::fabs(expected)
+                                              : static_cast<double>(e_.bounds[static_cast<std::size_t>(i)]));
   }
 
   std::string place(std::int64_t flat) const {
@@ -160,6 +161,7 @@ class OutputCheck {
   std::span<const std::byte> got_;
   const ExpectedView& e_;
   std::byte poison_;
+  double error_factor_;
   std::int64_t width_;
   std::int64_t elements_ = 1;
 };
@@ -186,8 +188,8 @@ std::string element_text(ir::Type dtype, const std::byte* element) {
 
 std::optional<Mismatch> compare_output(const ArgumentContract& argument,
                                        std::span<const std::byte> got, const ExpectedView& expected,
-                                       std::byte poison) {
-  return OutputCheck(argument, got, expected, poison).run();
+                                       std::byte poison, double error_factor) {
+  return OutputCheck(argument, got, expected, poison, error_factor).run();
 }
 
 }  // namespace tessera::runtime

@@ -139,8 +139,12 @@ void TimedKernel::sample_by_policy() {
 
 bool TimedKernel::implausible() const {
   const double peak = *std::max_element(out_.probe_gflops.begin(), out_.probe_gflops.end());
-  const double rate = options_.fewest_operations / static_cast<double>(out_.median_ns());
-  return rate > options_.implausible_ratio * peak;
+  return rate() > options_.implausible_ratio * peak;
+}
+
+double TimedKernel::rate() const {
+  const double operations = options_.fewest_operations * image_.work_share;
+  return operations / static_cast<double>(out_.median_ns());
 }
 
 Measurement TimedKernel::finish() {
@@ -152,7 +156,7 @@ Measurement TimedKernel::finish() {
   if (implausible()) {
     std::array<char, 128> text{};
     std::snprintf(text.data(), text.size(), "%.4g GFLOP/s on a machine that reaches %.4g",
-                  options_.fewest_operations / static_cast<double>(out_.median_ns()),
+                  rate(),
                   *std::max_element(out_.probe_gflops.begin(), out_.probe_gflops.end()));
     return failed_measurement(MeasureStatus::kImplausible, "timing", text.data());
   }

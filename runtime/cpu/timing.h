@@ -41,6 +41,7 @@ class TimedKernel {
   double probe() const;
   bool steady() const;
   bool implausible() const;
+  double rate() const;  // of the operations that this kernel cannot do without, GFLOP/s
 
   const KernelImage& image_;
   const LoadedKernel& kernel_;

@@ -24,6 +24,10 @@ Result<State> CacheWrite::apply(const State& state) const {
     const std::string name = s->outputs.size() == 1 ? into : into + ".v" + std::to_string(v);
     compute.outputs.push_back(ir::Buffer::fresh(name, s->outputs[v]->dtype, s->outputs[v]->shape));
   }
+  // How the stage's own buffer is laid out and written stays with it; what its loops bring near moves.
+  compute.streaming = false;
+  compute.layout.clear();
+  compute.alignments.clear();
   for (Axis& a : compute.axes) a.var = Var::fresh(a.name);
   State next = state;
   Stage& copy = next.edit(stage);
@@ -32,6 +36,7 @@ Result<State> CacheWrite::apply(const State& state) const {
   copy.leaves.clear();
   copy.body.clear();
   copy.init_axis.clear();
+  copy.prefetches.clear();
   Exprs index;
   for (const RootAxis& r : compute.roots) {
     if (r.kind != AxisKind::kData) continue;

@@ -70,6 +70,9 @@ void move_attachments(State& state, const std::string& stage, const std::string&
   }
   const Stage& s = *state.find(stage);
   if (s.init_axis == from) state.edit(stage).init_axis = to;
+  if (!s.prefetches.empty()) {
+    for (PrefetchMark& p : state.edit(stage).prefetches) p.axis = p.axis == from ? to : p.axis;
+  }
 }
 
 std::vector<std::string> computed_inside(const State& state, const Stage& s, int leaf) {

@@ -30,6 +30,7 @@ Result<State> ComputeAt::apply(const State& state) const {
   edit.placement = Placement::kAt;
   edit.at = {at, axis};
   edit.store_at.reset();
+  edit.rolling = false;
   return finish_step(std::move(next));
 }
 

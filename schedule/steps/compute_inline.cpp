@@ -39,6 +39,7 @@ Result<State> ComputeInline::apply(const State& state) const {
   Stage& edit = next.edit(stage);
   edit.placement = Placement::kInline;
   edit.store_at.reset();
+  edit.rolling = false;
   return finish_step(std::move(next));
 }
 

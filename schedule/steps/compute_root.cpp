@@ -10,6 +10,7 @@ Result<State> ComputeRoot::apply(const State& state) const {
   Stage& edit = next.edit(s->name);
   edit.placement = Placement::kRoot;
   edit.store_at.reset();
+  edit.rolling = false;
   return finish_step(std::move(next));
 }
 

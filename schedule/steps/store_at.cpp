@@ -7,6 +7,7 @@ namespace tessera::schedule {
 Result<State> StoreAt::apply(const State& state) const {
   TESSERA_TRY(s, require_compute(state, stage, "store_at"));
   if (s->placement != Placement::kAt) return refuse("stage '", stage, "' is computed at root; compute_at comes before store_at");
+  if (s->rolling) return refuse("stage '", stage, "' rolls along loop '", s->at.axis, "' and is kept around it");
   TESSERA_TRY(host, require_compute(state, at, "store_at"));
   TESSERA_TRY(index, require_leaf(*host, axis));
   // Walk from the place of computation outwards to the wanted loop; every loop passed is shared.

@@ -64,6 +64,7 @@ class Emitter {
     Value* status = nullptr;  // alloca i32: first failure of a parallel loop
     std::int64_t stack_bytes = 0;
     bool parallel_body = false;
+    bool streamed = false;  // a fence is due at the end
     std::set<std::uint64_t> stored;  // buffers this function writes
     std::map<ir::VarId, VarInfo> vars;
     std::map<std::uint64_t, Value*> buffers;
@@ -101,6 +102,8 @@ class Emitter {
   Value* strided_load(const ir::Load& n, const ir::Ramp& at);
   Value* gather(const ir::Load& n, Value* index);
   void strided_store(const ir::Store& n, Value* value);
+  bool aligned_vector(const ir::Store& n) const;
+  void stream(Value* value, Value* p);
   Value* address(const ir::Buffer& b, const ir::Expr& flat);
   Value* from_memory(Value* v, ir::Type t);
   Value* to_memory(Value* v, ir::Type t);

@@ -58,9 +58,11 @@ struct Example {
 
 using schedule::Annotate, schedule::CacheRead, schedule::CacheWrite, schedule::ComputeAt,
     schedule::ComputeInline, schedule::ComputeRoot, schedule::DecomposeReduction, schedule::Fuse,
-    schedule::Outline, schedule::Pack, schedule::Parallel, schedule::Reorder, schedule::Rfactor,
-    schedule::SetScope, schedule::Split, schedule::StoreAt, schedule::Tensorize, schedule::Tile,
-    schedule::TransformLayout, schedule::Unroll, schedule::Vectorize;
+    schedule::Outline, schedule::Pack, schedule::Parallel, schedule::Prefetch, schedule::Reorder,
+    schedule::Rfactor, schedule::RollingWindow, schedule::SetScope, schedule::Split,
+    schedule::StorageAlign, schedule::StoreAt, schedule::StreamingStore, schedule::Tensorize,
+    schedule::Tile, schedule::TransformLayout, schedule::Unroll, schedule::UseAlgorithm,
+    schedule::Vectorize;
 
 /// The tile of a product that tensorize takes: 6 x 16 accumulators, updated for each k.
 StepList tile_steps() {
@@ -132,6 +134,23 @@ std::vector<Example> examples() {
        Tensorize{"C.acc", {"i", "j"}, "cpu.fma.f32x16"},
        {Tensorize{"C.acc", {"i", "j"}, "cpu.magic"}}},
       {matmul(), {Split{"C", "i", {"i0", "i1"}, {8}}}, Outline{"C", "i0"}, {}},
+      {matmul(),
+       {copy_b},
+       StorageAlign{"B.copy", "d0", 32, 16},
+       {StorageAlign{"B.copy", "d1", 32, 16}, StorageAlign{"C", "i", 32, 16}}},
+      {stencil(),
+       {ComputeAt{"B", "C", "i"}},
+       RollingWindow{"B"},
+       {RollingWindow{"C"}}},
+      {matmul(),
+       {Reorder{"C", {"k", "j"}}},
+       Prefetch{"C", "k", "B", 4},
+       {Prefetch{"C", "i", "B", 1}, Prefetch{"C", "k", "D", 1}}},
+      {matmul(true), {}, StreamingStore{"D"}, {StreamingStore{"C"}}},
+      {matmul(),
+       {},
+       UseAlgorithm{"C", "split_k", {{"chunks", 4}}},
+       {UseAlgorithm{"C", "im2col", {}}, UseAlgorithm{"C", "split_k", {}}}},
       {matmul(),
        {Parallel{"C", "i"}},
        Annotate{"C", "i", "grain", 4},

@@ -93,6 +93,8 @@ inline Program program_of_every_kind(const std::string& hint = "") {
                                   }))),
       make_stmt<Assert>(int_imm(3) < j, "bad \"n\" \\ here\nand there"),
       make_stmt<Prefetch>(a, Exprs{int_imm(5)}, 3),
+      make_stmt<Prefetch>(a, Exprs{int_imm(6)}, 0, true),
+      make_stmt<Store>(c, Exprs{int_imm(0)}, float_imm(1), Expr(), true),
       make_stmt<CallFunction>("kernel", std::vector<Buffer>{a, c}, Exprs{j, float_imm(2.5)}),
       make_stmt<IfThenElse>(j < 5,
                             loop(v, int_imm(0), int_imm(4), ForKind::kParallel, vectors,

@@ -18,15 +18,20 @@ StepList every_step() {
           Outline{"C", "i"},
           Pack{"B", {"C"}, "Bp", {{"j", 0}, {"k", 0}, {"j", hole}}},
           Parallel{"C", "i"},
+          Prefetch{"C", "i", "A", hole, 1, true},
           Reorder{"C", {"j", "i"}},
           Rfactor{"C", "k", "Cf"},
+          RollingWindow{"B"},
           SetScope{"B", ir::Scope::kRegister},
           Split{"C", "i", {"i0", "i1"}, {hole}, ir::Tail::kGuard},
+          StorageAlign{"B", "i", hole, hole},
           StoreAt{"B", "C", "i"},
+          StreamingStore{"B"},
           Tensorize{"C", {"i", "j"}, "cpu.fma.f32x16", ir::Tail::kGuard},
           Tile{"C", {"i", "j"}, {"a", "b", "c", "d"}, {hole, 8}, ir::Tail::kPad},
           TransformLayout{"B", {{"i", 0}, {"i", 4}}},
           Unroll{"C", "i"},
+          UseAlgorithm{"C", "split_k", {{"chunks", hole}}},
           Vectorize{"C", "i"}};
 }
 
