@@ -13,22 +13,7 @@ namespace {
 void count(const Expr& e, OpCounts& out) {
   if (e->kind == ExprKind::kLoad) return;  // indices are addressing, not work
   for_each_child(e, [&](const Expr& c) { count(c, out); });
-  if (const Binary* n = as_binary(e)) {
-    if (n->a.type() == i64 || n->a.type() == boolean) return;  // coordinates and conditions on them
-    if (!n->a.type().is_float()) {
-      ++out.integer;
-      return;
-    }
-    switch (n->kind) {
-      case ExprKind::kMul: ++out.float_mul; return;
-      case ExprKind::kDiv: ++out.float_div; return;
-      case ExprKind::kAdd:
-      case ExprKind::kSub: ++out.float_add; return;
-      default: ++out.float_compare; return;
-    }
-  }
-  if (e->kind == ExprKind::kCall) ++out.float_call;
-  if (e->kind == ExprKind::kSelect || e->kind == ExprKind::kIfThenElseExpr) ++out.select;
+  out += operation_of(e);
 }
 
 class Summarizer {
@@ -100,6 +85,27 @@ OpCounts& OpCounts::operator+=(const OpCounts& o) {
   integer += o.integer;
   select += o.select;
   return *this;
+}
+
+OpCounts operation_of(const Expr& e) {
+  OpCounts out;
+  if (const Binary* n = as_binary(e)) {
+    if (n->a.type() == i64 || n->a.type() == boolean) return out;  // coordinates and conditions on them
+    if (!n->a.type().is_float()) {
+      ++out.integer;
+      return out;
+    }
+    switch (n->kind) {
+      case ExprKind::kMul: ++out.float_mul; break;
+      case ExprKind::kDiv: ++out.float_div; break;
+      case ExprKind::kAdd:
+      case ExprKind::kSub: ++out.float_add; break;
+      default: ++out.float_compare; break;
+    }
+  }
+  if (e->kind == ExprKind::kCall) ++out.float_call;
+  if (e->kind == ExprKind::kSelect || e->kind == ExprKind::kIfThenElseExpr) ++out.select;
+  return out;
 }
 
 OpCounts count_operations(const Expr& value) {

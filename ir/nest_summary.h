@@ -54,6 +54,8 @@ struct NestSummary {
   bool operator==(const NestSummary&) const = default;
 };
 
+/// What the outermost node of `e` adds to the count.
+OpCounts operation_of(const Expr& e);
 /// Operations of a value, without those inside indices.
 OpCounts count_operations(const Expr& value);
 /// How `offset` (a flat element offset) moves with each loop variable.

@@ -1,0 +1,212 @@
+// The regions of a point's stages: what geometry.cpp does for a state. Spans are built as if nothing
+// were known of loop variables, and a box simplified under their ranges at the end, there as here.
+#include "schedule/detail/point_geometry.h"
+
+namespace tessera::schedule::detail {
+
+namespace {
+
+std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+}  // namespace
+
+IndexSum PointGeometry::span_extent(Atom axis, const PlaceShape& place) {
+  IndexSum e = axis_extent(axis);
+  VariableSet moving = stage_of(axis).leaves;
+  for (std::size_t w = 0; w < moving.size(); ++w) moving[w] &= ~place.fixed[w];
+  return algebra_.uses(e, moving) ? IndexSum(extent(axis)) : e;
+}
+
+PointGeometry::Span PointGeometry::full(Atom axis, const PlaceShape& place) {
+  Span out;
+  out.hi = span_extent(axis, place);
+  out.hi.constant -= 1;
+  out.whole = true;
+  return out;
+}
+
+PointGeometry::Span PointGeometry::span(Atom axis, const PlaceShape& place) {
+  const AxisShape& a = shape_of(axis);
+  if (a.used_by >= 0) {
+    const RelationShape& r = stage_of(axis).relations[at(a.used_by)];
+    return r.kind == Relation::Kind::kSplit ? split_span(r, axis, place) : fuse_span(r, axis, place);
+  }
+  if ((place.fixed[at(axis) / 64] >> (axis % 64) & 1) == 0) return full(axis, place);
+  Span out;
+  out.lo = out.hi = algebra_.variable(axis);
+  out.point = true;
+  return out;
+}
+
+PointGeometry::Span PointGeometry::split_span(const RelationShape& r, Atom axis, const PlaceShape& place) {
+  const Span o = span(r.outer, place), i = span(r.inner, place);
+  if (o.whole && i.whole) return full(axis, place);
+  const std::int64_t factor = number(r.factor);
+  Span out;
+  out.point = o.point && i.point;
+  out.lo = algebra_.add(i.lo, o.lo, factor);
+  if (out.point) {
+    out.hi = out.lo;
+    return out;
+  }
+  if (o.point && i.whole && !r.guarded) {
+    out.hi = algebra_.add(span_extent(r.inner, place), o.lo, factor);
+    out.hi.constant -= 1;
+  } else {
+    out.hi = algebra_.add(i.hi, o.hi, factor);
+  }
+  IndexSum last = span_extent(axis, place);
+  last.constant -= 1;
+  out.hi = algebra_.least(out.hi, last);
+  return out;
+}
+
+PointGeometry::Span PointGeometry::fuse_span(const RelationShape& r, Atom axis, const PlaceShape& place) {
+  const Span p = span(r.whole, place);
+  if (p.whole) return full(axis, place);
+  const std::int64_t n = extent(r.inner);
+  Span out;
+  out.point = p.point;
+  if (axis == r.outer) {
+    out.lo = algebra_.divide(p.lo, n);
+    out.hi = algebra_.divide(p.hi, n);
+    return out;
+  }
+  if (p.point) {
+    out.lo = out.hi = algebra_.modulo(p.lo, n);
+    return out;
+  }
+  // A run inside one row of the inner axis keeps its place; any other may wrap around.
+  const IndexSum row = algebra_.add(algebra_.divide(p.hi, n), algebra_.divide(p.lo, n), -1);
+  if (!row.is_constant() || row.constant != 0) return full(axis, place);
+  out.lo = algebra_.modulo(p.lo, n);
+  out.hi = algebra_.add(out.lo, algebra_.add(p.hi, p.lo, -1));
+  return out;
+}
+
+void PointGeometry::atom_range(Atom atom, IndexSum& lo, IndexSum& hi) {
+  const int first = static_cast<int>(shape_->axes.size());
+  if (algebra_.is_variable(atom)) {
+    const Span& s = spans_[at(atom - first)];
+    lo = s.lo;
+    hi = s.hi;
+    return;
+  }
+  const IndexAlgebra::Parts p = algebra_.parts(atom);
+  IndexSum a, b, x, y;
+  index_range(p.first, a, b);
+  switch (p.kind) {
+    case IndexAlgebra::Kind::kDiv:
+      lo = algebra_.divide(a, p.divisor);
+      hi = algebra_.divide(b, p.divisor);
+      break;
+    case IndexAlgebra::Kind::kMod: {
+      const IndexSum row = algebra_.add(algebra_.divide(b, p.divisor), algebra_.divide(a, p.divisor), -1);
+      if (row.is_constant() && row.constant == 0) {
+        lo = algebra_.modulo(a, p.divisor);
+        hi = algebra_.add(lo, algebra_.add(b, a, -1));
+      } else {
+        lo = IndexSum(0);
+        hi = IndexSum(p.divisor - 1);
+      }
+      break;
+    }
+    case IndexAlgebra::Kind::kMin:
+      index_range(p.second, x, y);
+      lo = algebra_.least(a, x);
+      hi = algebra_.least(b, y);
+      break;
+    default:
+      index_range(p.second, x, y);
+      lo = algebra_.greatest(a, x);
+      hi = algebra_.greatest(b, y);
+      break;
+  }
+}
+
+void PointGeometry::index_range(const IndexSum& index, IndexSum& lo, IndexSum& hi) {
+  lo = hi = IndexSum(index.constant);
+  for (const IndexTerm& t : index) {
+    IndexSum a, b;
+    atom_range(t.atom, a, b);
+    const bool up = t.coefficient > 0;
+    lo = algebra_.add(lo, up ? a : b, t.coefficient);
+    hi = algebra_.add(hi, up ? b : a, t.coefficient);
+  }
+}
+
+void PointGeometry::coordinate_spans(int stage, const PlaceShape& place) {
+  const StageShape& q = shape_->stages[at(stage)];
+  const bool chain = place.chain[at(stage)] != 0;
+  Box inner;
+  const Box* box = &regions_[at(stage)];
+  if (!chain && q.placement == Placement::kAt) {
+    required_region(stage, place, inner);
+    box = &inner;
+  }
+  algebra_.use_bounds(false);
+  for (std::size_t d = 0; d < q.roots.size(); ++d) {
+    const RootShape& r = q.roots[d];
+    Span& out = spans_[at(r.slot)];
+    const bool data = d < q.rank;
+    if (chain) {
+      out = span(r.axis, place);
+      if (!data) continue;
+      out.lo = algebra_.add((*box)[d].lo, out.lo);
+      out.hi = algebra_.add((*box)[d].lo, out.hi);
+    } else {
+      out.lo = data ? (*box)[d].lo : IndexSum(0);
+      out.hi = algebra_.add(out.lo, data ? (*box)[d].extent : IndexSum(number(r.extent)));
+      out.hi.constant -= 1;
+    }
+  }
+}
+
+void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out) {
+  const StageShape& s = shape_->stages[at(stage)];
+  std::array<bool, kMostRank> seen{};
+  std::array<IndexSum, kMostRank> lo, hi;
+  for (const int q : s.readers) {
+    coordinate_spans(q, place);
+    for (const int i : shape_->stages[at(q)].reads) {
+      const ReadShape& read = shape_->reads[at(i)];
+      if (read.stage != stage) continue;
+      for (std::size_t d = 0; d < s.rank; ++d) {
+        IndexSum a, b;
+        index_range(evaluate(read.index[d], coordinates_), a, b);
+        lo[d] = seen[d] ? algebra_.least(lo[d], a) : a;
+        hi[d] = seen[d] ? algebra_.greatest(hi[d], b) : b;
+        seen[d] = true;
+      }
+    }
+  }
+  algebra_.use_bounds(true);
+  for (std::size_t d = 0; d < s.rank; ++d) {
+    const std::int64_t n = number(s.roots[d].extent);
+    Dim& box = out[d];
+    if (!seen[d]) {
+      box.lo = IndexSum(0);
+      box.extent = IndexSum(n);
+      box.bound = n;
+      continue;
+    }
+    box.lo = algebra_.greatest(algebra_.simplified(lo[d]), IndexSum(0));
+    const IndexSum last = algebra_.least(algebra_.simplified(hi[d]), IndexSum(n - 1));
+    box.extent = algebra_.add(last, box.lo, -1);
+    box.extent.constant += 1;
+    box.bound = std::max<std::int64_t>(1, std::min(n, algebra_.range(box.extent).hi));
+  }
+}
+
+void PointGeometry::intersect(Box& a, const Box& b, std::size_t rank) {
+  algebra_.use_bounds(true);
+  for (std::size_t d = 0; d < rank; ++d) {
+    const IndexSum lo = algebra_.greatest(a[d].lo, b[d].lo);
+    const IndexSum end = algebra_.least(algebra_.add(a[d].lo, a[d].extent), algebra_.add(b[d].lo, b[d].extent));
+    a[d].extent = algebra_.add(end, lo, -1);
+    a[d].lo = lo;
+    a[d].bound = std::min(a[d].bound, b[d].bound);
+  }
+}
+
+}  // namespace tessera::schedule::detail
