@@ -332,7 +332,7 @@ class Walker {
 
   std::optional<Step> storage_align() {
     const Stage* s = inner_stage();
-    if (s == nullptr) return std::nullopt;
+    if (s == nullptr || s->data_axes().empty()) return std::nullopt;
     const std::int64_t factor = rng_.between(1, 40);
     return StorageAlign{s->name, rng_.pick(s->data_axes()), factor, rng_.below(factor)};
   }
