@@ -1,4 +1,4 @@
-// Features of points, from the summary of their nests: nothing is lowered.
+// Features of points, from the summary of their nests: nothing is lowered, and mostly nothing replayed.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cost_model/features.h"
+#include "schedule/summary_template.h"
 #include "search/point.h"
 
 namespace tessera::search {
@@ -28,11 +29,16 @@ class FeatureSource {
   const cost_model::Machine& machine() const { return machine_; }
 
  private:
-  Result<cost_model::Features> one(const Point& p) const;
+  /// The summaries of a sketch, made when first asked for.
+  struct SketchSummaries;
+
+  const schedule::SummaryTemplate* summaries_of(std::size_t sketch) const;
+  void one(const Point& p, cost_model::Features& out) const;
 
   const std::vector<Sketch>* sketches_;
   cost_model::Machine machine_;
   schedule::State initial_;
+  std::unique_ptr<SketchSummaries[]> summaries_;  // by sketch
   int jobs_;
 };
 

@@ -17,7 +17,10 @@ std::size_t init_position(const Stage& s) {
 }
 
 void BodyShapes::add_coordinates(const Stage& s) {
-  for (const RootAxis& r : s.roots) slots_[r.coordinate.id()] = shape_.coordinates++;
+  for (std::size_t r = 0; r < s.roots.size(); ++r) {
+    slots_[s.roots[r].coordinate.id()] = shape_.coordinates++;
+    shape_.owners.emplace_back(state_.index_of(s.name), static_cast<int>(r));
+  }
 }
 
 // ---- index expressions ----------------------------------------------------------------------------
@@ -29,6 +32,8 @@ Result<Form> BodyShapes::form(const Expr& e) {
   for (const ir::Term& t : s.terms) {
     TESSERA_TRY(a, atom(t.atom));
     out.terms.emplace_back(t.coefficient, a);
+    const FormAtom& made = shape_.atoms[static_cast<std::size_t>(a)];
+    out.plain &= made.kind == FormAtom::Kind::kCoordinate && made.slot < shape_.coordinates;
   }
   return out;
 }
@@ -150,16 +155,20 @@ Result<int> BodyShapes::add_read(const ir::Load& load) {
     TESSERA_TRY(f, form(i));
     out.index.push_back(std::move(f));
   }
-  shape_.reads.push_back(std::move(out));
-  return static_cast<int>(shape_.reads.size()) - 1;
+  const auto known = std::find(shape_.reads.begin(), shape_.reads.end(), out);
+  const auto at = static_cast<int>(known - shape_.reads.begin());
+  if (known == shape_.reads.end()) shape_.reads.push_back(std::move(out));
+  return at;
 }
 
 Status BodyShapes::read(const Stage& s, StageShape& out) {
   virtuals_ = &out.virtuals;
-  const std::size_t first = shape_.reads.size();
   std::vector<WorkItem> all;
   for (const Expr& e : numbers_.work(s)) TESSERA_TRY_DONE(items(e, all));
-  for (std::size_t i = first; i < shape_.reads.size(); ++i) out.reads.push_back(static_cast<int>(i));
+  for (const WorkItem& item : all) {
+    const bool fresh = std::find(out.reads.begin(), out.reads.end(), item.index) == out.reads.end();
+    if (item.kind == WorkItem::Kind::kRead && fresh) out.reads.push_back(item.index);
+  }
   return Done{};
 }
 

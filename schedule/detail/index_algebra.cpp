@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "support/hash.h"
+
 namespace tessera::schedule::detail {
 
 namespace {
@@ -31,11 +33,18 @@ std::int64_t scale_end(std::int64_t v, std::int64_t k) {
   return (v > 0) == (k > 0) ? kInf : -kInf;
 }
 
-Interval sum(const Interval& a, const Interval& b) { return {add_ends(a.lo, b.lo), add_ends(a.hi, b.hi)}; }
+Interval both(const Interval& a, const Interval& b) { return {add_ends(a.lo, b.lo), add_ends(a.hi, b.hi)}; }
 
 Interval scaled(const Interval& a, std::int64_t k) {
   const std::int64_t x = scale_end(a.lo, k), y = scale_end(a.hi, k);
   return k >= 0 ? Interval{x, y} : Interval{y, x};
+}
+
+/// The same for sums that differ in the order of their terms.
+std::uint64_t hash_of(const IndexSum& s) {
+  auto h = static_cast<std::uint64_t>(s.constant);
+  for (const IndexTerm& t : s) h += static_cast<std::uint64_t>(t.coefficient) * (static_cast<std::uint64_t>(t.atom) * 0x9e3779b97f4a7c15ULL + 1);
+  return h;
 }
 
 /// One bucket of size c holds the whole range.
@@ -46,6 +55,8 @@ bool one_bucket(const Interval& r, std::int64_t c) { return r.is_bounded() && fl
 IndexSum& IndexSum::operator=(const IndexSum& o) {
   constant = o.constant;
   size = o.size;
+  composite = o.composite;
+  atoms = o.atoms;
   std::copy(o.begin(), o.end(), terms.begin());
   return *this;
 }
@@ -72,6 +83,7 @@ IndexSum IndexAlgebra::variable(Atom v) const {
   } else {
     s.terms[0] = {1, v};
     s.size = 1;
+    s.atoms = std::uint64_t{1} << (v % 64);
   }
   return s;
 }
@@ -80,7 +92,8 @@ IndexSum IndexAlgebra::variable(Atom v) const {
 
 void IndexAlgebra::add_term(IndexSum& s, Atom atom, std::int64_t coefficient) {
   if (coefficient == 0) return;
-  for (int i = 0; i < s.size; ++i) {
+  const std::uint64_t bit = std::uint64_t{1} << (atom % 64);
+  for (int i = 0; (s.atoms & bit) != 0 && i < s.size; ++i) {
     IndexTerm& t = s.terms[static_cast<std::size_t>(i)];
     if (t.atom != atom) continue;
     t.coefficient += coefficient;
@@ -92,6 +105,8 @@ void IndexAlgebra::add_term(IndexSum& s, Atom atom, std::int64_t coefficient) {
     return;
   }
   s.terms[static_cast<std::size_t>(s.size++)] = {coefficient, atom};
+  s.atoms |= bit;
+  s.composite |= !is_variable(atom);
 }
 
 void IndexAlgebra::add_to(IndexSum& s, const IndexSum& x, std::int64_t scale) {
@@ -99,14 +114,13 @@ void IndexAlgebra::add_to(IndexSum& s, const IndexSum& x, std::int64_t scale) {
   for (const IndexTerm& t : x) add_term(s, t.atom, t.coefficient * scale);
 }
 
-IndexSum IndexAlgebra::add(const IndexSum& a, const IndexSum& b, std::int64_t scale) {
-  IndexSum s = a;
-  add_to(s, b, scale);
-  return has_modulo(s) ? rejoin(s) : s;
+void IndexAlgebra::add(IndexSum& to, const IndexSum& x, std::int64_t scale) {
+  add_to(to, x, scale);
+  if (has_modulo(to)) rejoin(to);
 }
 
 bool IndexAlgebra::has_modulo(const IndexSum& s) const {
-  return std::any_of(s.begin(), s.end(), [&](const IndexTerm& t) { return !is_variable(t.atom) && node(t.atom).kind == Kind::kMod; });
+  return s.composite && std::any_of(s.begin(), s.end(), [&](const IndexTerm& t) { return !is_variable(t.atom) && node(t.atom).kind == Kind::kMod; });
 }
 
 bool IndexAlgebra::rejoin_one(IndexSum& s, const IndexTerm& t) {
@@ -128,7 +142,7 @@ bool IndexAlgebra::rejoin_one(IndexSum& s, const IndexTerm& t) {
 }
 
 /// (y // c)*k*c + (y % c)*k = y*k, wherever both stand in one sum.
-IndexSum IndexAlgebra::rejoin(IndexSum s) {
+void IndexAlgebra::rejoin(IndexSum& s) {
   for (bool again = true; again;) {
     again = false;
     for (int i = 0; i < s.size && !again; ++i) {
@@ -136,7 +150,6 @@ IndexSum IndexAlgebra::rejoin(IndexSum s) {
       if (!is_variable(t.atom) && node(t.atom).kind == Kind::kMod) again = rejoin_one(s, t);
     }
   }
-  return s;
 }
 
 IndexSum IndexAlgebra::simplified(const IndexSum& x) {
@@ -154,7 +167,8 @@ IndexSum IndexAlgebra::simplified(const IndexSum& x) {
       default: add_to(out, extremum(a, simplified(p.second), p.kind), t.coefficient); break;
     }
   }
-  return has_modulo(out) ? rejoin(out) : out;
+  if (has_modulo(out)) rejoin(out);
+  return out;
 }
 
 // ---- division -------------------------------------------------------------------------------------
@@ -239,7 +253,7 @@ IndexSum IndexAlgebra::modulo_atom(const IndexSum& y, std::int64_t c) {
 
 Interval IndexAlgebra::plain_range(std::int64_t constant, const IndexTerm* first, int size) const {
   Interval r = Interval::point(constant);
-  for (const IndexTerm* t = first; t != first + size; ++t) r = sum(r, scaled(atom_range(t->atom), t->coefficient));
+  for (const IndexTerm* t = first; t != first + size; ++t) r = both(r, scaled(atom_range(t->atom), t->coefficient));
   return r;
 }
 
@@ -258,11 +272,10 @@ Interval IndexAlgebra::atom_range(Atom a) const {
 /// As ir::AffineSum::range: the first `open` min and max atoms are taken apart, so that terms cancel
 /// inside their branches.
 Interval IndexAlgebra::expanded_range(const IndexSum& s, int open) {
-  for (int i = 0; i < s.size && open > 0; ++i) {
+  for (int i = 0; s.composite && i < s.size && open > 0; ++i) {
     const IndexTerm t = s.terms[static_cast<std::size_t>(i)];
-    if (is_variable(t.atom)) continue;
+    if (is_variable(t.atom) || (node(t.atom).kind != Kind::kMin && node(t.atom).kind != Kind::kMax)) continue;
     const Parts p = parts(t.atom);
-    if (p.kind != Kind::kMin && p.kind != Kind::kMax) continue;
     IndexSum with_a = s;
     with_a.erase(i);
     IndexSum with_b = with_a;
@@ -281,7 +294,7 @@ Interval IndexAlgebra::range(const IndexSum& x) {
 
 Interval IndexAlgebra::difference(const IndexSum& a, const IndexSum& b) {
   if (infinite(a.constant) || infinite(b.constant)) return Interval::all();
-  return range(add(a, b, -1));
+  return range(sum(a, b, -1));
 }
 
 IndexSum IndexAlgebra::extremum(const IndexSum& a, const IndexSum& b, Kind kind) {
@@ -321,7 +334,12 @@ bool IndexAlgebra::equal(const Stored& s, const IndexSum& x) const {
 IndexSum IndexAlgebra::load(const Stored& s) const {
   IndexSum out(s.constant);
   out.size = s.size;
-  std::copy_n(terms_.begin() + s.first, s.size, out.terms.begin());
+  out.composite = s.size > 0;  // perhaps
+  for (int i = 0; i < s.size; ++i) {
+    const IndexTerm& t = terms_[static_cast<std::size_t>(s.first + i)];
+    out.terms[static_cast<std::size_t>(i)] = t;
+    out.atoms |= std::uint64_t{1} << (t.atom % 64);
+  }
   return out;
 }
 
@@ -341,9 +359,10 @@ void IndexAlgebra::collect(VariableSet& set, const IndexSum& s) const {
 }
 
 Atom IndexAlgebra::composite(Kind kind, const IndexSum& a, std::int64_t divisor, const IndexSum& b) {
+  const std::uint64_t hash = hash_combine(hash_of(a), hash_of(b)) + static_cast<std::uint64_t>(divisor);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const Node& n = nodes_[i];
-    if (n.kind == kind && n.divisor == divisor && equal(n.a, a) && equal(n.b, b)) return variables_ + static_cast<Atom>(i);
+    if (n.hash == hash && n.kind == kind && n.divisor == divisor && equal(n.a, a) && equal(n.b, b)) return variables_ + static_cast<Atom>(i);
   }
   if (nodes_.size() == kMostNodes) {
     fits_ = false;
@@ -352,6 +371,7 @@ Atom IndexAlgebra::composite(Kind kind, const IndexSum& a, std::int64_t divisor,
   Node n;
   n.kind = kind;
   n.divisor = divisor;
+  n.hash = hash;
   n.a = store(a);
   n.b = store(b);
   collect(n.variables, a);

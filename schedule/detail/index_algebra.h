@@ -27,6 +27,8 @@ struct IndexSum {
 
   std::int64_t constant = 0;
   int size = 0;
+  bool composite = false;   // some term may be no variable
+  std::uint64_t atoms = 0;  // bit (atom % 64) is set for every term: most terms that are added are new
   std::array<IndexTerm, kMost> terms;  // the first `size`
 
   IndexSum() {}  // NOLINT: leaves the terms alone
@@ -56,8 +58,9 @@ class IndexAlgebra {
   bool fits() const { return fits_; }
 
   IndexSum variable(Atom v) const;
-  /// a + b * scale, simplified as a sum.
-  IndexSum add(const IndexSum& a, const IndexSum& b, std::int64_t scale = 1);
+  /// to + x * scale, simplified as a sum.
+  void add(IndexSum& to, const IndexSum& x, std::int64_t scale = 1);
+  IndexSum sum(IndexSum a, const IndexSum& b, std::int64_t scale = 1) { return add(a, b, scale), a; }
   IndexSum divide(const IndexSum& x, std::int64_t c);  // floordiv, c > 0
   IndexSum modulo(const IndexSum& x, std::int64_t c);  // floormod, c > 0
   IndexSum least(const IndexSum& a, const IndexSum& b) { return extremum(a, b, Kind::kMin); }
@@ -92,13 +95,14 @@ class IndexAlgebra {
     Kind kind;
     std::int64_t divisor = 0;
     Stored a, b;
+    std::uint64_t hash = 0;
     VariableSet variables{};
   };
 
   const Node& node(Atom a) const { return nodes_[static_cast<std::size_t>(a - variables_)]; }
   void add_term(IndexSum& s, Atom atom, std::int64_t coefficient);
   void add_to(IndexSum& s, const IndexSum& x, std::int64_t scale);
-  IndexSum rejoin(IndexSum s);
+  void rejoin(IndexSum& s);
   bool has_modulo(const IndexSum& s) const;
   bool rejoin_one(IndexSum& s, const IndexTerm& t);
   IndexSum extremum(const IndexSum& a, const IndexSum& b, Kind kind);

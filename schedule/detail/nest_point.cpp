@@ -88,12 +88,12 @@ void NestPoint::access(int stage, std::size_t value, bool write, ir::StatementSu
   a.element_bytes = s.element_bytes[value];
   a.elements = stored.elements;
   const std::size_t rank = s.stored_whole ? s.shape.size() : s.rank;
-  for (std::size_t d = 0; d < rank && stored.box != nullptr; ++d) index_[d] = algebra.add(index_[d], (*stored.box)[d].lo, -1);
+  for (std::size_t d = 0; d < rank && stored.box != nullptr; ++d) algebra.add(index_[d], (*stored.box)[d].lo, -1);
   IndexSum offset;
   for (const PointGeometry::Digit& d : stored.digits) {
     IndexSum v = algebra.divide(index_[d.dim], d.divisor);
     if (d.wraps) v = algebra.modulo(v, d.extent);
-    offset = algebra.add(offset, v, d.stride);
+    algebra.add(offset, v, d.stride);
   }
   strides(offset, a);
 }

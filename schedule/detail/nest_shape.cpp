@@ -66,13 +66,16 @@ class ShapeBuilder {
     }
   }
 
-  PlaceShape place(const Attach& at) const {
+  PlaceShape place(const Attach& at) {
     PlaceShape out;
     out.chain.assign(state_.size(), 0);
     for (const auto& [stage, leaf] : fixed_at(state_, at)) {
       insert(out.fixed, axes_.at({stage, leaf}));
       out.chain[static_cast<std::size_t>(state_.index_of(stage))] = 1;
     }
+    const auto known = std::find(places_.begin(), places_.end(), out.fixed);
+    out.id = static_cast<int>(known - places_.begin());
+    if (known == places_.end()) places_.push_back(out.fixed);
     return out;
   }
 
@@ -101,6 +104,8 @@ class ShapeBuilder {
       out.relations.push_back(n);
     }
     if (std::max(out.rank, out.shape.size()) > PointGeometry::kMostRank) return refuse("stage '", s.name, "' has too many dimensions");
+    out.first_axis = s.axes.empty() ? 0 : axis(s, s.axes.front().name);
+    out.last_axis = out.first_axis + static_cast<Atom>(s.axes.size());
     for (const std::string& l : s.leaves) insert(out.leaves, axis(s, l));
     if (out.computed && s.placement == Placement::kAt) out.place = place(s.at);
     out.stored_apart = s.store_at && !(*s.store_at == s.at);
@@ -167,6 +172,7 @@ class ShapeBuilder {
   StepFollower& numbers_;
   BodyShapes bodies_;
   std::map<std::pair<std::string, std::string>, Atom> axes_;
+  std::vector<VariableSet> places_;  // by id
   std::vector<Atom> loops_;
   bool prepared_ = false;
 };

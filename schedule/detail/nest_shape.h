@@ -24,6 +24,8 @@ using Slot = int;
 struct Form {
   std::int64_t constant = 0;
   std::vector<std::pair<std::int64_t, int>> terms;  // coefficient, position in NestShape::atoms
+  bool plain = true;                                // all atoms are coordinates, none virtual
+  bool operator==(const Form&) const = default;
 };
 struct FormAtom {
   enum class Kind : std::uint8_t { kCoordinate, kDiv, kMod, kMin, kMax } kind = Kind::kCoordinate;
@@ -45,6 +47,7 @@ struct ReadShape {
   int stage = 0;
   std::size_t value = 0;  // of the stage's outputs
   std::vector<Form> index;
+  bool operator==(const ReadShape&) const = default;
 };
 
 /// A body in the order in which it is walked. A branch is followed by its condition, its yes and its
@@ -73,6 +76,7 @@ struct RootShape {
 
 /// Loops that hold still at a place, and the stages they belong to.
 struct PlaceShape {
+  int id = -1;  // equal for equal places
   VariableSet fixed{};
   std::vector<char> chain;  // by stage
 };
@@ -89,6 +93,7 @@ struct StageShape {
   std::vector<RootShape> roots;
   std::size_t rank = 0;              // data roots, which come first
   std::vector<RelationShape> relations;
+  Atom first_axis = 0, last_axis = 0;  // one after the last
   VariableSet leaves{};
   PlaceShape place;                  // when kAt
   bool stored_apart = false;         // store_at, at another loop
@@ -161,6 +166,7 @@ struct NestShape {
   std::vector<FrameValue> virtuals;  // slot - coordinates
   std::vector<Guard> guards;
   int coordinates = 0;
+  std::vector<std::pair<int, int>> owners;  // of a coordinate: stage, root
   std::vector<StageShape> stages;
   std::vector<AxisShape> axes;
   std::vector<FormAtom> atoms;

@@ -56,7 +56,7 @@ IndexSum PointGeometry::frame_value(const FrameValue& v, const std::vector<Index
   const Frame& f = frames_[at(v.frame)];
   IndexSum out;
   for (const int leaf : shape_->frames[at(v.frame)].leaves_below[at(v.axis)]) {
-    out = algebra_.add(out, values[at(v.leaves[at(leaf)])], f.weight[at(leaf)] / f.weight[at(v.axis)]);
+    algebra_.add(out, values[at(v.leaves[at(leaf)])], f.weight[at(leaf)] / f.weight[at(v.axis)]);
   }
   return out;
 }
@@ -86,6 +86,7 @@ void PointGeometry::begin(const NestShape& shape, std::span<const std::int64_t> 
   reserve(stored_, shape.stages.size());
   for (auto* v : {&coordinates_, &values_}) reserve(*v, slots);
   reserve(spans_, slots);
+  span_place_.assign(slots, -1);
   algebra_.use_bounds(false);
   for (std::size_t i = 0; i < slots; ++i) {
     const bool own = i < at(shape.coordinates);
@@ -133,9 +134,7 @@ void PointGeometry::extents(const StageShape& s) {
     extents_[at(r.outer)] = ceil_div(n, factor);
     extents_[at(r.inner)] = r.guarded ? factor : std::min(factor, n);
   }
-  for (std::size_t a = 0; a < extents_.size(); ++a) {
-    if (&stage_of(static_cast<Atom>(a)) == &s) algebra_.bound(static_cast<Atom>(a), 0, std::max<std::int64_t>(extents_[a], 1) - 1);
-  }
+  for (Atom a = s.first_axis; a < s.last_axis; ++a) algebra_.bound(a, 0, std::max<std::int64_t>(extent(a), 1) - 1);
 }
 
 void PointGeometry::enter(int stage) {
@@ -143,11 +142,9 @@ void PointGeometry::enter(int stage) {
   entered_[at(stage)] = 1;
   const StageShape& s = shape_->stages[at(stage)];
   for (std::size_t d = 0; d < s.roots.size(); ++d) {
-    algebra_.use_bounds(false);
-    IndexSum v = axis_value(s.roots[d].axis);
-    if (d < s.rank) v = algebra_.add(regions_[at(stage)][d].lo, v);
-    algebra_.use_bounds(true);
-    values_[at(s.roots[d].slot)] = algebra_.simplified(v);
+    IndexSum& v = values_[at(s.roots[d].slot)];
+    v = axis_value(s.roots[d].axis);
+    if (d < s.rank) v = algebra_.sum(regions_[at(stage)][d].lo, v);
   }
   for (const Slot v : s.virtuals) values_[at(v)] = frame_value(shape_->virtuals[at(v - shape_->coordinates)], values_);
 }
@@ -198,7 +195,7 @@ IndexSum PointGeometry::axis_extent(Atom axis) {
     return r.guarded ? IndexSum(d.bound) : d.extent;
   }
   const RelationShape& r = s.relations[at(a.made_by)];
-  if (r.kind == Relation::Kind::kFuse) return algebra_.add(IndexSum(), axis_extent(r.outer), extent(r.inner));
+  if (r.kind == Relation::Kind::kFuse) return algebra_.sum(IndexSum(), axis_extent(r.outer), extent(r.inner));
   const std::int64_t factor = number(r.factor);
   if (axis == r.inner && r.guarded) return IndexSum(factor);
   IndexSum whole = axis_extent(r.whole);
@@ -206,7 +203,7 @@ IndexSum PointGeometry::axis_extent(Atom axis) {
     whole.constant += factor - 1;
     return algebra_.divide(whole, factor);
   }
-  return algebra_.least(IndexSum(factor), algebra_.add(whole, axis_value(r.outer), -factor));
+  return algebra_.least(IndexSum(factor), algebra_.sum(whole, axis_value(r.outer), -factor));
 }
 
 IndexSum PointGeometry::axis_value(Atom axis) {
@@ -214,7 +211,7 @@ IndexSum PointGeometry::axis_value(Atom axis) {
   if (a.used_by < 0) return algebra_.variable(axis);
   const RelationShape& r = stage_of(axis).relations[at(a.used_by)];
   if (r.kind == Relation::Kind::kSplit) {
-    return algebra_.add(algebra_.add(IndexSum(), axis_value(r.outer), number(r.factor)), axis_value(r.inner));
+    return algebra_.sum(algebra_.sum(IndexSum(), axis_value(r.outer), number(r.factor)), axis_value(r.inner));
   }
   const IndexSum whole = axis_value(r.whole);
   return axis == r.outer ? algebra_.divide(whole, extent(r.inner)) : algebra_.modulo(whole, extent(r.inner));
@@ -225,11 +222,11 @@ IndexSum PointGeometry::evaluate(const Form& f, const std::vector<IndexSum>& val
   for (const auto& [coefficient, i] : f.terms) {
     const FormAtom& a = shape_->atoms[at(i)];
     switch (a.kind) {
-      case FormAtom::Kind::kCoordinate: out = algebra_.add(out, values[at(a.slot)], coefficient); break;
-      case FormAtom::Kind::kDiv: out = algebra_.add(out, algebra_.divide(evaluate(a.a, values), a.divisor), coefficient); break;
-      case FormAtom::Kind::kMod: out = algebra_.add(out, algebra_.modulo(evaluate(a.a, values), a.divisor), coefficient); break;
-      case FormAtom::Kind::kMin: out = algebra_.add(out, algebra_.least(evaluate(a.a, values), evaluate(a.b, values)), coefficient); break;
-      case FormAtom::Kind::kMax: out = algebra_.add(out, algebra_.greatest(evaluate(a.a, values), evaluate(a.b, values)), coefficient); break;
+      case FormAtom::Kind::kCoordinate: algebra_.add(out, values[at(a.slot)], coefficient); break;
+      case FormAtom::Kind::kDiv: algebra_.add(out, algebra_.divide(evaluate(a.a, values), a.divisor), coefficient); break;
+      case FormAtom::Kind::kMod: algebra_.add(out, algebra_.modulo(evaluate(a.a, values), a.divisor), coefficient); break;
+      case FormAtom::Kind::kMin: algebra_.add(out, algebra_.least(evaluate(a.a, values), evaluate(a.b, values)), coefficient); break;
+      case FormAtom::Kind::kMax: algebra_.add(out, algebra_.greatest(evaluate(a.a, values), evaluate(a.b, values)), coefficient); break;
     }
   }
   return out;

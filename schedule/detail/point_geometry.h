@@ -67,15 +67,18 @@ class PointGeometry {
   void whole_extents(const StageShape& s, std::array<std::int64_t, kMostRank>& out) const;
 
   void required_region(int stage, const PlaceShape& place, Box& out);
-  void coordinate_spans(int stage, const PlaceShape& place);
+  /// Where a coordinate ranges while the loops of a place hold still.
+  const Span& coordinate_span(Slot slot, const PlaceShape& place);
+  void outside_spans(int stage, const PlaceShape& place);
   void intersect(Box& a, const Box& b, std::size_t rank);
   Span span(Atom axis, const PlaceShape& place);
   Span split_span(const RelationShape& r, Atom axis, const PlaceShape& place);
   Span fuse_span(const RelationShape& r, Atom axis, const PlaceShape& place);
   Span full(Atom axis, const PlaceShape& place);
   IndexSum span_extent(Atom axis, const PlaceShape& place);
-  void index_range(const IndexSum& index, IndexSum& lo, IndexSum& hi);
-  void atom_range(Atom atom, IndexSum& lo, IndexSum& hi);
+  void form_range(const Form& f, const PlaceShape& place, IndexSum& lo, IndexSum& hi);
+  void index_range(const IndexSum& index, const PlaceShape& place, IndexSum& lo, IndexSum& hi);
+  void atom_range(Atom atom, const PlaceShape& place, IndexSum& lo, IndexSum& hi);
 
   IndexSum axis_extent(Atom axis);
   IndexSum axis_value(Atom axis);
@@ -96,7 +99,8 @@ class PointGeometry {
   std::vector<Stored> stored_;         // by stage
   std::vector<IndexSum> coordinates_;  // by slot: itself, or the sum of coordinates that it is
   std::vector<IndexSum> values_;       // by slot
-  std::vector<Span> spans_;            // by slot
+  std::vector<Span> spans_;            // by slot, at the place of span_place_
+  std::vector<int> span_place_;
   std::vector<char> entered_;          // by stage
 };
 

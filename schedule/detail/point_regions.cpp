@@ -44,16 +44,16 @@ PointGeometry::Span PointGeometry::split_span(const RelationShape& r, Atom axis,
   const std::int64_t factor = number(r.factor);
   Span out;
   out.point = o.point && i.point;
-  out.lo = algebra_.add(i.lo, o.lo, factor);
+  out.lo = algebra_.sum(i.lo, o.lo, factor);
   if (out.point) {
     out.hi = out.lo;
     return out;
   }
   if (o.point && i.whole && !r.guarded) {
-    out.hi = algebra_.add(span_extent(r.inner, place), o.lo, factor);
+    out.hi = algebra_.sum(span_extent(r.inner, place), o.lo, factor);
     out.hi.constant -= 1;
   } else {
-    out.hi = algebra_.add(i.hi, o.hi, factor);
+    out.hi = algebra_.sum(i.hi, o.hi, factor);
   }
   IndexSum last = span_extent(axis, place);
   last.constant -= 1;
@@ -77,34 +77,34 @@ PointGeometry::Span PointGeometry::fuse_span(const RelationShape& r, Atom axis, 
     return out;
   }
   // A run inside one row of the inner axis keeps its place; any other may wrap around.
-  const IndexSum row = algebra_.add(algebra_.divide(p.hi, n), algebra_.divide(p.lo, n), -1);
+  const IndexSum row = algebra_.sum(algebra_.divide(p.hi, n), algebra_.divide(p.lo, n), -1);
   if (!row.is_constant() || row.constant != 0) return full(axis, place);
   out.lo = algebra_.modulo(p.lo, n);
-  out.hi = algebra_.add(out.lo, algebra_.add(p.hi, p.lo, -1));
+  out.hi = algebra_.sum(out.lo, algebra_.sum(p.hi, p.lo, -1));
   return out;
 }
 
-void PointGeometry::atom_range(Atom atom, IndexSum& lo, IndexSum& hi) {
+void PointGeometry::atom_range(Atom atom, const PlaceShape& place, IndexSum& lo, IndexSum& hi) {
   const int first = static_cast<int>(shape_->axes.size());
   if (algebra_.is_variable(atom)) {
-    const Span& s = spans_[at(atom - first)];
+    const Span& s = coordinate_span(atom - first, place);
     lo = s.lo;
     hi = s.hi;
     return;
   }
   const IndexAlgebra::Parts p = algebra_.parts(atom);
   IndexSum a, b, x, y;
-  index_range(p.first, a, b);
+  index_range(p.first, place, a, b);
   switch (p.kind) {
     case IndexAlgebra::Kind::kDiv:
       lo = algebra_.divide(a, p.divisor);
       hi = algebra_.divide(b, p.divisor);
       break;
     case IndexAlgebra::Kind::kMod: {
-      const IndexSum row = algebra_.add(algebra_.divide(b, p.divisor), algebra_.divide(a, p.divisor), -1);
+      const IndexSum row = algebra_.sum(algebra_.divide(b, p.divisor), algebra_.divide(a, p.divisor), -1);
       if (row.is_constant() && row.constant == 0) {
         lo = algebra_.modulo(a, p.divisor);
-        hi = algebra_.add(lo, algebra_.add(b, a, -1));
+        hi = algebra_.sum(lo, algebra_.sum(b, a, -1));
       } else {
         lo = IndexSum(0);
         hi = IndexSum(p.divisor - 1);
@@ -112,53 +112,77 @@ void PointGeometry::atom_range(Atom atom, IndexSum& lo, IndexSum& hi) {
       break;
     }
     case IndexAlgebra::Kind::kMin:
-      index_range(p.second, x, y);
+      index_range(p.second, place, x, y);
       lo = algebra_.least(a, x);
       hi = algebra_.least(b, y);
       break;
     default:
-      index_range(p.second, x, y);
+      index_range(p.second, place, x, y);
       lo = algebra_.greatest(a, x);
       hi = algebra_.greatest(b, y);
       break;
   }
 }
 
-void PointGeometry::index_range(const IndexSum& index, IndexSum& lo, IndexSum& hi) {
+void PointGeometry::index_range(const IndexSum& index, const PlaceShape& place, IndexSum& lo, IndexSum& hi) {
   lo = hi = IndexSum(index.constant);
   for (const IndexTerm& t : index) {
     IndexSum a, b;
-    atom_range(t.atom, a, b);
+    atom_range(t.atom, place, a, b);
     const bool up = t.coefficient > 0;
-    lo = algebra_.add(lo, up ? a : b, t.coefficient);
-    hi = algebra_.add(hi, up ? b : a, t.coefficient);
+    algebra_.add(lo, up ? a : b, t.coefficient);
+    algebra_.add(hi, up ? b : a, t.coefficient);
   }
 }
 
-void PointGeometry::coordinate_spans(int stage, const PlaceShape& place) {
+void PointGeometry::form_range(const Form& f, const PlaceShape& place, IndexSum& lo, IndexSum& hi) {
+  if (!f.plain) return index_range(evaluate(f, coordinates_), place, lo, hi);
+  lo = hi = IndexSum(f.constant);
+  for (const auto& [coefficient, atom] : f.terms) {
+    const Span& s = coordinate_span(shape_->atoms[at(atom)].slot, place);
+    algebra_.add(lo, coefficient > 0 ? s.lo : s.hi, coefficient);
+    algebra_.add(hi, coefficient > 0 ? s.hi : s.lo, coefficient);
+  }
+}
+
+const PointGeometry::Span& PointGeometry::coordinate_span(Slot slot, const PlaceShape& place) {
+  Span& out = spans_[at(slot)];
+  if (span_place_[at(slot)] == place.id) return out;
+  const auto [stage, d] = shape_->owners[at(slot)];
   const StageShape& q = shape_->stages[at(stage)];
-  const bool chain = place.chain[at(stage)] != 0;
+  if (place.chain[at(stage)] == 0) {
+    outside_spans(stage, place);
+    return out;
+  }
+  out = span(q.roots[at(d)].axis, place);
+  if (at(d) < q.rank) {
+    const IndexSum& base = regions_[at(stage)][at(d)].lo;
+    out.lo = algebra_.sum(base, out.lo);
+    out.hi = algebra_.sum(base, out.hi);
+  }
+  span_place_[at(slot)] = place.id;
+  return out;
+}
+
+/// Of all coordinates of a stage none of whose loops holds still.
+void PointGeometry::outside_spans(int stage, const PlaceShape& place) {
+  const StageShape& q = shape_->stages[at(stage)];
   Box inner;
   const Box* box = &regions_[at(stage)];
-  if (!chain && q.placement == Placement::kAt) {
+  const bool here = q.place.id == place.id && !q.stored_apart;  // its region is what it needs here
+  if (q.placement == Placement::kAt && !here) {
     required_region(stage, place, inner);
     box = &inner;
   }
   algebra_.use_bounds(false);
   for (std::size_t d = 0; d < q.roots.size(); ++d) {
     const RootShape& r = q.roots[d];
-    Span& out = spans_[at(r.slot)];
     const bool data = d < q.rank;
-    if (chain) {
-      out = span(r.axis, place);
-      if (!data) continue;
-      out.lo = algebra_.add((*box)[d].lo, out.lo);
-      out.hi = algebra_.add((*box)[d].lo, out.hi);
-    } else {
-      out.lo = data ? (*box)[d].lo : IndexSum(0);
-      out.hi = algebra_.add(out.lo, data ? (*box)[d].extent : IndexSum(number(r.extent)));
-      out.hi.constant -= 1;
-    }
+    Span& out = spans_[at(r.slot)];
+    out.lo = data ? (*box)[d].lo : IndexSum(0);
+    out.hi = algebra_.sum(out.lo, data ? (*box)[d].extent : IndexSum(number(r.extent)));
+    out.hi.constant -= 1;
+    span_place_[at(r.slot)] = place.id;
   }
 }
 
@@ -166,14 +190,14 @@ void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out
   const StageShape& s = shape_->stages[at(stage)];
   std::array<bool, kMostRank> seen{};
   std::array<IndexSum, kMostRank> lo, hi;
+  algebra_.use_bounds(false);
   for (const int q : s.readers) {
-    coordinate_spans(q, place);
     for (const int i : shape_->stages[at(q)].reads) {
       const ReadShape& read = shape_->reads[at(i)];
       if (read.stage != stage) continue;
       for (std::size_t d = 0; d < s.rank; ++d) {
         IndexSum a, b;
-        index_range(evaluate(read.index[d], coordinates_), a, b);
+        form_range(read.index[d], place, a, b);
         lo[d] = seen[d] ? algebra_.least(lo[d], a) : a;
         hi[d] = seen[d] ? algebra_.greatest(hi[d], b) : b;
         seen[d] = true;
@@ -192,7 +216,7 @@ void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out
     }
     box.lo = algebra_.greatest(algebra_.simplified(lo[d]), IndexSum(0));
     const IndexSum last = algebra_.least(algebra_.simplified(hi[d]), IndexSum(n - 1));
-    box.extent = algebra_.add(last, box.lo, -1);
+    box.extent = algebra_.sum(last, box.lo, -1);
     box.extent.constant += 1;
     box.bound = std::max<std::int64_t>(1, std::min(n, algebra_.range(box.extent).hi));
   }
@@ -202,8 +226,8 @@ void PointGeometry::intersect(Box& a, const Box& b, std::size_t rank) {
   algebra_.use_bounds(true);
   for (std::size_t d = 0; d < rank; ++d) {
     const IndexSum lo = algebra_.greatest(a[d].lo, b[d].lo);
-    const IndexSum end = algebra_.least(algebra_.add(a[d].lo, a[d].extent), algebra_.add(b[d].lo, b[d].extent));
-    a[d].extent = algebra_.add(end, lo, -1);
+    const IndexSum end = algebra_.least(algebra_.sum(a[d].lo, a[d].extent), algebra_.sum(b[d].lo, b[d].extent));
+    a[d].extent = algebra_.sum(end, lo, -1);
     a[d].lo = lo;
     a[d].bound = std::min(a[d].bound, b[d].bound);
   }

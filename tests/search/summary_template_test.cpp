@@ -8,7 +8,7 @@
 #include "driver/compile.h"
 #include "ops/catalog.h"
 #include "schedule/summary.h"
-#include "search/sketch.h"
+#include "search/feature_source.h"
 
 namespace tessera::search {
 namespace {
@@ -96,6 +96,122 @@ std::vector<std::string> operator_names() {
   std::vector<std::string> out;
   for (const ops::Operator* op : ops::catalog()) out.push_back(op->name);
   return out;
+}
+
+struct Odd {
+  const char* name;
+  const char* op;
+  std::map<std::string, std::int64_t> shape;
+  const char* layout;
+};
+
+class SummaryTemplateOfOddShapes : public testing::TestWithParam<Odd> {};
+
+TEST_P(SummaryTemplateOfOddShapes, IsThatOfTheState) {
+  const Odd& o = GetParam();
+  Coverage c;
+  for (const int threads : {1, 2}) check_task(task_of(o.op, threads, o.shape, o.layout), 40, c);
+  EXPECT_GE(c.told, 0.99 * c.points) << c.told << " of " << c.points;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, SummaryTemplateOfOddShapes,
+    testing::Values(Odd{"matmul_of_primes", "matmul", {{"m", 509}, {"n", 509}, {"k", 997}}, ""},
+                    Odd{"matmul_of_a_row", "matmul", {{"m", 1}, {"n", 1000}, {"k", 333}}, ""},
+                    Odd{"dense", "dense", {{"m", 37}, {"n", 53}, {"k", 129}}, ""},
+                    Odd{"conv2d_stride_2", "conv2d", {{"h", 7}, {"w", 7}, {"ci", 13}, {"co", 19}, {"kh", 3}, {"kw", 3}, {"stride", 2}, {"pad", 1}}, ""},
+                    Odd{"conv2d_nhwc", "conv2d", {{"h", 15}, {"w", 13}, {"ci", 12}, {"co", 36}, {"kh", 5}, {"kw", 3}, {"pad", 2}}, "NHWC"},
+                    Odd{"conv2d_in_groups", "conv2d", {{"h", 14}, {"w", 14}, {"ci", 24}, {"co", 36}, {"groups", 3}, {"kh", 3}, {"kw", 3}, {"pad", 1}}, ""},
+                    Odd{"conv3d", "conv3d", {{"d", 5}, {"h", 7}, {"w", 9}, {"ci", 3}, {"co", 17}, {"stride", 2}, {"pad", 1}}, ""},
+                    Odd{"softmax", "softmax", {{"m", 33}, {"n", 1023}}, ""},
+                    Odd{"layer_norm", "layer_norm", {{"m", 7}, {"n", 769}}, ""}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(SummaryTemplate, IsThatOfTheStateInEveryLayout) {
+  for (const ops::Operator* op : ops::catalog()) {
+    for (std::size_t i = 1; i < op->layouts.size(); ++i) {
+      SCOPED_TRACE(op->layouts[i]);
+      Coverage c;
+      check_task(task_of(op->name, 2, {}, op->layouts[i]), 10, c);
+      EXPECT_GE(c.told, 0.99 * c.points) << op->name << ": " << c.told << " of " << c.points;
+    }
+  }
+}
+
+/// The lowered loops say the same, and so do the features made of either.
+class LoweredLoopsOf : public testing::TestWithParam<std::string> {};
+
+TEST_P(LoweredLoopsOf, SummaryAndFeaturesAgree) {
+  constexpr int kPoints = 1000;
+  const Task task = task_of(GetParam(), 2);
+  const std::vector<Sketch> sketches = generate_sketches(task);
+  const cost_model::Machine machine = cost_model::make_machine(task.target, task.threads, {});
+  const schedule::State initial = initial_of(task);
+  ir::NestSummary quick;
+  Rng rng(3);
+  for (std::size_t k = 0; k < sketches.size(); ++k) {
+    const Sketch& s = sketches[k];
+    const auto made = template_of(initial, s, 9).or_throw();
+    for (std::size_t i = k; i < kPoints; i += sketches.size()) {
+      const Values point = *s.space.sample(rng);
+      ASSERT_TRUE(made.evaluate(point, quick)) << s.name;
+      const schedule::StepList steps = schedule::fill_holes(s.steps, s.space.decisions(point)).or_throw();
+      const ir::NestSummary loops = ir::summarize(driver::structured_loops(task.dag, steps, task.target).or_throw());
+      ASSERT_EQ(quick.statements, loops.statements) << s.name << ": " << difference(quick, loops);
+      const cost_model::Features a = cost_model::extract(quick, machine), b = cost_model::extract(loops, machine);
+      ASSERT_EQ(a.values.size(), b.values.size());
+      for (std::size_t f = 0; f < a.values.size(); ++f) ASSERT_NEAR(a.values[f], b.values[f], 1e-6);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Operators, LoweredLoopsOf, testing::Values("matmul", "conv2d"), [](const auto& info) { return info.param; });
+
+TEST(SummaryTemplate, FeaturesOfAPointAreThoseOfItsSteps) {
+  for (const char* op : {"matmul", "conv2d_bias_relu", "softmax"}) {
+    const Task task = task_of(op, 2);
+    const std::vector<Sketch> sketches = generate_sketches(task);
+    std::vector<Point> points;
+    Rng rng(17);
+    for (std::size_t k = 0; k < sketches.size(); ++k) {
+      for (int i = 0; i < 10; ++i) points.push_back({k, *sketches[k].space.sample(rng)});
+    }
+    for (const int jobs : {1, 2}) {
+      const FeatureSource source(task, sketches, jobs);
+      const std::vector<cost_model::Features> quick = source.of(points);
+      for (std::size_t i = 0; i < points.size(); ++i) {
+        const auto slow = source.of_steps(steps_of(sketches, points[i]).or_throw()).or_throw();
+        EXPECT_EQ(quick[i].values, slow.values) << op << " " << sketches[points[i].sketch].name;
+        EXPECT_EQ(quick[i].terms, slow.terms) << op << " " << sketches[points[i].sketch].name;
+      }
+    }
+  }
+}
+
+TEST(SummaryTemplate, PointsOutsideTheSpaceAreReplayed) {
+  const Task task = task_of("matmul", 1);
+  const std::vector<Sketch> sketches = generate_sketches(task);
+  Rng rng(1);
+  const Values inside = *sketches[0].space.sample(rng);
+  Values outside = inside;
+  outside[0] = 0;  // no factor of a split
+  const FeatureSource source(task, sketches, 1);
+  const auto features = source.of(std::vector<Point>{{0, inside}, {0, outside}});
+  EXPECT_FALSE(features[0].values.empty());
+  EXPECT_TRUE(features[1].values.empty());
+}
+
+TEST(SummaryTemplate, RefusesAHoleThatChangesMoreThanNumbers) {
+  const Task task = task_of("matmul", 1);
+  const schedule::State initial = initial_of(task);
+  const schedule::Stage& s = initial.stage(initial.size() - 1);
+  const schedule::StepList tile{schedule::Tile{s.name, {s.leaves[0], s.leaves[1]}, {"a", "b", "c", "d"},
+                                               {schedule::Param::open("rows"), 4}, ir::Tail::kPartition}};
+  const std::vector<std::vector<std::int64_t>> probes{{4}};
+  const auto made = schedule::SummaryTemplate::make(initial, tile, {"rows"}, probes);
+  ASSERT_FALSE(made.ok());
+  EXPECT_EQ(made.reason(), "step tile has a hole");
+  EXPECT_FALSE(schedule::SummaryTemplate::make(initial, {}, {}, {}).ok());
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, SummaryTemplateOf, testing::ValuesIn(operator_names()), [](const auto& info) { return info.param; });
