@@ -287,6 +287,12 @@ Interval IndexAlgebra::expanded_range(const IndexSum& s, int open) {
   return plain_range(s.constant, s.begin(), s.size);
 }
 
+IndexSum IndexAlgebra::ordered(const IndexSum& x) {
+  IndexSum out = x;
+  std::stable_partition(out.terms.begin(), out.terms.begin() + out.size, [](const IndexTerm& t) { return t.coefficient > 0; });
+  return out;
+}
+
 Interval IndexAlgebra::range(const IndexSum& x) {
   constexpr int kOpen = 5;
   return expanded_range(x, kOpen);
