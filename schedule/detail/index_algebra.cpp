@@ -289,7 +289,12 @@ Interval IndexAlgebra::expanded_range(const IndexSum& s, int open) {
 
 IndexSum IndexAlgebra::ordered(const IndexSum& x) {
   IndexSum out = x;
-  std::stable_partition(out.terms.begin(), out.terms.begin() + out.size, [](const IndexTerm& t) { return t.coefficient > 0; });
+  out.size = 0;
+  for (const bool positive : {true, false}) {
+    for (const IndexTerm& t : x) {
+      if ((t.coefficient > 0) == positive) out.terms[static_cast<std::size_t>(out.size++)] = t;
+    }
+  }
   return out;
 }
 
