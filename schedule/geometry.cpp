@@ -182,9 +182,10 @@ Result<SpanMap> coordinate_spans(const State& state, const Stage& q, const Fixed
   SpanMap out;
   const bool chain = on_chain(q, fixed);
   Box box = q.region;
-  // What a rolling stage computes anew holds at its own place; elsewhere its whole box counts.
-  const bool anew = q.rolling && fixed == fixed_at(state, q.at);
-  if (!chain && q.placement == Placement::kAt && !anew) {
+  // A reader that is computed at the same place needs there what its region says already; of a rolling one
+  // that is what it computes anew, and elsewhere its whole box counts.
+  const bool here = q.placement == Placement::kAt && (q.rolling || !q.store_at) && fixed_at(state, q.at) == fixed;
+  if (!chain && q.placement == Placement::kAt && !here) {
     TESSERA_TRY(inner, required_region(state, q, fixed));
     box = std::move(inner);
   }
@@ -263,6 +264,14 @@ Guards guards(const Stage& s) {
     conditions.push_back(axis_value(s, r.whole) < axis_extent(s, r.whole));
   }
   return out;
+}
+
+std::size_t init_position(const Stage& s) {
+  if (!s.init_axis.empty()) return static_cast<std::size_t>(s.leaf_index(s.init_axis));
+  for (std::size_t i = 0; i < s.leaves.size(); ++i) {
+    if (s.find_axis(s.leaves[i])->kind == AxisKind::kReduce) return i;
+  }
+  return s.leaves.size();
 }
 
 Bounds loop_bounds(const State& state) {

@@ -80,14 +80,6 @@ class Summarizer {
     vars_.resize(depth);
   }
 
-  std::size_t init_position(const Stage& s) const {
-    if (!s.init_axis.empty()) return static_cast<std::size_t>(s.leaf_index(s.init_axis));
-    for (std::size_t i = 0; i < s.leaves.size(); ++i) {
-      if (s.find_axis(s.leaves[i])->kind == AxisKind::kReduce) return i;
-    }
-    return s.leaves.size();
-  }
-
   void push(const Axis& a) {
     // Loops that run once disappear when lowering simplifies, unless they are lanes.
     if (a.extent == 1 && a.loop != ForKind::kVector) return;

@@ -8,14 +8,6 @@
 
 namespace tessera::schedule::detail {
 
-std::size_t init_position(const Stage& s) {
-  if (!s.init_axis.empty()) return static_cast<std::size_t>(s.leaf_index(s.init_axis));
-  for (std::size_t i = 0; i < s.leaves.size(); ++i) {
-    if (s.find_axis(s.leaves[i])->kind == AxisKind::kReduce) return i;
-  }
-  return s.leaves.size();
-}
-
 void BodyShapes::add_coordinates(const Stage& s) {
   for (std::size_t r = 0; r < s.roots.size(); ++r) {
     slots_[s.roots[r].coordinate.id()] = shape_.coordinates++;

@@ -9,9 +9,6 @@
 
 namespace tessera::schedule::detail {
 
-/// Where a statement that starts an initialisation finds its position among the leaves.
-std::size_t init_position(const Stage& s);
-
 class BodyShapes {
  public:
   BodyShapes(NestShape& shape, const State& state, const StepFollower& numbers)

@@ -287,6 +287,17 @@ Interval IndexAlgebra::expanded_range(const IndexSum& s, int open) {
   return plain_range(s.constant, s.begin(), s.size);
 }
 
+IndexSum IndexAlgebra::ordered(const IndexSum& x) {
+  IndexSum out = x;
+  out.size = 0;
+  for (const bool positive : {true, false}) {
+    for (const IndexTerm& t : x) {
+      if ((t.coefficient > 0) == positive) out.terms[static_cast<std::size_t>(out.size++)] = t;
+    }
+  }
+  return out;
+}
+
 Interval IndexAlgebra::range(const IndexSum& x) {
   constexpr int kOpen = 5;
   return expanded_range(x, kOpen);

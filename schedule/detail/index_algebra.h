@@ -68,6 +68,9 @@ class IndexAlgebra {
   /// With all of its atoms built again, under the ranges that hold now.
   IndexSum simplified(const IndexSum& x);
 
+  /// Positive terms, then negative ones: the order of a sum that has been an expression in between.
+  static IndexSum ordered(const IndexSum& x);
+  /// The order of terms matters where several are min or max, there as here.
   ir::Interval range(const IndexSum& x);
   /// Of a - b; nothing is known where constants are as large as identities of data.
   ir::Interval difference(const IndexSum& a, const IndexSum& b);

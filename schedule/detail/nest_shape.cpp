@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "ir/simplify.h"
 #include "schedule/detail/body_shape.h"
 #include "schedule/detail/point_geometry.h"
 #include "schedule/detail/step_follower.h"

@@ -218,6 +218,7 @@ void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out
     const IndexSum last = algebra_.least(algebra_.simplified(hi[d]), IndexSum(n - 1));
     box.extent = algebra_.sum(last, box.lo, -1);
     box.extent.constant += 1;
+    if (box.extent.composite) box.extent = IndexAlgebra::ordered(box.extent);
     box.bound = std::max<std::int64_t>(1, std::min(n, algebra_.range(box.extent).hi));
   }
 }

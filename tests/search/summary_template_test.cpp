@@ -84,11 +84,11 @@ void check_task(const Task& task, int points, Coverage& out) {
   }
 }
 
-class SummaryTemplateOf : public testing::TestWithParam<std::string> {};
+class SummaryTemplateOf : public testing::TestWithParam<std::tuple<std::string, int>> {};
 
 TEST_P(SummaryTemplateOf, IsThatOfTheState) {
   Coverage c;
-  for (const int threads : {1, 2}) check_task(task_of(GetParam(), threads), 20, c);
+  check_task(task_of(std::get<0>(GetParam()), std::get<1>(GetParam())), 20, c);
   EXPECT_GE(c.told, 0.99 * c.points) << c.told << " of " << c.points;
 }
 
@@ -214,7 +214,10 @@ TEST(SummaryTemplate, RefusesAHoleThatChangesMoreThanNumbers) {
   EXPECT_FALSE(schedule::SummaryTemplate::make(initial, {}, {}, {}).ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(Catalogue, SummaryTemplateOf, testing::ValuesIn(operator_names()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Catalogue, SummaryTemplateOf, testing::Combine(testing::ValuesIn(operator_names()), testing::Values(1, 2)),
+                         [](const auto& info) {
+                           return std::get<0>(info.param) + (std::get<1>(info.param) == 1 ? "_on_a_thread" : "_on_two_threads");
+                         });
 
 }  // namespace
 }  // namespace tessera::search
