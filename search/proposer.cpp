@@ -217,7 +217,8 @@ Proposal Proposer::propose(int batch, int room) {
   }
   if (guided()) {
     const Stopwatch watch(model_seconds_);
-    if (learned_ > fitted_ + fitted_ / 10) {
+    // Often while there is little to learn from, then after every quarter more.
+    if (learned_ > fitted_ + fitted_ / 4) {
       model_.refit();
       fitted_ = learned_;
     }

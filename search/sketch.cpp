@@ -54,25 +54,28 @@ std::string next_stage(const SketchBuilder& b) {
   return "";
 }
 
-/// What the rules that come first make of every stage, consumers first: the others then see true
-/// epilogues, and reductions that read their operands.
-Builders after_first_rules(const Task& task, const std::vector<const Rule*>& rules) {
-  Builders all{SketchBuilder(task)};
+/// What the rules of a row that comes first make of every stage, consumers first.
+Builders after(Builders all, When when, const std::vector<const Rule*>& rules) {
+  std::vector<std::string> stages;
   for (std::size_t i = all[0].state().size(); i-- > 0;) {
-    const std::string stage = all[0].state().stage(i).name;
-    if (all[0].state().stage(i).is_input()) continue;
+    if (!all[0].state().stage(i).is_input()) stages.push_back(all[0].state().stage(i).name);
+  }
+  for (const std::string& stage : stages) {
     Builders next;
     for (SketchBuilder& b : all) {
       bool stays = true;
+      Builders made_here;
       for (const Rule* rule : rules) {
-        const Verdict v = rule->first ? rule->meets(b, stage) : Verdict::kPass;
+        const bool asked = rule->when == when && b.state().find(stage) != nullptr && !b.done(stage);
+        const Verdict v = asked ? rule->meets(b, stage) : Verdict::kPass;
         if (v == Verdict::kPass) continue;
         Builders made = rule->expand(b, stage);
         if (v == Verdict::kApplyAndSkipRest && !made.empty()) stays = false;
-        std::move(made.begin(), made.end(), std::back_inserter(next));
+        std::move(made.begin(), made.end(), std::back_inserter(made_here));
         if (!stays) break;
       }
       if (stays) next.push_back(std::move(b));
+      std::move(made_here.begin(), made_here.end(), std::back_inserter(next));
     }
     all = std::move(next);
   }
@@ -82,7 +85,7 @@ Builders after_first_rules(const Task& task, const std::vector<const Rule*>& rul
 Builders alternatives(const SketchBuilder& b, const std::string& stage, const std::vector<const Rule*>& rules) {
   Builders out;
   for (const Rule* rule : rules) {
-    if (rule->first) continue;
+    if (rule->when != When::kUsual) continue;
     const Verdict v = rule->meets(b, stage);
     if (v == Verdict::kPass) continue;
     Builders made = rule->expand(b, stage);
@@ -97,7 +100,7 @@ std::vector<Sketch> expand_all(const Task& task, const std::vector<const Rule*>&
   constexpr std::size_t kMost = 64;
   std::vector<Sketch> out;
   std::set<std::string> names;
-  Builders work = after_first_rules(task, rules);
+  Builders work = after(after({SketchBuilder(task)}, When::kAlgorithms, rules), When::kEarly, rules);
   std::reverse(work.begin(), work.end());
   while (!work.empty() && out.size() < kMost) {
     const SketchBuilder b = std::move(work.back());

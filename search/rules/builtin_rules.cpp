@@ -4,7 +4,8 @@ namespace tessera::search {
 
 const std::vector<Rule>& builtin_rules() {
   static const std::vector<Rule> kRules{
-      {"inline_elementwise", inline_elementwise_meets, inline_elementwise_expand, true},
+      {"winograd", winograd_meets, winograd_expand, When::kAlgorithms},
+      {"inline_elementwise", inline_elementwise_meets, inline_elementwise_expand, When::kEarly},
       {"row_fusion", row_fusion_meets, row_fusion_expand},  // before the rules that take its stages one by one
       {"add_rfactor", add_rfactor_meets, add_rfactor_expand},
       {"multi_level_tiling", multi_level_tiling_meets, multi_level_tiling_expand},

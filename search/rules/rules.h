@@ -5,6 +5,9 @@
 
 namespace tessera::search {
 
+Verdict winograd_meets(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> winograd_expand(const SketchBuilder& b, const std::string& stage);
+
 Verdict inline_elementwise_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> inline_elementwise_expand(const SketchBuilder& b, const std::string& stage);
 

@@ -52,6 +52,13 @@ enum class Verdict : std::uint8_t {
   kApplyAndSkipRest,  // gives alternatives; no later rule is asked
 };
 
+/// All stages are asked by the rules of one row before those of the next.
+enum class When : std::uint8_t {
+  kAlgorithms,  // other algorithms: use_algorithm stands before all other steps
+  kEarly,       // inlining: the others then see true epilogues
+  kUsual,
+};
+
 /// One way to schedule a stage, with its condition. Stages are visited consumers first. Each rule in
 /// turn is asked about a stage; all alternatives that its rules give are followed. A rule that applies
 /// but gives none has not been asked.
@@ -59,7 +66,7 @@ struct Rule {
   std::string name;
   std::function<Verdict(const SketchBuilder&, const std::string& stage)> meets;
   std::function<std::vector<SketchBuilder>(const SketchBuilder&, const std::string& stage)> expand;
-  bool first = false;  // asked of all stages before any other rule
+  When when = When::kUsual;
 };
 
 /// The ordered list; order matters, later rules catch what earlier ones leave.
