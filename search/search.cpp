@@ -153,7 +153,8 @@ std::optional<Trial> Search::final_comparison(Measurer& measurer, const SearchHo
   std::stable_sort(ok_.begin(), ok_.end(), [](const Trial& a, const Trial& b) { return a.measurement.min_ns() < b.measurement.min_ns(); });
   const auto n = std::min<std::size_t>(ok_.size(), static_cast<std::size_t>(options_.finalists));
   const std::vector<Trial> finalists(ok_.begin(), ok_.begin() + static_cast<std::ptrdiff_t>(n));
-  if (finalists.empty()) return std::nullopt;
+  if (ok_.empty()) return std::nullopt;
+  if (finalists.empty()) return ok_.front();
   // Who interrupts wants the prompt back: the best trial then stands as it was measured.
   if (stopped) return finalists.front();
   std::vector<Trial> again = measurer.remeasure(finalists);

@@ -105,6 +105,14 @@ struct TrainArgs {
 };
 int run_train(const TrainArgs& args);
 
+struct SimulateArgs {
+  std::vector<std::string> recordings;
+  SearchArgs search;
+  int seeds = 20, trials = 128;
+  bool json = false;
+};
+int run_simulate(const SimulateArgs& args);
+
 struct SketchesArgs {
   ProblemArgs problem;
   bool json = false;

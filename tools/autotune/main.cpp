@@ -163,6 +163,15 @@ int dispatch(int argc, char** argv) {
   train_cmd->add_option("-o,--output", train.output, "file to write")->required();
   train_cmd->add_flag("--json", train.json, "one JSON object on stdout");
 
+  SimulateArgs simulate;
+  CLI::App* simulate_cmd = app.add_subcommand("simulate", "search recorded spaces: trials to 95, 97, 99 % of the optimum, part by part left out");
+  simulate_cmd->add_option("recordings", simulate.recordings, "dense recordings (autotune record --dense)")->required();
+  simulate_cmd->add_option("--seeds", simulate.seeds, "searches of each kind")->check(CLI::Range(1, 10000));
+  simulate_cmd->add_option("--trials", simulate.trials, "trials of a search")->check(CLI::Range(1, 1000000));
+  simulate_cmd->add_option("--prior", simulate.search.prior, "file of autotune train (default: the shipped one)")->check(kNotEmpty);
+  simulate_cmd->add_option("--jobs", simulate.search.jobs, "threads that score candidates")->check(CLI::Range(1, 1024));
+  simulate_cmd->add_flag("--json", simulate.json, "one JSON object on stdout");
+
   FuzzArgs fuzz;
   CLI::App* fuzz_cmd = app.add_subcommand("fuzz", "random programs under random schedules against the reference");
   fuzz_cmd->add_option("--programs", fuzz.programs, "programs to try")->check(CLI::Range(1, 100000000));
@@ -188,6 +197,7 @@ int dispatch(int argc, char** argv) {
   if (export_cmd->parsed()) return run_export(exported);
   if (doctor_cmd->parsed()) return run_doctor(doctor_json);
   if (ops_cmd->parsed()) return run_ops(op_name);
+  if (simulate_cmd->parsed()) return run_simulate(simulate);
   if (train_cmd->parsed()) return run_train(train);
   if (record_cmd->parsed()) return run_record(record);
   if (sketches_cmd->parsed()) return run_sketches(sketches);
