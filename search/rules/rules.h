@@ -46,6 +46,8 @@ struct FactoredReduction {
   std::string lanes;   // stage: a vector of partial results a row
   std::string groups;  // stage: several of them, added to one
   std::string hole;    // how many
+  std::string loop;    // of groups, along contiguous memory
+  std::string tensor;  // what is read along it
 };
 /// Splits the reduction into vectors of partial results and final sums: shared by vector_reduction and
 /// row_fusion.

@@ -12,27 +12,42 @@ namespace {
 
 using schedule::AxisKind;
 
+struct Contiguous {
+  std::string axis;                 // empty: there is none
+  const ir::Load* read = nullptr;
+};
+
 /// The reduction axis along which some read moves by one element.
-std::string contiguous_axis(const schedule::Stage& s) {
-  std::string best;
+Contiguous contiguous(const schedule::Stage& s) {
+  Contiguous best;
   for (const schedule::RootAxis& r : s.roots) {
     if (r.kind != AxisKind::kReduce) continue;
     for (const ir::Load* l : reads_of(s)) {
-      if (stride_of(*l, r.coordinate) == 1) best = r.axis;
+      if (stride_of(*l, r.coordinate) == 1) best = {r.axis, l};
     }
   }
   return best;
 }
 
+/// What one run reads of memory only once: its lines may be asked for ahead.
+bool streams(const SketchBuilder& b, const schedule::Stage& s) {
+  const ir::Load* read = contiguous(s).read;
+  constexpr std::int64_t kCached = 512 << 10;
+  const schedule::Stage& source = *b.state().producer(read->buffer.get());
+  std::int64_t bytes = read->buffer->dtype.bytes();
+  for (const std::int64_t n : ir::Buffer(read->buffer).extents()) bytes *= n;
+  return bytes > kCached && (source.is_input() || source.placement == schedule::Placement::kRoot);
+}
+
 }  // namespace
 
 Result<FactoredReduction> factor_reduction(SketchBuilder& b, const std::string& name) {
-  const std::string axis = contiguous_axis(b.stage(name));
+  const auto [axis, read] = contiguous(b.stage(name));
   if (axis.empty()) return refuse("stage '", name, "' reads nothing along contiguous memory");
   const std::int64_t extent = b.stage(name).find_axis(axis)->extent;
   const int lanes = lanes_for(b.task(), b.stage(name), extent);
   if (lanes < 2) return refuse("stage '", name, "' reduces too few elements for vectors");
-  FactoredReduction out{name + ".part", name + ".groups", name + "." + axis + ".groups"};
+  FactoredReduction out{name + ".part", name + ".groups", name + "." + axis + ".groups", axis + ".0", b.state().producer(read->buffer.get())->name};
   const std::string outer = axis + ".0", group = axis + ".g", lane = axis + ".l";
   std::vector<std::int64_t> counts;
   const std::int64_t vectors = (extent + lanes - 1) / lanes;
@@ -82,35 +97,57 @@ Status place_partials(SketchBuilder& b, const FactoredReduction& f, const std::s
 
 Verdict vector_reduction_meets(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
-  const bool rows = s.is_reduction() && s.placement == schedule::Placement::kRoot && !contiguous_axis(s).empty();
+  const bool rows = s.is_reduction() && s.placement == schedule::Placement::kRoot && !contiguous(s).axis.empty();
   return rows ? Verdict::kApplyAndSkipRest : Verdict::kPass;
 }
 
-std::vector<SketchBuilder> vector_reduction_expand(const SketchBuilder& b, const std::string& name) {
+namespace {
+
+Result<SketchBuilder> reduced(const SketchBuilder& b, const std::string& name, bool ahead) {
   SketchBuilder next = b;
   const std::vector<std::string> data = b.stage(name).data_axes();
   const auto run = [&]() -> Status {
     TESSERA_TRY(parts, factor_reduction(next, name));
-    if (data.empty()) return Done{};
+    const auto prefetch = [&]() -> Status {
+      if (!ahead) return Done{};
+      const schedule::Param distance = next.hole(name + ".ahead", {1, 2, 4, 8, 16, 32, 64});
+      return next.step(schedule::Prefetch{parts.groups, parts.loop, parts.tensor, distance});
+    };
+    if (data.empty()) return prefetch();
     const std::string row = data.back(), block = row + ".0", inner = row + ".1";
     std::vector<std::int64_t> counts;
-    for (std::int64_t n = 1; n <= std::min<std::int64_t>(8, b.stage(name).find_axis(row)->extent); ++n) counts.push_back(n);
+    for (std::int64_t n = 1; n <= std::min<std::int64_t>(16, b.stage(name).find_axis(row)->extent); ++n) counts.push_back(n);
     const schedule::Param rows = next.hole(name + ".rows", counts);
     const int registers = next.task().target.vector_registers;
     next.require({"register file", {{1, {name + ".rows", parts.hole}}, {1, {name + ".rows"}}}, 0, registers - 2});
     TESSERA_TRY_DONE(next.step(schedule::Split{name, row, {block, inner}, {rows}, ir::Tail::kPartition}));
     TESSERA_TRY_DONE(place_partials(next, parts, name, block));
     for (const std::string& part : {parts.lanes, parts.groups}) TESSERA_TRY_DONE(next.step(schedule::Unroll{part, row}));
+    // At its place an iteration reads a few rows; the lines of 64 at most may be asked for.
+    if (ahead) next.require({"lines asked for ahead", {{1, {name + ".rows", parts.hole}}}, 0, 64});
+    TESSERA_TRY_DONE(prefetch());
     TESSERA_TRY_DONE(next.step(schedule::Unroll{name, inner}));
     TESSERA_TRY_DONE(next.step(schedule::Unroll{name, next.stage(name).leaves.back()}));
     std::vector<std::string> loops(data.begin(), data.end() - 1);
     loops.push_back(block);
     return parallelize(next, name, loops);
   };
-  if (!run().ok()) return {};
-  next.add_name("vector_reduction");
+  TESSERA_TRY_DONE(run());
+  next.add_name(ahead ? "vector_reduction.ahead" : "vector_reduction");
   next.finish(name);
-  return {std::move(next)};
+  return next;
+}
+
+}  // namespace
+
+std::vector<SketchBuilder> vector_reduction_expand(const SketchBuilder& b, const std::string& name) {
+  std::vector<SketchBuilder> out;
+  for (const bool ahead : {false, true}) {
+    if (ahead && !streams(b, b.stage(name))) continue;
+    auto made = reduced(b, name, ahead);
+    if (made.ok()) out.push_back(std::move(*made));
+  }
+  return out;
 }
 
 }  // namespace tessera::search

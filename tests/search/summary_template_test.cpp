@@ -177,7 +177,7 @@ TEST(SummaryTemplate, FeaturesOfAPointAreThoseOfItsSteps) {
       for (int i = 0; i < 10; ++i) points.push_back({k, *sketches[k].space.sample(rng)});
     }
     for (const int jobs : {1, 2}) {
-      const FeatureSource source(task, sketches, jobs);
+      const FeatureSource source(task, sketches, machine_of(task), jobs);
       const std::vector<cost_model::Features> quick = source.of(points);
       for (std::size_t i = 0; i < points.size(); ++i) {
         const auto slow = source.of_steps(steps_of(sketches, points[i]).or_throw()).or_throw();
@@ -195,7 +195,7 @@ TEST(SummaryTemplate, PointsOutsideTheSpaceAreReplayed) {
   const Values inside = *sketches[0].space.sample(rng);
   Values outside = inside;
   outside[0] = 0;  // no factor of a split
-  const FeatureSource source(task, sketches, 1);
+  const FeatureSource source(task, sketches, machine_of(task), 1);
   const auto features = source.of(std::vector<Point>{{0, inside}, {0, outside}});
   EXPECT_FALSE(features[0].values.empty());
   EXPECT_TRUE(features[1].values.empty());
