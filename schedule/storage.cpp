@@ -33,6 +33,8 @@ Result<ir::Layout> aligned(const Stage& s, ir::Layout layout) {
     for (const StrideAlignment& a : s.alignments) {
       if (a.dim != digit.dim || &*outermost != &digit) continue;
       if (i + 1 == layout.digits().size()) {
+        // Only because all inside it have one element here: neighbours are whole rows then.
+        if (a.dim != (s.layout.empty() ? static_cast<int>(s.data_axes().size()) - 1 : s.layout.back().dim)) break;
         return refuse("dimension '", s.data_axes()[static_cast<std::size_t>(a.dim)], "' of stage '", s.name,
                       "' is the innermost of its storage; its elements stay neighbours, align a dimension further out");
       }

@@ -183,33 +183,62 @@ Status write_recordings(const std::string& path, const std::vector<Recording>& r
   return Done{};
 }
 
-Sketch thinned(const Sketch& s, std::size_t values) {
-  std::vector<Hole> holes;
-  for (const Hole& h : s.space.holes()) {
-    Hole thin{h.name, {}};
-    const std::size_t n = h.domain.size(), keep = std::min(n, std::max<std::size_t>(values, 1));
-    for (std::size_t i = 0; i < keep; ++i) thin.domain.push_back(h.domain[keep == 1 ? 0 : (i * (n - 1) + (keep - 1) / 2) / (keep - 1)]);
-    holes.push_back(std::move(thin));
-  }
-  return {s.name, s.steps, Space(std::move(holes), s.space.constraints())};
+Hole thinned(const Hole& h, std::size_t values) {
+  Hole out{h.name, {}};
+  const std::size_t n = h.domain.size(), keep = std::min(n, std::max<std::size_t>(values, 1));
+  // One value: the middle one, since the ends are mostly extreme.
+  for (std::size_t i = 0; i < keep; ++i) out.domain.push_back(h.domain[keep == 1 ? n / 2 : (i * (n - 1) + (keep - 1) / 2) / (keep - 1)]);
+  return out;
 }
 
-std::vector<Sketch> thinned_to(const std::vector<Sketch>& sketches, std::int64_t points) {
-  constexpr std::size_t kMostValues = 64;
-  std::vector<Sketch> best;
-  for (std::size_t values = 1; values <= kMostValues; ++values) {
-    std::vector<Sketch> made;
-    std::int64_t n = 0;
-    for (const Sketch& s : sketches) {
-      Sketch thin = thinned(s, values);
-      const std::int64_t count = thin.space.count(points + 1);
-      n += count;
-      if (count > 0) made.push_back(std::move(thin));
-      if (n > points) return best;
-    }
-    best = std::move(made);
+namespace {
+
+/// Values kept of each hole, by name: sketches share their holes.
+using Kept = std::map<std::string, std::size_t>;
+
+std::vector<Sketch> thinned_by(const std::vector<Sketch>& sketches, const Kept& kept) {
+  std::vector<Sketch> out;
+  for (const Sketch& s : sketches) {
+    std::vector<Hole> holes;
+    for (const Hole& h : s.space.holes()) holes.push_back(thinned(h, kept.at(h.name)));
+    out.push_back({s.name, s.steps, Space(std::move(holes), s.space.constraints())});
   }
-  return best;
+  return out;
+}
+
+std::int64_t count_all(const std::vector<Sketch>& sketches, std::int64_t limit) {
+  std::int64_t n = 0;
+  for (const Sketch& s : sketches) n += s.space.count(limit);
+  return n;
+}
+
+}  // namespace
+
+std::vector<Sketch> thinned_to(const std::vector<Sketch>& sketches, std::int64_t points) {
+  Kept kept;
+  std::map<std::string, std::size_t> most;
+  for (const Sketch& s : sketches) {
+    for (const Hole& h : s.space.holes()) {
+      kept[h.name] = 1;
+      most[h.name] = std::max(most[h.name], h.domain.size());
+    }
+  }
+  // One more value for one hole after the other, as long as some hole can have one.
+  for (bool more = true; more;) {
+    more = false;
+    for (auto& [name, n] : kept) {
+      if (n >= most[name]) continue;
+      ++n;
+      if (count_all(thinned_by(sketches, kept), points + 1) <= points) {
+        more = true;
+      } else {
+        --n;
+      }
+    }
+  }
+  std::vector<Sketch> out = thinned_by(sketches, kept);
+  std::erase_if(out, [](const Sketch& s) { return s.space.count(1) == 0; });
+  return out;
 }
 
 }  // namespace tessera::search

@@ -41,9 +41,10 @@ Result<std::vector<Recording>> read_recordings(const std::string& path);
 /// Replaces the file.
 Status write_recordings(const std::string& path, const std::vector<Recording>& recordings);
 
-/// The same sketch with domains thinned to at most `values` values each, the ends kept.
-Sketch thinned(const Sketch& s, std::size_t values);
-/// All sketches, thinned alike so that they hold at most `points` points together, as many as possible.
+/// At most `values` values of a hole, evenly spread over its domain.
+Hole thinned(const Hole& h, std::size_t values);
+/// All sketches with thinned domains, alike in all of them, so that they hold at most `points` points
+/// together: values are added hole by hole while they fit. Sketches without a point are left out.
 std::vector<Sketch> thinned_to(const std::vector<Sketch>& sketches, std::int64_t points);
 
 }  // namespace tessera::search

@@ -8,9 +8,9 @@ namespace tessera::search {
 
 namespace {
 
-bool exists(const std::string& path) {
+bool is_file(const std::string& path) {
   struct stat info {};
-  return ::stat(path.c_str(), &info) == 0;
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
 }
 
 bool of_task(const tuning_logs::Record& r, const Task& task, const SessionOptions& options) {
@@ -27,7 +27,7 @@ void take_in(Search& search, const Task& task, const SessionOptions& options) {
     const std::vector<tuning_logs::Record> records = tuning_logs::read_records(log).records;
     similar.insert(similar.end(), records.begin(), records.end());
   }
-  if (exists(options.log)) {
+  if (is_file(options.log)) {
     bool begun = false;  // a resumed run starts from what the first one started from
     for (const tuning_logs::Record& r : tuning_logs::read_log(options.log).records) {
       const bool mine = of_task(r, task, options);

@@ -210,7 +210,7 @@ Status StepFollower::follow(const Step& step, const State& before, const State& 
     moved(*n, after);
   } else if (const auto* n = std::get_if<Rfactor>(&step)) {
     TESSERA_TRY_DONE(factored(*n, before, after));
-  } else if (std::get_if<Annotate>(&step) == nullptr && !open_holes({step}).empty()) {
+  } else if (std::get_if<Annotate>(&step) == nullptr && std::get_if<Prefetch>(&step) == nullptr && !open_holes({step}).empty()) {
     return refuse("step ", step_name(step), " has a hole");  // notes are no part of a summary
   }
   return check_bodies(before, after);

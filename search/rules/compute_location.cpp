@@ -6,6 +6,9 @@
 //
 // The regions of neighbouring blocks overlap (a convolution's border): what is computed again is seen by
 // the cost model and paid for in the measurement.
+#include <cstdlib>
+
+#include "ir/analysis/affine.h"
 #include "search/rules/rules.h"
 
 namespace tessera::search {
@@ -36,7 +39,52 @@ Nest nest_of_reader(const SketchBuilder& b, const schedule::Stage& s) {
   return out;
 }
 
+constexpr std::int64_t kScratchBytes = 448 << 10;  // of a thread
+
+/// What a block reads of `name` as a sum of products of the holes of its tile, in bytes and never less
+/// than exact: each index is a sum of coordinates, those of rows and columns run over a block, those of
+/// the reduction over everything.
+Result<std::vector<Monomial>> block_bytes(const SketchBuilder& b, const std::string& name) {
+  const schedule::Stage& reader = *b.state().consumers(b.stage(name))[0];
+  const ir::Load* read = nullptr;
+  for (const ir::Load* l : reads_of(reader)) {
+    if (b.state().producer(l->buffer.get())->name == name) read = l;
+  }
+  std::vector<Monomial> sum{{b.stage(name).outputs[0]->dtype.bytes(), {}}};
+  for (const ir::Expr& index : read->indices) {
+    std::vector<Monomial> dim;
+    std::int64_t rest = 1;
+    for (const schedule::RootAxis& r : reader.roots) {
+      std::int64_t k = 0;
+      ir::Expr other;
+      if (!ir::split_linear(index, r.coordinate.id(), k, other)) return refuse("an index of '", name, "' is no sum of coordinates");
+      if (k == 0) continue;
+      const std::string rows = reader.name + "." + r.axis + ".rows", mid = reader.name + "." + r.axis + ".mid", width = reader.name + ".width";
+      const std::string size = b.has_hole(rows) ? rows : width;
+      if (r.kind == schedule::AxisKind::kReduce) {
+        rest += std::abs(k) * (r.extent - 1);
+      } else if (b.has_hole(mid) && b.has_hole(size)) {
+        dim.push_back({std::abs(k), {mid, size}});
+        rest -= std::abs(k);
+      }
+    }
+    if (rest > 0) dim.push_back({rest, {}});
+    std::vector<Monomial> product;
+    for (const Monomial& x : sum) {
+      for (const Monomial& y : dim) {
+        Monomial m{x.weight * y.weight, x.holes};
+        m.holes.insert(m.holes.end(), y.holes.begin(), y.holes.end());
+        product.push_back(std::move(m));
+      }
+    }
+    sum = std::move(product);
+  }
+  return sum;
+}
+
 Result<SketchBuilder> located(SketchBuilder b, const std::string& name, const Nest& nest, const std::string& loop) {
+  TESSERA_TRY(bytes, block_bytes(b, name));
+  b.require({"scratch memory of " + name, bytes, 0, kScratchBytes});
   const std::string last = b.stage(name).data_axes().back();
   TESSERA_TRY_DONE(b.step(schedule::ComputeAt{name, nest.stage, loop}));
   const int lanes = lanes_for(b.task(), b.stage(name), b.stage(name).find_axis(last)->extent);

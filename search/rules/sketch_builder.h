@@ -24,6 +24,7 @@ class SketchBuilder {
   Status step(schedule::Step s);
   /// Declares a hole and gives the parameter for it. The representative value is the first of `domain`.
   schedule::Param hole(const std::string& name, std::vector<std::int64_t> domain);
+  bool has_hole(const std::string& name) const { return representative_.count(name) != 0; }
   /// A representative value for a hole that a later step declares.
   void preset(const std::string& name, std::int64_t value) { representative_[name] = value; }
   void require(Constraint c) { constraints_.push_back(std::move(c)); }

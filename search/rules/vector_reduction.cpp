@@ -143,7 +143,8 @@ Result<SketchBuilder> reduced(const SketchBuilder& b, const std::string& name, b
 std::vector<SketchBuilder> vector_reduction_expand(const SketchBuilder& b, const std::string& name) {
   std::vector<SketchBuilder> out;
   for (const bool ahead : {false, true}) {
-    if (ahead && !streams(b, b.stage(name))) continue;
+    // Rows that are chunks lie far apart.
+    if (ahead && (!streams(b, b.stage(name)) || name.ends_with(".chunks"))) continue;
     auto made = reduced(b, name, ahead);
     if (made.ok()) out.push_back(std::move(*made));
   }

@@ -25,6 +25,7 @@ class Winograd {
     TESSERA_TRY_DONE(b_.step(schedule::UseAlgorithm{y_, "winograd", {{"tile", tile_}}}));
     lanes_ = lanes_for(b_.task(), b_.stage(y_), b_.stage(y_).roots.back().extent);
     TESSERA_TRY_DONE(filter());
+    TESSERA_TRY_DONE(fit_scratch());
     TESSERA_TRY_DONE(product());
     TESSERA_TRY_DONE(results());
     TESSERA_TRY_DONE(bands());
@@ -115,6 +116,19 @@ class Winograd {
     TESSERA_TRY_DONE(b_.step(schedule::ComputeAt{rows, y_, k + ".0"}));
     TESSERA_TRY_DONE(b_.step(schedule::SetScope{rows, ir::Scope::kRegister}));
     return unrolled_vectors(rows, "k");
+  }
+
+  /// Transformed inputs and products of a band are scratch memory of a thread.
+  Status fit_scratch() {
+    if (b_.task().threads == 1) return Done{};
+    const schedule::Stage& y = b_.stage(y_);
+    const std::int64_t columns = (y.roots[y.data_axes().size() - 2].extent + tile_ - 1) / tile_;
+    const std::int64_t channels = b_.stage(part(".tiles")).find_axis("c")->extent + b_.stage(part(".product")).find_axis("k")->extent;
+    const std::int64_t bytes = columns * (tile_ + 2) * (tile_ + 2) * channels * y.outputs[0]->dtype.bytes();
+    constexpr std::int64_t kScratchBytes = 448 << 10;
+    if (bytes > kScratchBytes) return refuse("a band of '", y_, "' takes ", bytes, " bytes of a thread's scratch memory");
+    b_.require({"scratch memory of a band", {{bytes, {y_ + ".band"}}}, 0, kScratchBytes});
+    return Done{};
   }
 
   Status bands() {

@@ -113,6 +113,14 @@ struct SimulateArgs {
 };
 int run_simulate(const SimulateArgs& args);
 
+struct ProposalsArgs {
+  std::int64_t count = 10'000, lowered = 100;
+  int threads = 2, jobs = 1;
+  std::string target = "cpu";
+  std::uint64_t seed = 1;
+};
+int run_proposals(const ProposalsArgs& args);
+
 struct SketchesArgs {
   ProblemArgs problem;
   bool json = false;

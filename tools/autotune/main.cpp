@@ -172,6 +172,15 @@ int dispatch(int argc, char** argv) {
   simulate_cmd->add_option("--jobs", simulate.search.jobs, "threads that score candidates")->check(CLI::Range(1, 1024));
   simulate_cmd->add_flag("--json", simulate.json, "one JSON object on stdout");
 
+  ProposalsArgs proposals;
+  CLI::App* proposals_cmd = app.add_subcommand("proposals", "points of every operator's space against an independent checker");
+  proposals_cmd->add_option("--count", proposals.count, "points in all")->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
+  proposals_cmd->add_option("--lowered", proposals.lowered, "how many of them are lowered too")->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40));
+  proposals_cmd->add_option("--threads", proposals.threads, "threads a kernel runs on")->check(CLI::Range(1, 1024));
+  proposals_cmd->add_option("--jobs", proposals.jobs, "operators checked at a time")->check(CLI::Range(1, 1024));
+  proposals_cmd->add_option("--target", proposals.target, "what to compile for")->check(kNotEmpty);
+  proposals_cmd->add_option("--seed", proposals.seed, "seed of the choice")->check(kSeeds);
+
   FuzzArgs fuzz;
   CLI::App* fuzz_cmd = app.add_subcommand("fuzz", "random programs under random schedules against the reference");
   fuzz_cmd->add_option("--programs", fuzz.programs, "programs to try")->check(CLI::Range(1, 100000000));
@@ -198,6 +207,7 @@ int dispatch(int argc, char** argv) {
   if (doctor_cmd->parsed()) return run_doctor(doctor_json);
   if (ops_cmd->parsed()) return run_ops(op_name);
   if (simulate_cmd->parsed()) return run_simulate(simulate);
+  if (proposals_cmd->parsed()) return run_proposals(proposals);
   if (train_cmd->parsed()) return run_train(train);
   if (record_cmd->parsed()) return run_record(record);
   if (sketches_cmd->parsed()) return run_sketches(sketches);
