@@ -121,7 +121,7 @@ Result<Task> Recording::to_task() const {
   r.task = task;
   TESSERA_TRY(dag, tuning_logs::dag(r));
   out.dag = std::move(dag);
-  TESSERA_TRY(parsed, ir::parse_target(target));
+  TESSERA_TRY(parsed, target_of_text(target));
   out.target = std::move(parsed);
   out.threads = threads;
   out.op = task.name;

@@ -23,4 +23,8 @@ struct Task {
   }
 };
 
+/// A target as logs and recordings hold it, resolved: its vectors and registers are known. Refuses what no
+/// code generator here knows.
+Result<ir::Target> target_of_text(const std::string& text);
+
 }  // namespace tessera::search

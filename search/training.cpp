@@ -7,7 +7,7 @@
 namespace tessera::search {
 
 Result<cost_model::Machine> machine_of(const Recording& r) {
-  TESSERA_TRY(target, ir::parse_target(r.target));
+  TESSERA_TRY(target, target_of_text(r.target));
   CacheSizes caches;
   const std::vector<std::int64_t>& bytes = r.machine.cache_bytes;
   if (bytes.size() > 0) caches.l1 = bytes[0];

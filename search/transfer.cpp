@@ -52,10 +52,15 @@ std::vector<Suggestion> suggestions(const std::vector<tuning_logs::Record>& reco
   const std::string family = family_of(task.dag), own = tuning_logs::hash_text(task.dag.hash());
   std::map<std::string, Known> tasks;
   std::map<std::string, bool> related;
+  std::map<std::string, int> vector_bytes;  // by target
   for (const tuning_logs::Record& r : records) {
     if (r.kind == tuning_logs::RecordKind::kHeader || !r.ok() || r.decisions.empty() || r.task.hash == own || r.threads != task.threads) continue;
-    const auto target = ir::parse_target(r.target);
-    if (!target.ok() || target->vector_bytes != task.target.vector_bytes) continue;
+    const auto [seen, unknown] = vector_bytes.emplace(r.target, 0);
+    if (unknown) {
+      const auto target = target_of_text(r.target);
+      seen->second = target.ok() ? target->vector_bytes : 0;
+    }
+    if (seen->second != task.target.vector_bytes) continue;
     const auto [it, fresh] = related.emplace(r.task.hash, false);
     if (fresh) {
       auto dag = tuning_logs::dag(r);
