@@ -131,10 +131,10 @@ void print_all_holes(const TaskInsight& t) {
   if (!t.together.empty()) print_holes("all sketches, each against its own mean", t.together);
   std::vector<std::string> thin;
   for (const SketchInsight& s : t.sketches) {
-    if (has_share(s.holes)) print_holes(sketch_text(s.name), s.holes);
+    if (stands(s.holes)) print_holes(sketch_text(s.name), s.holes);
     else if (!s.holes.empty()) thin.push_back(fmt::format("{} ({})", sketch_text(s.name), s.ok));
   }
-  if (!thin.empty()) fmt::print("  holes of other sketches: not enough points in {}\n", joined(thin));
+  if (!thin.empty()) fmt::print("  other sketches: nothing beyond chance, or not enough points, in the holes of {}\n", joined(thin));
 }
 
 void print_failures(const TaskInsight& t) {
@@ -152,7 +152,7 @@ void print_failures(const TaskInsight& t) {
 
 void print_task(const TaskInsight& t) {
   fmt::print("{}\n  {}, {} thread{}\n", task_title(*t.first), short_target(t.first->target), t.first->threads, t.first->threads == 1 ? "" : "s");
-  fmt::print("  {} trials, {} ok\n", t.trials.size(), t.ok);
+  fmt::print("  {} trial{}, {} ok\n", t.trials.size(), t.trials.size() == 1 ? "" : "s", t.ok);
   if (t.best) {
     const char* final = t.best->kind == tuning_logs::RecordKind::kFinal ? ", timed again at the end" : "";
     fmt::print("  best {}  ({}, trial {}{})\n", duration_text(seconds_of(t.best->median_ns())), sketch_text(t.best->sketch), t.best->trial, final);
@@ -164,7 +164,7 @@ void print_task(const TaskInsight& t) {
   if (!t.sketches.empty()) fmt::print("  sketches\n");
   for (const SketchInsight& s : t.sketches) {
     const std::string best = s.best != nullptr ? "best " + duration_text(seconds_of(s.best->median_ns())) : "none ran correctly";
-    fmt::print("    {:<{}}  {:>4} trials  {:>4} ok  {}\n", sketch_text(s.name), width, s.trials, s.ok, best);
+    fmt::print("    {:<{}}  trials {:>4}  ok {:>4}  {}\n", sketch_text(s.name), width, s.trials, s.ok, best);
   }
   print_all_holes(t);
   print_failures(t);

@@ -8,10 +8,14 @@
 namespace tessera::autotune {
 
 std::string printable(const std::string& text) {
-  std::string out = text;
-  for (char& c : out) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < ' ' && c != '\n') || byte == 0x7f) c = '?';
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = [&](std::size_t k) { return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U; };
+    const bool control = (byte(0) < ' ' && text[i] != '\n' && text[i] != '\t') || byte(0) == 0x7f;
+    const bool late_control = byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0;  // U+0080 to U+009F
+    const bool direction = byte(0) == 0xe2 && ((byte(1) == 0x80 && byte(2) >= 0xaa && byte(2) <= 0xae) || (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9));
+    out += control || late_control || direction ? '?' : text[i];
+    i += direction ? 2 : late_control ? 1 : 0;
   }
   return out;
 }
@@ -62,8 +66,8 @@ std::string doubt_text(const tuning_logs::HoleImportance& hole) {
   return hole.chance > tuning_logs::kChance ? "may be chance" : "";
 }
 
-bool has_share(const std::vector<tuning_logs::HoleImportance>& holes) {
-  return std::any_of(holes.begin(), holes.end(), [](const tuning_logs::HoleImportance& h) { return h.share.has_value(); });
+bool stands(const std::vector<tuning_logs::HoleImportance>& holes) {
+  return std::any_of(holes.begin(), holes.end(), [](const tuning_logs::HoleImportance& h) { return doubt_text(h).empty(); });
 }
 
 std::string cause_text(const tuning_logs::FailureGroup& group) {

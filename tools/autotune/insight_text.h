@@ -8,7 +8,7 @@
 
 namespace tessera::autotune {
 
-/// A log is data: bytes that would steer a terminal become '?'.
+/// A log is data: characters that would steer a terminal or turn the direction of writing become '?'.
 std::string printable(const std::string& text);
 
 /// "matmul k=64, m=64, n=64 f32", or the expression with its extents.
@@ -25,8 +25,8 @@ std::string sketch_text(const std::string& sketch);
 std::string level_text(const tuning_logs::HoleLevel& level);
 /// Why there is no share, or why it means little; empty when it stands.
 std::string doubt_text(const tuning_logs::HoleImportance& hole);
-/// Whether anything can be said about one of them.
-bool has_share(const std::vector<tuning_logs::HoleImportance>& holes);
+/// Whether something can be said about one of them that is not chance.
+bool stands(const std::vector<tuning_logs::HoleImportance>& holes);
 /// "wrong_answer in verify_exact: C[#, #] is #, expected #".
 std::string cause_text(const tuning_logs::FailureGroup& group);
 /// "no candidate ran correctly: all 16 trials failed"; empty when one did.

@@ -10,8 +10,8 @@
 
 namespace tessera::autotune {
 
-/// Text for HTML, between tags or in quoted attributes.
-std::string escaped(const std::string& text);
+/// Text for HTML, between tags or in quoted attributes, as printable() and cut after `most` bytes.
+std::string escaped(const std::string& text, std::size_t most = 1000);
 
 extern const char* const kPageStyle;
 extern const char* const kPageScript;
@@ -20,6 +20,7 @@ extern const char* const kPageScript;
 struct PageLimits {
   std::size_t dots = 1200;       // of a chart; the rest is thinned evenly
   std::size_t code_lines = 700;  // of loops and of assembly
+  std::size_t causes = 20;       // of failure
   bool kernel = true;            // with the best kernel's code
 };
 

@@ -53,7 +53,7 @@ std::vector<double> Scale::ticks(int most) const {
   }
   std::vector<double> out;
   const double step = round_step(high - low, most);
-  for (double k = std::ceil(low / step - 1e-9); k * step <= high * (1 + 1e-9); ++k) out.push_back(k * step);
+  for (double k = std::ceil(low / step - 1e-9); k * step <= high * (1 + 1e-9); ++k) out.push_back(k * step + 0.0);  // + 0: no "-0"
   return out;
 }
 
@@ -76,7 +76,7 @@ std::string axes(const Scale& x, const Scale& y, const std::string& x_title, con
 }
 
 std::string dot(const std::string& classes, double x, double y, double radius, const std::string& tip) {
-  return fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" data-tip=\"{}\"/>", classes, x, y, radius, escaped(tip));
+  return fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" data-tip=\"{}\"/>", classes, x, y, radius, escaped(tip, 160));
 }
 
 std::string chart(const std::string& classes, const std::string& label, const std::string& content) {

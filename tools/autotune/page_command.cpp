@@ -22,16 +22,19 @@ namespace {
 using tuning_logs::Record;
 using tuning_logs::TaskInsight;
 
-// A page stays under 2 MB: what all tasks together may take is divided among them.
+// A page stays under 2 MB: what all tasks together may take is divided among them, and a page that is
+// full all the same takes no more of them.
+constexpr std::size_t kFullPage = 1'400'000;
 constexpr std::size_t kMostTasks = 60;
 constexpr std::size_t kMostKernels = 12;
 constexpr std::size_t kAllDots = 2400, kDots = 1200;
 constexpr std::size_t kAllCodeLines = 4200, kCodeLines = 700;
+constexpr std::size_t kAllCauses = 60, kCauses = 20, kFewestCauses = 2;
 constexpr std::string_view kDoctype = "<!doctype html>";
 
 PageLimits limits_of(std::size_t index, std::size_t tasks) {
   const std::size_t kernels = std::min(tasks, kMostKernels);
-  return {std::min(kDots, kAllDots / tasks), std::min(kCodeLines, kAllCodeLines / kernels), index < kMostKernels};
+  return {std::min(kDots, kAllDots / tasks), std::min(kCodeLines, kAllCodeLines / kernels), std::clamp(kAllCauses / tasks, kFewestCauses, kCauses), index < kMostKernels};
 }
 
 /// Median over the records of the task of what the probe between the samples said.
@@ -85,12 +88,14 @@ std::string page_text(const std::string& name, const tuning_logs::LogContents& l
   const std::string cpu = tuning_logs::this_machine("").cpu;
   std::vector<PageTask> tasks;
   for (std::size_t i = 0; i < shown; ++i) tasks.push_back(page_task(insights[i], i, shown, cpu));
-  std::string out = head("Tuning report: " + printable(name));
-  out += fmt::format("<header class=\"page\"><div><h1>Tuning report</h1><p>{}</p></div><button type=\"button\" id=\"theme\">Dark</button></header>\n<main>\n", escaped(printable(name)));
-  if (const std::string damage = tuning_logs::describe_damage(log.scan); !damage.empty()) out += "<p class=\"problem\">Not all of the log could be read: " + escaped(printable(damage)) + ".</p>\n";
+  std::string out = head("Tuning report: " + name);
+  out += fmt::format("<header class=\"page\"><div><h1>Tuning report</h1><p>{}</p></div><button type=\"button\" id=\"theme\">Dark</button></header>\n<main>\n", escaped(name));
+  if (const std::string damage = tuning_logs::describe_damage(log.scan); !damage.empty()) out += "<p class=\"problem\">Not all of the log could be read: " + escaped(damage) + ".</p>\n";
   if (shown > 1) out += contents(tasks);
   if (shown < insights.size()) out += fmt::format("<p class=\"note\">The first {} of {} tasks.</p>\n", shown, insights.size());
-  for (const PageTask& t : tasks) out += task_section(t);
+  std::size_t written = 0;
+  while (written < tasks.size() && out.size() < kFullPage) out += task_section(tasks[written++]);
+  if (written < tasks.size()) out += fmt::format("<p class=\"problem\">The page is full: {} of its tasks have no section; split the log.</p>\n", tasks.size() - written);
   return out + fmt::format("</main>\n<footer>Written by {}</footer>\n<div id=\"tip\" role=\"status\" hidden></div>\n<script>{}</script>\n</body></html>\n", escaped(kToolVersion), kPageScript);
 }
 
@@ -114,9 +119,13 @@ void write_page(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
+std::string escaped(const std::string& text, std::size_t most) {
+  std::string shown = printable(text), out;
+  if (shown.size() > most) {
+    while (most > 0 && (static_cast<unsigned char>(shown[most]) & 0xc0) == 0x80) --most;  // not inside a character
+    shown = shown.substr(0, most) + "…";
+  }
+  for (const char c : shown) {
     switch (c) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;

@@ -70,6 +70,7 @@ Range innermost_loop(const Lines& lines) {
 }
 
 std::string pane(const std::string& title, const Lines& lines, const Range& marked, std::size_t most) {
+  constexpr std::size_t kLineBytes = 300;
   constexpr std::size_t kBefore = 30;  // lines that stay before a loop which would be cut off
   const std::size_t begin = !marked.empty() && marked.last >= most ? marked.first - std::min(marked.first, kBefore) : 0;
   const std::size_t end = std::min(lines.size(), begin + most);
@@ -79,7 +80,7 @@ std::string pane(const std::string& title, const Lines& lines, const Range& mark
     const bool inside = !marked.empty() && i >= marked.first && i <= marked.last;
     if (inside != open) out += inside ? "<mark>" : "</mark>";
     open = inside;
-    out += escaped(printable(lines[i])) + "\n";
+    out += escaped(lines[i], kLineBytes) + "\n";
   }
   if (open) out += "</mark>";
   out += "</code></pre>";

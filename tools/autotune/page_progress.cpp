@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "tools/autotune/insight_text.h"
 #include "tools/autotune/page.h"
@@ -34,14 +33,17 @@ std::vector<std::size_t> drawn(const TaskInsight& t, std::size_t most) {
   return out;
 }
 
-Scale time_scale(const TaskInsight& t) {
-  double low = INFINITY, high = 0;
+/// Without the slowest few, which would press all others to the ground: they stand at the upper edge.
+Scale time_scale(const TaskInsight& t, bool& cut) {
+  std::vector<double> times;
   for (const Record* r : t.trials) {
-    if (!r->ok()) continue;
-    low = std::min(low, seconds_of(*r));
-    high = std::max(high, seconds_of(*r));
+    if (r->ok()) times.push_back(seconds_of(*r));
   }
-  return {low / 1.08, high * 1.08, kBottom, kTop + kLane, true};
+  std::sort(times.begin(), times.end());
+  const double low = times.front(), most = times.back(), usual = times[(times.size() - 1) * 95 / 100];
+  const double high = std::min(most, std::max(usual, low * 1.2) * 1.25);
+  cut = most > high;
+  return {low / 1.06, high * 1.04, kBottom, kTop + kLane, true};
 }
 
 /// `at(i)`: place of a trial on the x axis.
@@ -91,11 +93,12 @@ std::string legend(const TaskInsight& t) {
 std::string progress_chart(const PageTask& page) {
   const TaskInsight& t = *page.insight;
   if (t.ok == 0) return "<p class=\"note\">No trial has a time, so there is nothing to draw.</p>\n";
-  const Scale y = time_scale(t);
+  bool cut = false;
+  const Scale y = time_scale(t, cut);
   const auto number = [](double v) { return short_number(v); };
   const auto duration = [](double v) { return duration_text(v); };
   const double n = static_cast<double>(t.trials.size());
-  const Scale by_trial{0, std::max(1.0, n), kLeft + 4, kRight - 4};
+  const Scale by_trial{0, std::max(5.0, n), kLeft + 4, kRight - 4};
   const std::string about = fmt::format("Times of {} trials; the best is {}. Arrow keys move over the trials.", t.trials.size(), duration_text(seconds_of(*t.best)));
   std::string out;
   const double all_seconds = t.elapsed_seconds.back();
@@ -109,9 +112,10 @@ std::string progress_chart(const PageTask& page) {
     out += chart("seconds", about, axes(by_second, y, "seconds of search", "time of a run", number, duration) + marks(page, by_second, y, [&](std::size_t i) { return t.elapsed_seconds[i]; }));
   }
   if (t.trials.size() > page.limits.dots) {
-    out += fmt::format("<p class=\"note\">Drawn: all trials that improved, and {} of the {} others.</p>\n", page.limits.dots, t.trials.size());
+    out += fmt::format("<p class=\"note\">Drawn are the trials that improved, and about {} of the {} others.</p>\n", page.limits.dots, t.trials.size());
   }
-  return out + legend(t);
+  out += legend(t);
+  return cut ? out + "<p class=\"note\">Slower trials stand at the upper edge.</p>\n" : out;
 }
 
 }  // namespace tessera::autotune

@@ -30,17 +30,17 @@ std::string roof_line(const Roof& roof, const Scale& x, const Scale& y) {
   std::string out = fmt::format("<path class=\"roof\" d=\"{}\"/>", path);
   if (roof.peak > 0) out += fmt::format("<text class=\"roof end\" x=\"{:.0f}\" y=\"{:.1f}\">multiply-add peak {} GFLOP/s</text>", kRight, y(roof.peak) - 8, short_number(std::round(roof.peak)));
   if (roof.memory > 0) {
-    const double i = x.low * std::pow(std::max(1.5, (ridge > 0 ? ridge : x.high) / x.low), 0.45);
-    out += fmt::format("<text class=\"roof\" x=\"{:.1f}\" y=\"{:.1f}\">memory {} GB/s</text>", x(i) + 10, y(roof.at(i)) + 14, short_number(std::round(roof.memory)));
+    const double i = x.low * std::pow(std::max(1.5, (ridge > 0 ? ridge : x.high) / x.low), 0.7);
+    out += fmt::format("<text class=\"roof end\" x=\"{:.1f}\" y=\"{:.1f}\">memory {} GB/s</text>", x(i) - 10, y(roof.at(i)), short_number(std::round(roof.memory)));
   }
   return out;
 }
 
-std::string kernel_mark(const PageTask& page, const Record& r, const char* classes, const std::string& name, double intensity, double below, const Scale& x, const Scale& y) {
+/// A kernel with its name at its right, `lower` than it where a line or another name is in the way.
+std::string kernel_mark(const PageTask& page, const Record& r, const char* classes, const std::string& name, double lower, double x, const Scale& y) {
   const double rate = page.gflops(r);
-  const bool left = x(intensity) > (kLeft + kRight) / 2;
-  return dot(classes, x(intensity), y(rate), 5.5, fmt::format("{}: {}, {} GFLOP/s at {} operations a byte", name, duration_text(static_cast<double>(r.median_ns()) * 1e-9), short_number(rate), short_number(intensity))) +
-         fmt::format("<text class=\"mark{}\" x=\"{:.1f}\" y=\"{:.1f}\">{} {} GFLOP/s</text>", left ? " end" : "", x(intensity) + (left ? -11 : 11), y(rate) + 4 + below, escaped(name), short_number(rate));
+  const std::string tip = fmt::format("{}: {}, {} GFLOP/s", name, duration_text(static_cast<double>(r.median_ns()) * 1e-9), short_number(rate));
+  return dot(classes, x, y(rate), 5.5, tip) + fmt::format("<text class=\"mark\" x=\"{:.1f}\" y=\"{:.1f}\">{} {}</text>", x + 11, y(rate) + 4 + lower, escaped(name), short_number(rate));
 }
 
 std::string position_text(const PageTask& page, const Roof& roof, double intensity) {
@@ -60,16 +60,17 @@ std::string roofline_chart(const PageTask& page) {
   if (roof.peak <= 0 && roof.memory <= 0) return "<p class=\"note\">The log holds no probe of the peak, so there is no roofline.</p>\n";
   const double intensity = page.dag.flops() / page.dag.bytes();
   const double ridge = roof.peak > 0 && roof.memory > 0 ? roof.peak / roof.memory : intensity;
-  const Scale x{std::min(intensity, ridge) / 8, std::max(intensity, ridge) * 8, kLeft + 4, kRight - 4, true};
+  const Scale x{std::min(intensity, ridge) / 8, std::max(intensity * 16, ridge * 8), kLeft + 4, kRight - 4, true};
   const Record* plain = page.default_plan();
   const double best = page.gflops(*page.insight->best), slow = plain != nullptr ? page.gflops(*plain) : best;
   const double top = std::max(best, roof.at(x.high)) * 2.2;
   const Scale y{std::min({slow, best, roof.at(x.low)}) / 2, top, kBottom, kTop, true};
-  // Two labels side by side when the default plan is as fast as the best.
-  const double gap = std::abs(y(best) - y(slow)) < 16 ? 16 - std::abs(y(best) - y(slow)) : 0;
-  std::string marks = fmt::format("<line class=\"at\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.0f}\" y2=\"{2:.1f}\"/>", x(intensity), kBottom, y(std::min(roof.at(intensity), top)));
-  if (plain != nullptr) marks += kernel_mark(page, *plain, "plain", "default plan", intensity, gap, x, y);
-  marks += kernel_mark(page, *page.insight->best, "top", "best", intensity, 0, x, y);
+  constexpr double kLineHeight = 16;
+  const double under = std::abs(y(best) - y(roof.at(intensity))) < kLineHeight ? kLineHeight : 0;
+  const double between = y(slow) - (y(best) + under);
+  std::string marks = fmt::format("<line class=\"at\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.0f}\" y2=\"{2:.1f}\"/>", x(intensity), kBottom, y(roof.at(intensity)));
+  if (plain != nullptr) marks += kernel_mark(page, *plain, "plain", "default plan", std::clamp(kLineHeight - between, 0.0, 2 * kLineHeight), x(intensity), y);
+  marks += kernel_mark(page, *page.insight->best, "top", "best", under, x(intensity), y);
   const auto number = [](double v) { return short_number(v); };
   const std::string text = position_text(page, roof, intensity);
   return chart("roofline", text, axes(x, y, "operations a byte of inputs and outputs", "GFLOP/s", number, number) + roof_line(roof, x, y) + marks) + "<p class=\"note\">" + escaped(text) + "</p>\n";

@@ -46,8 +46,9 @@ details.target { font-size: 13px; margin-top: 4px; color: var(--soft); } details
 summary { cursor: pointer; }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 32px; }
 .charts section { position: relative; }
-.switch { position: absolute; top: 30px; right: 0; border: 0; margin: 0; padding: 0; font-size: 13px; color: var(--soft); display: flex; gap: 10px; }
-.switch legend { float: left; padding: 0; margin-right: 2px; } .switch input { margin: 0 2px 0 0; accent-color: var(--bar); }
+.switch { position: absolute; top: 30px; right: 0; border: 0; margin: 0; padding: 0; font-size: 13px; color: var(--soft); display: flex; align-items: center; gap: 10px; }
+.switch label { display: flex; align-items: center; }
+.switch legend { float: left; padding: 0; margin-right: 2px; } .switch input { margin: 0 4px 0 0; accent-color: var(--bar); }
 .chart { display: block; width: 100%; height: auto; border-radius: 4px; }
 .charts .seconds, .charts section:has(.by-seconds:checked) .trials { display: none; }
 .charts section:has(.by-seconds:checked) .seconds { display: block; }
@@ -73,6 +74,7 @@ table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 th { text-align: left; font-weight: 600; color: var(--soft); font-size: 12.5px; }
 th, td { padding: 5px 18px 5px 0; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: baseline; }
 td:last-child, th:last-child { padding-right: 0; } .n { text-align: right; }
+td.wide { white-space: normal; min-width: 320px; font-size: 12px; line-height: 1.35; } td.wide code { font-size: 11.5px; }
 sup { position: absolute; line-height: 1; }
 nav { margin-top: 20px; }
 .columns { columns: 2; column-gap: 32px; }
@@ -81,9 +83,9 @@ nav { margin-top: 20px; }
 .hole { display: grid; grid-template-columns: minmax(0, 1fr) 38% 4.5ch; gap: 10px; align-items: center; }
 .hole code { overflow: hidden; text-overflow: ellipsis; } .share { text-align: right; font-size: 13px; }
 .bar { height: 8px; border-radius: 4px; background: var(--line); overflow: hidden; } .bar b { display: block; height: 100%; background: var(--bar); }
-.doubt .bar b { background: var(--sx); } .doubt .share { color: var(--soft); }
+.holes small { opacity: .75; font-weight: normal; } .holes small::before { content: "n="; }
 .level { display: inline-block; margin-right: 12px; white-space: nowrap; } .level em { font-style: normal; }
-.level.won { color: var(--ink); font-weight: 600; } .level small { opacity: .75; font-weight: normal; } .level small::before { content: "n="; }
+.level.won { color: var(--ink); font-weight: 600; }
 .failures { list-style: none; margin: 0; padding: 0; } .failures > li { padding: 10px 0; border-bottom: 1px solid var(--line); }
 .cause { display: grid; grid-template-columns: 4ch 6ch 1fr; gap: 12px; align-items: baseline; } .cause strong, .cause span { text-align: right; }
 .cause span { color: var(--soft); font-size: 13px; } .cause code { overflow-wrap: anywhere; }

@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <map>
 
+#include "support/nearest.h"
 #include "tools/autotune/insight_text.h"
 #include "tools/autotune/page.h"
 #include "tools/autotune/page_chart.h"
@@ -20,8 +23,7 @@ using tuning_logs::SketchInsight;
 using tuning_logs::TaskInsight;
 
 constexpr std::size_t kBestTrials = 10;
-constexpr std::size_t kMostGroups = 20;    // of failures
-constexpr std::size_t kMostSketches = 40;  // rows, and lists of holes
+constexpr std::size_t kMostSketches = 30;  // rows, and lists of holes
 
 std::string time_text(std::int64_t ns) { return duration_text(static_cast<double>(ns) * 1e-9); }
 
@@ -46,11 +48,9 @@ std::vector<const Record*> ranked(const TaskInsight& t) {
 }
 
 std::string hole_row(const HoleImportance& h) {
-  const std::string doubt = doubt_text(h);
-  std::string out = fmt::format("<li{}><div class=\"hole\"><code>{}</code>", doubt.empty() ? "" : " class=\"doubt\"", escaped(h.hole));
-  const double percent = h.share.value_or(0) * 100;
-  out += fmt::format("<span class=\"bar\"><b style=\"width:{:.1f}%\"></b></span><span class=\"share\">{}</span></div><p>", percent, h.share ? fmt::format("{:.0f} %", percent) : "–");
-  if (!doubt.empty()) return out + fmt::format("{}, {} points</p></li>\n", doubt, h.points);
+  const double percent = *h.share * 100;
+  std::string out = fmt::format("<li><div class=\"hole\"><code>{}</code><span class=\"bar\"><b style=\"width:{:.1f}%\"></b></span><span class=\"share\">{:.0f} %</span></div><p>",
+                                escaped(h.hole), percent, percent);
   for (const HoleLevel& l : h.levels) {
     const std::string penalty = l.penalty <= 0 ? "best" : fmt::format("{:+.1f} %", l.penalty * 100);
     out += fmt::format("<span class=\"level{}\">{} <em>{}</em> <small>{}</small></span> ", l.penalty <= 0 ? " won" : "", level_text(l), penalty, l.points);
@@ -58,18 +58,25 @@ std::string hole_row(const HoleImportance& h) {
   return out + "</p></li>\n";
 }
 
+/// Holes with something to say as bars, the others in a line for each reason.
 std::string hole_list(const std::string& title, const std::vector<HoleImportance>& holes) {
   std::string out = fmt::format("<div class=\"holes\"><h4>{}</h4><ul>", title);
-  for (const HoleImportance& h : holes) out += hole_row(h);
-  return out + "</ul></div>\n";
+  std::map<std::string, std::string> doubtful;
+  for (const HoleImportance& h : holes) {
+    const std::string doubt = doubt_text(h);
+    if (doubt.empty()) out += hole_row(h);
+    else doubtful[doubt] += fmt::format("{}<code>{}</code> <small>{}</small>", doubtful[doubt].empty() ? "" : ", ", escaped(h.hole), h.points);
+  }
+  out += "</ul>";
+  for (const auto& [doubt, names] : doubtful) out += fmt::format("<p>{}{}: {}</p>", static_cast<char>(std::toupper(doubt[0])), doubt.substr(1), names);
+  return out + "</div>\n";
 }
 
 std::string example(const Record& r) {
-  std::string out = fmt::format("<details><summary>Trial {} of {}: {}</summary>", r.trial, escaped(sketch_text(r.sketch)), escaped(r.message));
+  std::string out = fmt::format("<details><summary>Trial {} of {}: {}</summary>", r.trial, escaped(sketch_text(r.sketch)), escaped(r.message, 300));
   if (!r.decisions.empty()) out += "<p><code>" + escaped(decisions_text(r.decisions)) + "</code></p>";
-  out += "<pre tabindex=\"0\">";
-  for (const std::string& line : plan_lines(r.plan)) out += escaped(line) + "\n";
-  return out + "</pre></details>";
+  constexpr std::size_t kMostBytes = 4000;
+  return out + "<pre tabindex=\"0\">" + escaped(joined(plan_lines(r.plan), "\n"), kMostBytes) + "</pre></details>";
 }
 
 }  // namespace
@@ -90,7 +97,7 @@ std::string best_trials_table(const PageTask& page) {
                        r.kind == tuning_logs::RecordKind::kFinal ? "<sup>*</sup>" : "", time_text(*low), time_text(*high));
     if (page.readable()) out += fmt::format("<td class=\"n\">{:.1f}", page.gflops(r));
     if (share) out += fmt::format("<td class=\"n\">{:.1f} %", page.peak_share(r) * 100);
-    out += "<td><code>" + escaped(decisions_text(r.decisions)) + "</code></tr>\n";
+    out += "<td class=\"wide\"><code>" + escaped(decisions_text(r.decisions)) + "</code></tr>\n";
   }
   out += "</tbody></table></div>\n";
   if (best[0]->kind == tuning_logs::RecordKind::kFinal) out += "<p class=\"note\">* Timed again at the end, in turns with the others; these come first.</p>\n";
@@ -116,14 +123,14 @@ std::string holes_part(const PageTask& page) {
   if (!t.together.empty()) lists += hole_list("All sketches <span>each against its own mean</span>", t.together);
   for (std::size_t i = 0; i < std::min(t.sketches.size(), kMostSketches); ++i) {
     const SketchInsight& s = t.sketches[i];
-    if (has_share(s.holes)) lists += hole_list(fmt::format("{} <span>{} points</span>", sketch_cell(t, s.name), s.ok), s.holes);
+    if (stands(s.holes)) lists += hole_list(fmt::format("{} <span>{} points</span>", sketch_cell(t, s.name), s.ok), s.holes);
     else if (!s.holes.empty()) thin += fmt::format("{}{} ({})", thin.empty() ? "" : ", ", escaped(sketch_text(s.name)), s.ok);
   }
   if (lists.empty() && thin.empty()) return "";
   std::string out = "<h3>Which holes mattered</h3>\n<p class=\"note\">Part of the spread of times that goes with the value of a hole, and what the other values cost: "
                     "the median of the fastest quarter of their trials against that of the best value. The search did not choose its trials at random, so holes that moved together share the credit.</p>\n";
   if (!lists.empty()) out += "<div class=\"columns\">" + lists + "</div>\n";
-  if (!thin.empty()) out += "<p class=\"note\">Not enough points in: " + thin + ".</p>\n";
+  if (!thin.empty()) out += "<p class=\"note\">Nothing beyond chance, or not enough points, in the holes of " + thin + ".</p>\n";
   return out;
 }
 
@@ -132,14 +139,14 @@ std::string failures_part(const PageTask& page) {
   if (t.failures.empty()) return "";
   const double all = static_cast<double>(t.trials.size());
   std::string out = fmt::format("<h3>Failures <span>{} of {} trials</span></h3>\n<ul class=\"failures\">", t.trials.size() - static_cast<std::size_t>(t.ok), t.trials.size());
-  for (std::size_t i = 0; i < std::min(t.failures.size(), kMostGroups); ++i) {
+  for (std::size_t i = 0; i < std::min(t.failures.size(), page.limits.causes); ++i) {
     const FailureGroup& g = t.failures[i];
     out += fmt::format("<li><div class=\"cause\"><strong>{}</strong><span>{:.1f} %</span><code>{}</code></div>", g.count, 100 * g.count / all, escaped(cause_text(g)));
     for (const Record* r : g.examples) out += example(*r);
     out += "</li>\n";
   }
   out += "</ul>\n";
-  if (t.failures.size() > kMostGroups) out += fmt::format("<p class=\"note\">And {} more causes; autotune explain lists all.</p>\n", t.failures.size() - kMostGroups);
+  if (t.failures.size() > page.limits.causes) out += fmt::format("<p class=\"note\">And {} more causes; autotune explain lists all.</p>\n", t.failures.size() - page.limits.causes);
   return out;
 }
 

@@ -35,7 +35,7 @@ std::string figures(const PageTask& page) {
     if (page.readable()) out += figure(short_number(page.gflops(*t.best)), "GFLOP/s");
     if (page.readable() && page.peak_share(*t.best) > 0) out += figure(fmt::format("{:.1f} %", page.peak_share(*t.best) * 100), "of peak");
     if (const Record* plain = page.default_plan(); plain != nullptr) {
-      out += figure(fmt::format("{:.2f}×", static_cast<double>(plain->median_ns()) / static_cast<double>(t.best->median_ns())), "the default plan");
+      out += figure(fmt::format("{:.2f}×", static_cast<double>(plain->median_ns()) / static_cast<double>(t.best->median_ns())), "as fast as the default plan");
     }
   }
   out += figure(std::to_string(t.trials.size()), t.trials.size() == 1 ? "trial" : "trials");
@@ -54,9 +54,9 @@ std::string facts(const TaskInsight& t) {
   }
   const std::string begun = date_text(from), ended = date_text(to);
   std::string out = "<dl class=\"facts\">" + fact("Target", short_target(r.target)) + fact("Threads", std::to_string(r.threads));
-  out += fact("Machine", fmt::format("{} ({}), {} core{}", printable(r.machine.cpu), printable(r.machine.isa), r.machine.cores, r.machine.cores == 1 ? "" : "s"));
-  out += fact("Measured", begun == ended ? begun : begun + " to " + ended) + fact("Seed", std::to_string(r.seed)) + fact("Written by", printable(r.machine.tool)) + "</dl>\n";
-  return out + fmt::format("<details class=\"target\"><summary>Whole target</summary><p><code>{}</code></p></details>\n", escaped(printable(r.target)));
+  out += fact("Machine", fmt::format("{} ({}), {} core{}", r.machine.cpu, r.machine.isa, r.machine.cores, r.machine.cores == 1 ? "" : "s"));
+  out += fact("Measured", begun == ended ? begun : begun + " to " + ended) + fact("Seed", std::to_string(r.seed)) + fact("Written by", r.machine.tool) + "</dl>\n";
+  return out + fmt::format("<details class=\"target\"><summary>Whole target</summary><p><code>{}</code></p></details>\n", escaped(r.target, 4096));
 }
 
 }  // namespace
@@ -77,9 +77,10 @@ std::string colour_of(const TaskInsight& task, const std::string& sketch) {
 }
 
 std::string task_section(const PageTask& page) {
+  constexpr std::size_t kProgramBytes = 6000;
   const TaskInsight& t = *page.insight;
   std::string out = fmt::format("<section class=\"task\" id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}</h2>\n", page.id, escaped(task_title(*t.first)));
-  out += "<pre class=\"program\" tabindex=\"0\">" + escaped(printable(page.readable() ? page.dag.to_string() : "the program cannot be read: " + page.dag_problem)) + "</pre>\n";
+  out += "<pre class=\"program\" tabindex=\"0\">" + escaped(page.readable() ? page.dag.to_string() : "the program cannot be read: " + page.dag_problem, kProgramBytes) + "</pre>\n";
   if (!t.best) out += "<p class=\"problem\">" + escaped(nothing_ran_text(t)) + "</p>\n";
   out += figures(page) + facts(t);
   out += "<div class=\"charts\"><section><h3>Search</h3>" + progress_chart(page) + "</section><section><h3>Roofline</h3>" + roofline_chart(page) + "</section></div>\n";
