@@ -36,9 +36,10 @@ struct PageTask {
 
   bool readable() const { return dag_problem.empty(); }
   double gflops(const tuning_logs::Record& r) const { return dag.flops() / static_cast<double>(r.median_ns()); }
-  /// Multiply-adds against the probe; 0 where there is none.
+  /// Multiply-adds against the probe between the record's own samples; 0 where there is none.
   double peak_share(const tuning_logs::Record& r) const {
-    return peak_gflops > 0 ? 2 * dag.multiply_adds() / static_cast<double>(r.median_ns()) / peak_gflops : 0;
+    const double probe = tuning_logs::measurement(r).median_probe_gflops();
+    return probe > 0 ? 2 * dag.multiply_adds() / static_cast<double>(r.median_ns()) / probe : 0;
   }
   const tuning_logs::Record* default_plan() const;
 };

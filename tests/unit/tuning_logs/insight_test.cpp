@@ -156,7 +156,9 @@ TEST(HoleImportance, ManyValuesAreJoinedWithTheirNeighbours) {
   for (std::size_t i = 0; i < h.levels.size(); ++i) {
     points_of_levels += h.levels[i].points;
     EXPECT_GE(h.levels[i].points, kFewestLevelPoints);
-    if (i > 0) EXPECT_EQ(h.levels[i].low, h.levels[i - 1].high + 1);
+    if (i > 0) {
+      EXPECT_EQ(h.levels[i].low, h.levels[i - 1].high + 1);
+    }
   }
   EXPECT_EQ(points_of_levels, 100);
   EXPECT_GT(h.share.value(), 0.9);
