@@ -1,4 +1,5 @@
-// explain and report: what they say of logs with known contents, and that a log's strings stay text.
+// explain and report: what they say of logs with known contents, and that a log's strings stay
+// text.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -49,8 +50,11 @@ TEST(Explain, TextNamesCausesExamplesAndHoles) {
   const CommandResult r = autotune({"explain", write_records(folder, known_records())});
   EXPECT_EQ(r.code, 0);
   EXPECT_EQ(r.err, "");
-  for (const char* part : {"matmul", "24 trials, 18 ok", "best 1 us  (tile, trial 0)", "failures: 6 of 24 trials", "5 (20.8 %)  wrong_answer in verify_exact: C[#, #] is #, expected #",
-                           "1 (4.2 %)  crash in verify_exact: SIGSEGV at #", "trial 3 of tile: C[3, 4] is 12", "ti=32", "split(C, axis i", "best 16 (12 points);  32 +99."})
+  for (const char* part :
+       {"matmul", "24 trials, 18 ok", "best 1 us  (tile, trial 0)", "failures: 6 of 24 trials",
+        "5 (20.8 %)  wrong_answer in verify_exact: C[#, #] is #, expected #",
+        "1 (4.2 %)  crash in verify_exact: SIGSEGV at #", "trial 3 of tile: C[3, 4] is 12", "ti=32",
+        "split(C, axis i", "best 16 (12 points);  32 +99."})
     EXPECT_NE(r.out.find(part), std::string::npos) << part << " in " << r.out;
   EXPECT_EQ(count(r.out, "of tile: C[3, 4]"), 2U);  // two examples, not five
 }
@@ -93,8 +97,10 @@ TEST(Explain, SaysWhenNothingRanOrLittleIsKnown) {
   const std::string log = write_records(folder, {failure(0), failure(1)});
   const CommandResult all = autotune({"explain", log});
   EXPECT_EQ(all.code, 0);
-  EXPECT_NE(all.out.find("no candidate ran correctly: all 2 trials failed"), std::string::npos) << all.out;
-  EXPECT_EQ(parse_json(autotune({"explain", log, "--json"}).out).or_throw()["tasks"][0]["best"], nullptr);
+  EXPECT_NE(all.out.find("no candidate ran correctly: all 2 trials failed"), std::string::npos)
+      << all.out;
+  EXPECT_EQ(parse_json(autotune({"explain", log, "--json"}).out).or_throw()["tasks"][0]["best"],
+            nullptr);
   const CommandResult page = autotune({"report", log, "-o", folder / "p.html"});
   EXPECT_EQ(page.code, 0) << page.err;
   EXPECT_NE(read_text(folder / "p.html").find("no candidate ran correctly"), std::string::npos);
@@ -110,10 +116,14 @@ TEST(ExplainAndReport, BadLogsAndOutputs) {
   write_text(folder / "empty.jsonl", "");
   const std::string log = write_records(folder, {trial(0)}), bytes = read_text(log);
   const std::string page = folder / "p.html";
-  for (const std::vector<std::string>& call : {std::vector<std::string>{"explain", folder / "empty.jsonl"}, {"report", folder / "empty.jsonl", "-o", page}}) expect_one_line(autotune(call), 1, {"empty.jsonl", "empty"});
+  for (const std::vector<std::string>& call :
+       {std::vector<std::string>{"explain", folder / "empty.jsonl"},
+        {"report", folder / "empty.jsonl", "-o", page}})
+    expect_one_line(autotune(call), 1, {"empty.jsonl", "empty"});
   expect_one_line(autotune({"explain", folder / "none.jsonl"}), 1, {"none.jsonl"});
   expect_one_line(autotune({"report", log}), 2, {"--output"});
-  expect_one_line(autotune({"report", log, "-o", log}), 1, {"log.jsonl", "no page", "another file"});
+  expect_one_line(autotune({"report", log, "-o", log}), 1,
+                  {"log.jsonl", "no page", "another file"});
   EXPECT_EQ(read_text(log), bytes);  // the log is still there
   expect_one_line(autotune({"report", log, "-o", folder.path()}), 1, {"directory"});
   expect_one_line(autotune({"report", log, "-o", folder / "no/such.html"}), 1, {"no/such.html"});
@@ -128,13 +138,15 @@ TEST(ExplainAndReport, ReadWhatIsThereOfADamagedLog) {
   std::string bytes = read_text(log);
   bytes[bytes.size() / 2] ^= 1;
   write_text(log, bytes);
-  for (const std::vector<std::string>& call : {std::vector<std::string>{"explain", log}, {"report", log, "-o", folder / "p.html"}}) {
+  for (const std::vector<std::string>& call :
+       {std::vector<std::string>{"explain", log}, {"report", log, "-o", folder / "p.html"}}) {
     const CommandResult r = autotune(call);
     EXPECT_EQ(r.code, 0);
     EXPECT_NE(r.err.find("damaged"), std::string::npos) << r.err;
     EXPECT_EQ(count(r.err, "\n"), 1U);
   }
-  EXPECT_NE(read_text(folder / "p.html").find("Not all of the log could be read"), std::string::npos);
+  EXPECT_NE(read_text(folder / "p.html").find("Not all of the log could be read"),
+            std::string::npos);
 }
 
 /// Whether a tag has an attribute whose name fits; what stands inside quotes is text.
@@ -147,12 +159,15 @@ void expect_self_contained(const std::string& page) {
   EXPECT_TRUE(page.starts_with("<!doctype html>"));
   EXPECT_TRUE(page.ends_with("</html>\n"));
   EXPECT_LT(page.size(), std::size_t{2} << 20);
-  EXPECT_FALSE(std::regex_search(page, std::regex("https?:|<link|<iframe|<img|@import|url\\("))) << "loads something";
+  EXPECT_FALSE(std::regex_search(page, std::regex("https?:|<link|<iframe|<img|@import|url\\(")))
+      << "loads something";
   EXPECT_FALSE(has_attribute(page, "src")) << "loads something";
   EXPECT_EQ(count(page, "<script"), 1U);
   EXPECT_EQ(count(page, "<style"), 1U);
   for (const char* tag : {"section", "table", "svg", "details", "ul", "pre", "code", "mark", "div"})
-    EXPECT_EQ(count(page, std::string("<") + tag + ">") + count(page, std::string("<") + tag + " "), count(page, std::string("</") + tag + ">")) << tag;
+    EXPECT_EQ(count(page, std::string("<") + tag + ">") + count(page, std::string("<") + tag + " "),
+              count(page, std::string("</") + tag + ">"))
+        << tag;
 }
 
 TEST(Report, ShowsTheSearchTheRoofAndTheKernel) {
@@ -160,7 +175,11 @@ TEST(Report, ShowsTheSearchTheRoofAndTheKernel) {
   const CommandOptions here{.folder = folder.path()};
   for (const char* op : {"matmul", "softmax"}) {
     const std::string shape = std::string(op) == "matmul" ? "m=64,n=64,k=64" : "m=64,n=64";
-    ASSERT_EQ(autotune({"--op", op, "--shape", shape, "--threads", "1", "--trials", "10", "--log", "two.jsonl"}, here).code, 0);
+    ASSERT_EQ(autotune({"--op", op, "--shape", shape, "--threads", "1", "--trials", "10", "--log",
+                        "two.jsonl"},
+                       here)
+                  .code,
+              0);
   }
   const CommandResult r = autotune({"report", "two.jsonl", "-o", "two.html"}, here);
   ASSERT_EQ(r.code, 0) << r.err;
@@ -175,12 +194,16 @@ TEST(Report, ShowsTheSearchTheRoofAndTheKernel) {
   EXPECT_EQ(count(page, "class=\"pane\""), 6U);
   // 10 trials of two tasks on two axes, and best and default plan under two roofs.
   EXPECT_EQ(count(page, "<circle"), 2U * (2 * 10 + 2));
-  for (const char* part : {"C[i&lt;64, j&lt;64] = sum(A[i, k] * B[k, j], k)", "multiply-add peak", "memory ", "default plan", "program tessera_matmul", "Best trials", "prefers-color-scheme", "<mark>"})
+  for (const char* part :
+       {"C[i&lt;64, j&lt;64] = sum(A[i, k] * B[k, j], k)", "multiply-add peak", "memory ",
+        "default plan", "program tessera_matmul", "Best trials", "prefers-color-scheme", "<mark>"})
     EXPECT_NE(page.find(part), std::string::npos) << part;
 }
 
 TEST(Report, StringsOfALogStayText) {
-  const std::string evil = "\"'><img src=x onerror=alert(1)></pre></style><script>alert(2)</script>&lt;\x1b[31m\xe2\x80\xae";
+  const std::string evil =
+      "\"'><img src=x "
+      "onerror=alert(1)></pre></style><script>alert(2)</script>&lt;\x1b[31m\xe2\x80\xae";
   const TemporaryFolder folder;
   std::vector<Record> records = known_records();
   for (Record& r : records) {
@@ -202,9 +225,11 @@ TEST(Report, StringsOfALogStayText) {
   ASSERT_EQ(autotune({"report", log, "-o", folder / "p.html"}).code, 0);
   const std::string page = read_text(folder / "p.html");
   expect_self_contained(page);
-  for (const char* part : {"<img", "</script><script", "alert(2)</script>", "'><", "\x1b", "\xe2\x80\xae"})
+  for (const char* part :
+       {"<img", "</script><script", "alert(2)</script>", "'><", "\x1b", "\xe2\x80\xae"})
     EXPECT_EQ(page.find(part), std::string::npos) << part;
-  EXPECT_NE(page.find("&lt;script&gt;alert(2)&lt;/script&gt;&amp;lt;"), std::string::npos);  // shown as written
+  EXPECT_NE(page.find("&lt;script&gt;alert(2)&lt;/script&gt;&amp;lt;"),
+            std::string::npos);  // shown as written
   // No tag has an attribute that reacts, whatever quotes the log holds.
   EXPECT_FALSE(has_attribute(page, "on[a-z]+"));
   const CommandResult text = autotune({"explain", log});
