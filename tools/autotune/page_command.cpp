@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "runtime/cpu/peak_probe.h"
 #include "support/version.h"
@@ -50,19 +51,35 @@ double peak_of(const TaskInsight& t) {
   return probes[probes.size() / 2];
 }
 
-PageTask page_task(const TaskInsight& insight, std::size_t index, std::size_t tasks, const std::string& cpu) {
+/// What this machine's memory delivers, for the tasks that were measured on it; a probe for each
+/// number of threads.
+class MemoryProbe {
+ public:
+  double gb_s(const Record& r) {
+    if (r.machine.cpu != here_.cpu || r.threads > here_.cores) return 0;
+    double& best = known_[r.threads];
+    if (best > 0) return best;
+    const std::int64_t bytes_a_thread = std::int64_t{64} << 20;
+    // The best of several: another process can only take bandwidth away.
+    for (int i = 0; i < 3; ++i) best = std::max(best, runtime::probe_read_gb_s(r.threads, bytes_a_thread));
+    return best;
+  }
+
+ private:
+  tuning_logs::Machine here_ = tuning_logs::this_machine("");
+  std::map<int, double> known_;
+};
+
+PageTask page_task(const TaskInsight& insight, std::size_t index, std::size_t tasks, MemoryProbe& memory) {
   PageTask page;
   page.insight = &insight;
   page.id = fmt::format("task-{}", index + 1);
   page.limits = limits_of(index, tasks);
   page.peak_gflops = peak_of(insight);
+  if (insight.best) page.memory_gb_s = memory.gb_s(*insight.best);
   Result<dsl::ComputeDag> dag = tuning_logs::dag(*insight.first);
   if (dag.ok()) page.dag = std::move(*dag);
   else page.dag_problem = dag.reason();
-  const std::int64_t bytes_a_thread = std::int64_t{64} << 20;
-  const bool here = insight.first->machine.cpu == cpu && insight.first->threads <= 64;
-  // The best of several: another process can only take bandwidth away.
-  for (int i = 0; i < 3 && here && insight.best; ++i) page.memory_gb_s = std::max(page.memory_gb_s, runtime::probe_read_gb_s(insight.first->threads, bytes_a_thread));
   return page;
 }
 
@@ -86,9 +103,9 @@ std::string head(const std::string& title) {
 
 std::string page_text(const std::string& name, const tuning_logs::LogContents& log, const std::vector<TaskInsight>& insights) {
   const std::size_t shown = std::min(insights.size(), kMostTasks);
-  const std::string cpu = tuning_logs::this_machine("").cpu;
+  MemoryProbe memory;
   std::vector<PageTask> tasks;
-  for (std::size_t i = 0; i < shown; ++i) tasks.push_back(page_task(insights[i], i, shown, cpu));
+  for (std::size_t i = 0; i < shown; ++i) tasks.push_back(page_task(insights[i], i, shown, memory));
   std::string out = head("Tuning report: " + name);
   out += fmt::format("<header class=\"page\"><div><h1>Tuning report</h1><p>{}</p></div><button type=\"button\" id=\"theme\">Dark</button></header>\n<main>\n", escaped(name));
   if (const std::string damage = tuning_logs::describe_damage(log.scan); !damage.empty()) out += "<p class=\"problem\">Not all of the log could be read: " + escaped(damage) + ".</p>\n";

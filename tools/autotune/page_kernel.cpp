@@ -43,28 +43,32 @@ int vector_work(const Lines& lines, const Range& r) {
   return n;
 }
 
-/// Of the loops without a loop inside (a label and the next jump back to it), the one with most
-/// arithmetic on vectors: where the time goes. Empty when there is none.
-Range innermost_loop(const Lines& lines) {
+/// Labels with a jump back to them, each to the last such jump.
+std::map<std::size_t, Range> loops_of(const Lines& lines) {
   std::map<std::string, std::size_t> labels;
+  std::map<std::size_t, Range> out;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].ends_with(':') && !lines[i].starts_with('\t')) labels[lines[i].substr(0, lines[i].size() - 1)] = i;
+    const auto label = labels.find(jump_target(lines[i]));
+    if (label != labels.end() && label->second < i) out[label->second] = {label->second, i};
+  }
+  return out;
+}
+
+/// Of the loops in which no other one begins, that with most arithmetic on vectors: where the time
+/// goes. Empty when there is none. The end of an outer loop may stand before the inner one, which then
+/// jumps back to leave; so beginnings decide, not whole ranges.
+Range innermost_loop(const Lines& lines) {
+  const std::map<std::size_t, Range> loops = loops_of(lines);
   Range best;
   int most = 0;
-  std::size_t newest = 0;  // label that the last jump back went to: an outer loop begins before it
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::string& line = lines[i];
-    if (line.ends_with(':') && !line.starts_with('\t')) {
-      labels[line.substr(0, line.size() - 1)] = i;
-      continue;
-    }
-    const auto label = labels.find(jump_target(line));
-    if (label == labels.end() || label->second < newest) continue;
-    const Range loop{label->second, i};
-    newest = i;
-    const int work = vector_work(lines, loop);
-    if (best.empty() || work > most) {
-      best = loop;
-      most = work;
-    }
+  for (auto it = loops.begin(); it != loops.end(); ++it) {
+    const auto next = std::next(it);
+    const bool outer = next != loops.end() && next->first <= it->second.last;
+    const int work = outer ? 0 : vector_work(lines, it->second);
+    if (work <= most) continue;
+    best = it->second;
+    most = work;
   }
   return best;
 }
