@@ -123,6 +123,18 @@ TEST(FaultyCandidates, EachIsARecordAndTheRunGoesOn) {
     EXPECT_NE(check.out.find(std::to_string(result.progress.failed[status]) + " " + status),
               std::string::npos)
         << check.out;
+
+  // Causes as they were injected: each kernel failed in one way, whatever addresses it met.
+  const CommandResult explained =
+      autotune({"explain", "faults.jsonl", "--json"}, {.folder = folder.path()});
+  ASSERT_EQ(explained.code, 0) << explained.err;
+  const Json said = parse_json(explained.out).or_throw();
+  std::map<std::string, int> counted;
+  for (const Json& f : said["tasks"][0]["failures"]) {
+    EXPECT_EQ(f["examples"].size(), 2U) << f.dump();
+    counted[f["status"].get<std::string>()] += f["count"].get<int>();
+  }
+  EXPECT_EQ(counted, result.progress.failed);
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ TEST(Help, IsCoveredByTheReference) {
   const std::string page =
       read_text(std::string(TESSERA_SOURCE_DIR) + "/docs/reference/command_line.md");
   const std::regex flag("(?:^|[ ,\n])(--?[A-Za-z][a-z-]*)"), command("\n  ([a-z]+)  ");
-  for (const char* name : {"", "replay", "show", "log check", "log best", "log merge", "export",
+  for (const char* name : {"", "replay", "show", "log check", "log best", "log merge", "export", "explain", "report",
                            "doctor", "ops", "fuzz"}) {
     std::vector<std::string> words;
     std::istringstream in(name);

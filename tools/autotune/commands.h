@@ -136,6 +136,18 @@ int run_log_check(const LogArgs& args);
 int run_log_best(const LogArgs& args);
 int run_log_merge(const LogArgs& args);
 
+struct ExplainArgs {
+  std::string log;
+  bool json = false;
+};
+int run_explain(const ExplainArgs& args);
+
+struct ReportArgs {
+  std::string log, output;
+};
+/// Writes one HTML page about a log.
+int run_report(const ReportArgs& args);
+
 struct ExportArgs {
   std::string log, to = "c", directory, name;
   bool json = false;

@@ -123,6 +123,16 @@ int dispatch(int argc, char** argv) {
   }
   merge_cmd->add_option("-o,--output", logs.output, "file to write")->required();
 
+  ExplainArgs explain;
+  CLI::App* explain_cmd = app.add_subcommand("explain", "why candidates failed, which holes and sketches mattered");
+  explain_cmd->add_option("log", explain.log, "log file")->required();
+  explain_cmd->add_flag("--json", explain.json, "one JSON object on stdout");
+
+  ReportArgs report;
+  CLI::App* report_cmd = app.add_subcommand("report", "write one HTML page about a log");
+  report_cmd->add_option("log", report.log, "log file")->required();
+  report_cmd->add_option("-o,--output", report.output, "file to write")->required();
+
   ExportArgs exported;
   CLI::App* export_cmd = app.add_subcommand("export", "write the best kernel of a log for use elsewhere");
   export_cmd->add_option("log", exported.log, "log file")->required();
@@ -203,6 +213,8 @@ int dispatch(int argc, char** argv) {
   if (check_cmd->parsed()) return run_log_check(logs);
   if (best_cmd->parsed()) return run_log_best(logs);
   if (merge_cmd->parsed()) return run_log_merge(logs);
+  if (explain_cmd->parsed()) return run_explain(explain);
+  if (report_cmd->parsed()) return run_report(report);
   if (export_cmd->parsed()) return run_export(exported);
   if (doctor_cmd->parsed()) return run_doctor(doctor_json);
   if (ops_cmd->parsed()) return run_ops(op_name);

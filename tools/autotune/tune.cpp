@@ -59,7 +59,7 @@ void print_summary(const search::Task& task, const std::string& log, const searc
     fmt::print("best: {}  ({})\n", best->text(), r.best->candidate.sketch);
     fmt::print("log:  {}   replay: autotune replay {}\n", log, log);
   } else {
-    fmt::print("no schedule ran correctly; the log {} says why\n", log);
+    fmt::print("no schedule ran correctly; autotune explain {} says why\n", log);
   }
 }
 
