@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "driver/compile.h"
 #include "search/feature_source.h"
 
 namespace tessera::search {
 
 Result<cost_model::Machine> machine_of(const Recording& r) {
-  TESSERA_TRY(target, ir::parse_target(r.target));
+  TESSERA_TRY(named, ir::parse_target(r.target));
+  const ir::Target target = driver::resolve_target(named.text());  // with the sizes of its vectors
   CacheSizes caches;
   const std::vector<std::int64_t>& bytes = r.machine.cache_bytes;
   if (bytes.size() > 0) caches.l1 = bytes[0];

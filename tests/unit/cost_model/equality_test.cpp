@@ -24,7 +24,7 @@ TEST(FeatureEquality, OfStatesAndLoops) {
     Rng rng(21);
     for (int i = 0; i < 170; ++i, ++points) {
       const search::Sketch& s = sketches[static_cast<std::size_t>(i) % sketches.size()];
-      const schedule::StepList steps = schedule::fill_holes(s.steps, *s.space.sample(rng)).or_throw();
+      const schedule::StepList steps = schedule::fill_holes(s.steps, s.space.decisions(*s.space.sample(rng))).or_throw();
       const ir::NestSummary nest = schedule::summarize(driver::scheduled(task.dag, steps).or_throw()).or_throw();
       for (const ir::StatementSummary& st : nest.statements) prepared += st.prepared ? 1 : 0;
       const Features quick = extract(nest, machine);
