@@ -176,27 +176,30 @@ TEST(Features, PackedPanels) {
   EXPECT_EQ(extract(read, {}).terms[kStrided], 0);
 }
 
-// A convolution 3 x 3 of `size` x `size` x 16 in tiles of 2 x 2 x 16 with a border under a condition.
-ir::NestSummary bordered(std::int64_t size, std::int64_t outer, std::int64_t inner, std::int64_t channel_tiles) {
-  const std::int64_t c = 16 * channel_tiles - 1, row = size * c, x_row = size * 8;  // the last tile of channels is cut
-  ir::StatementSummary s = statement({{channel_tiles}, {outer}, {size / 2}, {inner}, {3}, {3}, {8}, {2, ForKind::kUnroll}, {2, ForKind::kUnroll}, {16, ForKind::kVector}}, 1, 1,
-                                     {access("Y", true, size * row, {16, 2 * inner * row, 2 * c, 2 * row, 0, 0, 0, row, c, 1}),
-                                      access("X", false, size * x_row, {0, 2 * inner * x_row, 16, 2 * x_row, x_row, 8, 1, x_row, 8, 0})});
+// A convolution of `size` x `size` x 31 with a border under a condition, in tiles of 2 x 2 x 16.
+ir::NestSummary bordered(std::int64_t size, std::int64_t kernel) {
+  const std::int64_t channels = 31, row = size * channels, x_row = size * 8, tiles = (size + 1) / 2;
+  ir::StatementSummary s = statement({{2}, {tiles}, {tiles}, {kernel}, {kernel}, {8}, {2, ForKind::kUnroll}, {2, ForKind::kUnroll}, {16, ForKind::kVector}}, 1, 1,
+                                     {access("Y", true, size * row, {16, 2 * row, 2 * channels, 0, 0, 0, row, channels, 1}),
+                                      access("X", false, size * x_row, {0, 2 * x_row, 16, x_row, 8, 1, x_row, 8, 0})});
   s.ops.select = 1;
   return {{s}};
 }
 
 TEST(Features, BordersThatAreCutAway) {
-  // Three ranges of rows, three of columns and two of channels are 18 copies: conditions stay in none of the
-  // inner tiles. Rows in two levels of which the outer runs twice need more.
-  const Features cut = extract(bordered(28, 14, 1, 2), {});
+  // Three ranges of rows, three of columns and two of channels are 18 copies: no condition stays inside.
+  const Features cut = extract(bordered(28, 3), {});
   EXPECT_EQ(column(cut, 0, "ratios.border_guards"), 0);
+  EXPECT_EQ(column(cut, 0, "ratios.tail_guards"), 0);
   EXPECT_EQ(column(cut, 0, "ratios.reductions"), 3);
   EXPECT_EQ(column(cut, 0, "ratios.column_tail"), 1);
   EXPECT_GT(column(cut, 0, "ratios.guarded"), 0);
-  // Unequal tiles at the end add a range in each direction, and there are too many.
-  const Features left = extract(bordered(29, 15, 1, 2), {});
-  EXPECT_GT(column(left, 0, "ratios.border_guards") + column(left, 0, "ratios.tail_guards"), 0.3);
+  // A last tile that is cut where no border begins makes it four, four and two, which is too many.
+  const Features left = extract(bordered(29, 5), {});
+  EXPECT_GT(column(left, 0, "ratios.border_guards"), 0.3);
+  ir::NestSummary plain = bordered(29, 5);
+  plain.statements[0].ops.select = 0;
+  EXPECT_EQ(column(extract(plain, {}), 0, "ratios.border_guards"), 0);
 }
 
 TEST(Features, EveryColumnHasItsOwnName) {
