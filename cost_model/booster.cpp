@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cost_model/detail/parts.h"
 #include "support/rng.h"
 
 namespace tessera::cost_model {
@@ -112,71 +113,141 @@ Booster& Booster::operator=(Booster&&) noexcept = default;
 
 namespace {
 
-// One boosting step after another: scores, gradients by the objective, the same for a program's rows.
+// One boosting step after another: scores, gradients by the objective, each row's part of them.
 class Trainer {
  public:
-  Trainer(const PackedRows& data, const Objective& objective, std::span<const double> margin, const BoosterOptions& o)
-      : data_(data), objective_(objective), margin_(margin), used_(data.programs(), 1), first_(data.programs()),
-        second_(data.programs()), row_first_(data.rows()), row_second_(data.rows()) {
+  Trainer(const PackedRows& data, const Objective& objective, const BoosterOptions& o)
+      : data_(data), objective_(objective), used_(data.programs(), 1), first_(data.programs()), second_(data.programs()),
+        row_first_(data.rows()), row_second_(data.rows()) {
     Rng rng(o.seed);
     for (double& u : used_) u = o.program_sample >= 1 || rng.chance(o.program_sample) ? 1 : 0;
     const std::vector<float> ones(data.rows(), 1);
     rows_ = data.sums(ones);
   }
+  virtual ~Trainer() = default;
 
   Status step(void* booster, void* matrix) {
     bst_ulong dimensions = 0;
     const bst_ulong* shape = nullptr;
     const float* margins = nullptr;
     TESSERA_TRY_DONE(checked(XGBoosterPredictFromDMatrix(booster, matrix, kTrainingPrediction, &shape, &dimensions, &margins), "prediction"));
-    std::vector<double> scores = data_.sums({margins, data_.rows()});
-    for (std::size_t p = 0; p < margin_.size(); ++p) scores[p] += margin_[p];
+    const std::vector<double> scores = score({margins, data_.rows()});
     objective_.gradient(scores, first_, second_);
     for (std::size_t p = 0; p < scores.size(); ++p) {
       first_[p] *= used_[p];
-      second_[p] *= used_[p] * rows_[p];
+      second_[p] *= used_[p];
     }
-    data_.spread(first_, row_first_);
-    data_.spread(second_, row_second_);
+    share_out();
     return checked(XGBoosterBoostOneIter(booster, matrix, row_first_.data(), row_second_.data(), data_.rows()), "training");
   }
 
- private:
+ protected:
+  /// Of each program, from its rows' values.
+  virtual std::vector<double> score(std::span<const float> values) = 0;
+  /// Rows' derivatives from those of their programs.
+  virtual void share_out() = 0;
+
   const PackedRows& data_;
   const Objective& objective_;
-  std::span<const double> margin_;
   std::vector<double> rows_, used_, first_, second_;  // for each program
   std::vector<float> row_first_, row_second_;
 };
 
+class SumTrainer : public Trainer {
+ public:
+  SumTrainer(const PackedRows& data, const Objective& objective, std::span<const double> margin, const BoosterOptions& o)
+      : Trainer(data, objective, o), margin_(margin) {}
+
+ private:
+  std::vector<double> score(std::span<const float> values) override {
+    std::vector<double> scores = data_.sums(values);
+    for (std::size_t p = 0; p < margin_.size(); ++p) scores[p] += margin_[p];
+    return scores;
+  }
+  void share_out() override {
+    for (std::size_t p = 0; p < second_.size(); ++p) second_[p] *= rows_[p];
+    data_.spread(first_, row_first_);
+    data_.spread(second_, row_second_);
+  }
+
+  std::span<const double> margin_;
+};
+
+class PartsTrainer : public Trainer {
+ public:
+  PartsTrainer(const PackedRows& data, const Objective& objective, std::span<const double> parts, const BoosterOptions& o)
+      : Trainer(data, objective, o), parts_(parts) {}
+
+ private:
+  std::vector<double> score(std::span<const float> values) override {
+    now_ = detail::corrected(data_, parts_, values);
+    return now_.scores;
+  }
+  void share_out() override {
+    data_.spread(first_, row_first_);
+    data_.spread(second_, row_second_);
+    for (std::size_t r = 0; r < row_first_.size(); ++r) {
+      const auto share = static_cast<float>(now_.shares[r]);
+      row_first_[r] *= -share;  // a larger factor, a longer time
+      row_second_[r] *= share;
+    }
+  }
+
+  std::span<const double> parts_;
+  detail::Corrected now_;
+};
+
 }  // namespace
 
-Result<Booster> Booster::train(const TrainingRows& rows, const Objective& objective, std::span<const double> margin,
-                               const BoosterOptions& options) {
-  const PackedRows& data = rows.impl_->data;
-  Booster out(data.columns());
+struct Booster::Training {
+  static Result<Booster> run(const TrainingRows& rows, Trainer& trainer, const BoosterOptions& options);
+};
+
+Result<Booster> Booster::Training::run(const TrainingRows& rows, Trainer& trainer, const BoosterOptions& options) {
+  Booster out(rows.impl_->data.columns());
   out.impl_ = std::make_unique<Impl>();
   DMatrixHandle matrix = rows.impl_->matrix.get();
   BoosterHandle handle = nullptr;
   TESSERA_TRY_DONE(checked(XGBoosterCreate(&matrix, 1, &handle), "a new booster"));
   out.impl_->handle.reset(handle);
   TESSERA_TRY_DONE(set_parameters(handle, options));
-  Trainer trainer(data, objective, margin, options);
   for (int i = 0; i < options.trees; ++i) TESSERA_TRY_DONE(trainer.step(handle, matrix));
   // Through its bytes: what answers is what would be stored, without the caches of training.
   TESSERA_TRY(bytes, out.save());
-  return load(bytes, data.columns());
+  return load(bytes, out.columns());
 }
 
-Result<std::vector<double>> Booster::predict(const PackedRows& data) const {
-  if (!impl_ || data.rows() == 0) return std::vector<double>(data.programs());
+Result<Booster> Booster::train(const TrainingRows& rows, const Objective& objective, std::span<const double> margin,
+                               const BoosterOptions& options) {
+  SumTrainer trainer(rows.impl_->data, objective, margin, options);
+  return Training::run(rows, trainer, options);
+}
+
+Result<Booster> Booster::train_parts(const TrainingRows& rows, const Objective& objective, std::span<const double> parts,
+                                     const BoosterOptions& options) {
+  PartsTrainer trainer(rows.impl_->data, objective, parts, options);
+  return Training::run(rows, trainer, options);
+}
+
+Result<std::vector<float>> Booster::predict_rows(const PackedRows& data) const {
+  if (!impl_ || data.rows() == 0) return std::vector<float>(data.rows());
   bst_ulong dimensions = 0;
   const bst_ulong* shape = nullptr;
   const float* margins = nullptr;
   const std::string values = array_interface(data);
   TESSERA_TRY_DONE(checked(
       XGBoosterPredictFromDense(impl_->handle.get(), values.c_str(), kInPlacePrediction, nullptr, &shape, &dimensions, &margins), "prediction"));
-  return data.sums({margins, data.rows()});
+  return std::vector<float>(margins, margins + data.rows());
+}
+
+Result<std::vector<double>> Booster::predict(const PackedRows& data) const {
+  TESSERA_TRY(values, predict_rows(data));
+  return data.sums(values);
+}
+
+Result<std::vector<double>> Booster::predict_parts(const PackedRows& data, std::span<const double> parts) const {
+  TESSERA_TRY(values, predict_rows(data));
+  return detail::corrected(data, parts, values).scores;
 }
 
 Result<std::string> Booster::save() const {

@@ -1,7 +1,12 @@
-// Gradient-boosted trees (XGBoost) behind one class. A program has several rows and its score is the
-// sum over them ("pack-sum"), so objectives see one score for each program and every row of a program
-// gets the same gradient; second derivatives are multiplied by the number of rows, because all of them
-// move at once. One thread and no randomness but the seed: equal input, equal bytes.
+// Gradient-boosted trees (XGBoost) behind one class. A program has several rows and objectives see one
+// score for each program:
+//
+//   sum     score = sum of f(row). Every row gets the same gradient; second derivatives are multiplied by
+//           the number of rows, because all of them move at once.
+//   parts   score = -log(sum of part(row) * exp(f(row))): rows have estimated times and the trees correct
+//           each by a factor. A row's gradient is that of the score times its share of the whole.
+//
+// One thread and no randomness but the seed: equal input, equal bytes.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +35,8 @@ class PackedRows {
   std::span<const float> values() const { return values_; }
   /// Sums over each program's rows.
   std::vector<double> sums(std::span<const float> row_values) const;
+  /// The first row of a program and that after its last.
+  std::pair<std::size_t, std::size_t> rows_of(std::size_t program) const { return {begin_[program], begin_[program + 1]}; }
   /// To each row its program's value.
   void spread(std::span<const double> program_values, std::span<float> rows) const;
 
@@ -78,6 +85,12 @@ class Booster {
   static Result<Booster> train(const TrainingRows& data, const Objective& objective, std::span<const double> margin,
                                const BoosterOptions& options);
 
+  /// Learns the factors of parts, a time of at least 0 for each row.
+  static Result<Booster> train_parts(const TrainingRows& data, const Objective& objective, std::span<const double> parts,
+                                     const BoosterOptions& options);
+  /// -log of each program's corrected time. Several threads may predict at once.
+  Result<std::vector<double>> predict_parts(const PackedRows& data, std::span<const double> parts) const;
+
   /// A score for each program, without the margin. Several threads may predict at once.
   Result<std::vector<double>> predict(const PackedRows& data) const;
 
@@ -89,6 +102,9 @@ class Booster {
 
  private:
   struct Impl;
+  struct Training;
+  Result<std::vector<float>> predict_rows(const PackedRows& data) const;
+
   std::size_t columns_;
   std::unique_ptr<Impl> impl_;
 };

@@ -18,7 +18,7 @@
 
 namespace tessera::cost_model {
 
-inline constexpr std::size_t kDraftTerms = 12;
+inline constexpr std::size_t kDraftTerms = 13;
 using DraftTerms = std::array<double, kDraftTerms>;
 
 enum DraftTerm : std::size_t {
@@ -33,13 +33,14 @@ enum DraftTerm : std::size_t {
   kLoops,       // iterations of loops that are not unrolled
   kSpill,       // vectors that do not fit the registers, stored and loaded again
   kStrided,     // elements of vectors that are read or written one by one
+  kGuard,       // loads under a condition (a border, a remainder)
   kStart,       // 1,000 for the program, 2,000 more for each parallel nest
 };
 const char* draft_term_name(std::size_t term);
 
 using DraftCoefficients = std::array<double, kDraftTerms>;
 
-/// Fitted on one machine's logs of 27 tasks (docs/reference/cost_model.md).
+/// Fitted on the recordings the shipped prior comes from (docs/reference/cost_model.md).
 const DraftCoefficients& default_draft();
 
 DraftTerms draft_terms(const ir::NestSummary& nest, const Machine& machine);
@@ -51,10 +52,12 @@ struct DraftPoint {
   DraftTerms terms{};
   double ns = 0;      // measured, > 0
   double weight = 1;  // >= 0
+  int task = -1;      // times are compared within a task only, whatever its scale; -1: as they are
 };
 
 /// Coefficients that minimise the weighted squared error of log time, all >= 0: Gauss-Newton steps,
-/// each a non-negative least squares problem. Starts from `start`. Refuses when no point has weight.
+/// each a non-negative least squares problem. Starts from `start`, from
+/// which the scale comes where all points have tasks. Refuses when no point has weight.
 Result<DraftCoefficients> fit_draft(std::span<const DraftPoint> points, const DraftCoefficients& start);
 
 }  // namespace tessera::cost_model

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "cost_model/draft.h"
 
@@ -26,22 +27,41 @@ void solve_non_negative(const Matrix& a, const DraftCoefficients& b, DraftCoeffi
   }
 }
 
-double loss(std::span<const DraftPoint> points, const DraftCoefficients& c) {
-  double sum = 0;
+// log(time / prediction) of each point, less the mean of its task.
+std::vector<double> residuals(std::span<const DraftPoint> points, const DraftCoefficients& c) {
+  std::vector<double> out, sums, weights;
   for (const DraftPoint& p : points) {
-    const double e = std::log(p.ns / draft_ns(p.terms, c));
-    sum += p.weight * e * e;
+    out.push_back(std::log(p.ns / draft_ns(p.terms, c)));
+    if (p.task < 0) continue;
+    const auto t = static_cast<std::size_t>(p.task);
+    if (t >= sums.size()) sums.resize(t + 1), weights.resize(t + 1);
+    sums[t] += p.weight * out.back();
+    weights[t] += p.weight;
   }
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (points[i].task < 0) continue;
+    const auto t = static_cast<std::size_t>(points[i].task);
+    if (weights[t] > 0) out[i] -= sums[t] / weights[t];
+  }
+  return out;
+}
+
+double loss(std::span<const DraftPoint> points, const DraftCoefficients& c) {
+  const std::vector<double> e = residuals(points, c);
+  double sum = 0;
+  for (std::size_t i = 0; i < points.size(); ++i) sum += points[i].weight * e[i] * e[i];
   return sum;
 }
 
-// One Gauss-Newton step on log time: with rows x / prediction, the target is 1 + log(time / prediction).
+// One Gauss-Newton step on log time: with rows x / prediction, the target is 1 + the residual.
 DraftCoefficients step(std::span<const DraftPoint> points, const DraftCoefficients& c) {
   Matrix a{};
   DraftCoefficients b{};
-  for (const DraftPoint& p : points) {
+  const std::vector<double> e = residuals(points, c);
+  for (std::size_t n = 0; n < points.size(); ++n) {
+    const DraftPoint& p = points[n];
     const double predicted = draft_ns(p.terms, c);
-    const double target = 1 + std::clamp(std::log(p.ns / predicted), -1.0, 1.0);
+    const double target = 1 + std::clamp(e[n], -1.0, 1.0);
     for (std::size_t i = 0; i < kDraftTerms; ++i) {
       const double xi = p.weight * p.terms[i] / predicted;
       b[i] += xi * target;

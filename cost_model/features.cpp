@@ -11,13 +11,14 @@ namespace tessera::cost_model {
 namespace {
 
 // In the order of the columns. A change of names or order makes stored priors unreadable, on purpose.
-constexpr std::array<StatementGroup, 6> kStatementGroups{{
+constexpr std::array<StatementGroup, 7> kStatementGroups{{
     {"loops", loop_columns, fill_loops},
     {"operations", operation_columns, fill_operations},
     {"access", access_columns, fill_accesses},
     {"footprint", footprint_columns, fill_footprints},
     {"registers", register_columns, fill_registers},
     {"parallel", parallelism_columns, fill_parallelism},
+    {"ratios", ratio_columns, fill_ratios},
 }};
 constexpr ProgramGroup kProgramGroup{"program", program_columns, fill_program};
 
@@ -64,7 +65,7 @@ void extract(const ir::NestSummary& nest, const Machine& machine, Features& out)
   // Views are large: one a thread, reused.
   thread_local detail::NestView view;
   detail::analyze(nest, machine, view);
-  out.terms = detail::draft_terms(view, machine);
+  detail::draft_terms(view, machine, out.terms, out.parts);
   const Columns& c = columns();
   const std::size_t width = c.names.size();
   out.values.assign((view.count + 1) * width, 0.0F);

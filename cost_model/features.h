@@ -20,6 +20,7 @@ namespace tessera::cost_model {
 struct Features {
   std::vector<float> values;  // rows() x feature_count(), row-major; the program's row is the last
   DraftTerms terms{};         // nominal cycles (draft.h)
+  std::vector<DraftTerms> parts;  // of each statement; what `terms` has beyond them is the program's own
 
   std::size_t rows() const;
   std::span<const float> row(std::size_t i) const;

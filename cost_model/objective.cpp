@@ -44,42 +44,51 @@ void Logistic::gradient(std::span<const double> scores, std::span<double> first,
   }
 }
 
-PairwiseLogistic::PairwiseLogistic(std::vector<double> ns, std::vector<std::size_t> tasks, std::size_t partners) {
-  for (std::size_t t = 0; t + 1 < tasks.size(); ++t) {
-    const std::size_t begin = tasks[t], n = tasks[t + 1] - begin;
-    if (n < 2) continue;
-    // Distances around the circle of the task's programs; those up to n / 2 give every pair.
-    const std::size_t half = n / 2, distances = std::min(half, std::max<std::size_t>(1, partners / 2));
-    for (std::size_t d = 0; d < distances; ++d) {
-      const std::size_t distance = 1 + d * half / distances;
-      const std::size_t starts = 2 * distance == n ? n / 2 : n;
-      for (std::size_t i = 0; i < starts; ++i) {
-        std::size_t fast = begin + i, slow = begin + (i + distance) % n;
-        if (ns[fast] == ns[slow]) continue;
-        if (ns[fast] > ns[slow]) std::swap(fast, slow);
-        pairs_.push_back({fast, slow, (1 - ns[fast] / ns[slow]) / static_cast<double>(2 * distances)});
-      }
-    }
+CentredLogTime::CentredLogTime(const std::vector<double>& ns, std::vector<std::size_t> tasks) : tasks_(std::move(tasks)) {
+  for (const double t : ns) log_ns_.push_back(std::log(t));
+  weights_.resize(ns.size());
+  for (std::size_t t = 0; t + 1 < tasks_.size(); ++t) {
+    const auto begin = ns.begin() + static_cast<std::ptrdiff_t>(tasks_[t]), end = ns.begin() + static_cast<std::ptrdiff_t>(tasks_[t + 1]);
+    if (begin == end) continue;
+    const double best = *std::min_element(begin, end);
+    double total = 0;
+    for (std::size_t i = tasks_[t]; i < tasks_[t + 1]; ++i) total += weights_[i] = best / ns[i];
+    for (std::size_t i = tasks_[t]; i < tasks_[t + 1]; ++i) weights_[i] *= static_cast<double>(end - begin) / total;
   }
 }
 
-double PairwiseLogistic::loss(std::span<const double> scores) const {
+std::vector<double> CentredLogTime::errors(std::span<const double> scores) const {
+  std::vector<double> out(scores.size());
+  for (std::size_t t = 0; t + 1 < tasks_.size(); ++t) {
+    double sum = 0, total = 0;
+    for (std::size_t i = tasks_[t]; i < tasks_[t + 1]; ++i) {
+      out[i] = scores[i] + log_ns_[i];
+      sum += weights_[i] * out[i];
+      total += weights_[i];
+    }
+    for (std::size_t i = tasks_[t]; i < tasks_[t + 1]; ++i) out[i] -= sum / total;
+  }
+  return out;
+}
+
+double CentredLogTime::loss(std::span<const double> scores) const {
+  const std::vector<double> e = errors(scores);
   double sum = 0;
-  for (const Pair& p : pairs_) sum += p.weight * softplus(scores[p.slower] - scores[p.faster]);
+  for (std::size_t i = 0; i < e.size(); ++i) sum += weights_[i] * (std::abs(e[i]) <= 1 ? e[i] * e[i] / 2 : std::abs(e[i]) - 0.5);
   return sum;
 }
 
-void PairwiseLogistic::gradient(std::span<const double> scores, std::span<double> first, std::span<double> second) const {
-  std::fill(first.begin(), first.end(), 0.0);
-  std::fill(second.begin(), second.end(), 0.0);
-  for (const Pair& p : pairs_) {
-    const double wrong = sigmoid(scores[p.slower] - scores[p.faster]);
-    const double slope = p.weight * wrong;
-    const double curvature = 2 * p.weight * wrong * (1 - wrong);  // twice: both ends move
-    first[p.faster] -= slope;
-    first[p.slower] += slope;
-    second[p.faster] += curvature;
-    second[p.slower] += curvature;
+void CentredLogTime::gradient(std::span<const double> scores, std::span<double> first, std::span<double> second) const {
+  const std::vector<double> e = errors(scores);
+  for (std::size_t t = 0; t + 1 < tasks_.size(); ++t) {
+    double sum = 0, total = 0;
+    for (std::size_t i = tasks_[t]; i < tasks_[t + 1]; ++i) {
+      second[i] = weights_[i];
+      first[i] = weights_[i] * std::clamp(e[i], -1.0, 1.0);
+      sum += first[i];
+      total += weights_[i];
+    }
+    for (std::size_t i = tasks_[t]; i < tasks_[t + 1]; ++i) first[i] -= weights_[i] * sum / total;  // each moves the mean too
   }
 }
 

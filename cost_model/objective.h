@@ -1,6 +1,7 @@
 // What a booster minimises, as a function of one score for each program.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -36,24 +37,22 @@ class Logistic : public Objective {
   std::vector<double> labels_, weights_;
 };
 
-/// The order within tasks, whatever the scale of their times: for pairs (i faster than j) of a task,
-/// sum of gap * log(1 + exp(score_j - score_i)), gap = 1 - time_i / time_j, divided by the number of
-/// pairs a program is in (RankNet, Burges et al. 2005, with a weight for what a mistake costs).
-class PairwiseLogistic : public Objective {
+/// Times within tasks, whatever their scale: sum of weight * (score + log(time) - its task's mean)^2 / 2.
+/// The mean is that of the scores at hand, fast programs weigh more than slow ones, and errors beyond a
+/// factor of e pull no harder (Huber 1964): a few programs that no feature explains must not decide.
+class CentredLogTime : public Objective {
  public:
-  /// `ns` of all programs, those of a task in a row; `tasks` holds each task's first index and, at the
-  /// end, the number of programs. Each program is paired with `partners` others of its task at evenly
-  /// spaced distances in the order given, or with all when there are no more.
-  PairwiseLogistic(std::vector<double> ns, std::vector<std::size_t> tasks, std::size_t partners = 32);
+  /// `ns` of all programs, those of a task in a row; `tasks` holds each task's first index and, at the end,
+  /// the number of programs.
+  CentredLogTime(const std::vector<double>& ns, std::vector<std::size_t> tasks);
   double loss(std::span<const double> scores) const override;
   void gradient(std::span<const double> scores, std::span<double> first, std::span<double> second) const override;
 
  private:
-  struct Pair {
-    std::size_t faster, slower;
-    double weight;
-  };
-  std::vector<Pair> pairs_;
+  std::vector<double> errors(std::span<const double> scores) const;
+
+  std::vector<double> log_ns_, weights_;
+  std::vector<std::size_t> tasks_;
 };
 
 }  // namespace tessera::cost_model

@@ -12,7 +12,7 @@ namespace tessera::cost_model {
 namespace {
 
 constexpr std::string_view kMagic = "tessera cost model prior\n";
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr std::size_t kMostHeader = 1 << 16, kMostBytes = 64u << 20;
 constexpr const char* kRemedy = "; 'autotune train' makes a new one";
 
@@ -24,15 +24,13 @@ std::string hex(std::uint64_t x) {
 
 }  // namespace
 
-Prior::Prior(Booster booster, DraftCoefficients draft, double slope, PriorInfo info)
-    : booster_(std::move(booster)), draft_(draft), slope_(slope), info_(std::move(info)) {}
+Prior::Prior(Booster booster, DraftCoefficients draft, PriorInfo info)
+    : booster_(std::move(booster)), draft_(draft), info_(std::move(info)) {}
 
 Result<std::vector<double>> Prior::score(std::span<const Features> programs) const {
   PackedRows rows(feature_count());
   for (const Features& p : programs) rows.add(p.values);
-  TESSERA_TRY(scores, booster_.predict(rows));
-  for (double& s : scores) s *= slope_;
-  return scores;
+  return booster_.predict_parts(rows, draft_parts(programs, draft_));
 }
 
 Result<std::string> Prior::bytes() const {
@@ -42,7 +40,6 @@ Result<std::string> Prior::bytes() const {
   h.features = hex(feature_hash());
   h.info = info_;
   h.draft.assign(draft_.begin(), draft_.end());
-  h.slope = slope_;
   h.trees_bytes = static_cast<std::int64_t>(trees.size());
   h.trees_hash = hex(hash_bytes(trees));
   return std::string(kMagic) + dump_json(write_json(h)) + "\n" + trees;
@@ -77,7 +74,7 @@ Result<Prior> Prior::from_bytes(std::string_view bytes, const std::string& origi
   if (!booster.ok()) return refuse("the prior '", origin, "' is damaged: ", booster.reason(), kRemedy);
   DraftCoefficients draft{};
   std::copy(h.draft.begin(), h.draft.end(), draft.begin());
-  return Prior(std::move(*booster), draft, h.slope, h.info);
+  return Prior(std::move(*booster), draft, h.info);
 }
 
 Result<Prior> Prior::load(const std::string& path) {

@@ -1,5 +1,6 @@
 // A model trained ahead of time on the logs of many tasks: what a search knows before its first
-// measurement. One file: a line that says what it is, a JSON header, the trees.
+// measurement. Trees correct each statement's part of the draft by a factor, and the parts add up: a
+// statement of a new operator is judged by those like it in any other. One file: a line that says what it is, a JSON header, the trees.
 #pragma once
 
 #include <memory>
@@ -33,7 +34,7 @@ struct PriorInfo {
 
 class Prior {
  public:
-  Prior(Booster booster, DraftCoefficients draft, double slope, PriorInfo info);
+  Prior(Booster booster, DraftCoefficients draft, PriorInfo info);
 
   const PriorInfo& info() const { return info_; }
   const DraftCoefficients& draft() const { return draft_; }
@@ -51,7 +52,6 @@ class Prior {
  private:
   Booster booster_;
   DraftCoefficients draft_;
-  double slope_;  // -log(time) for one unit of the booster's score
   PriorInfo info_;
 };
 
@@ -59,13 +59,13 @@ class Prior {
 Result<Prior> shipped_prior();
 
 struct TrainOptions {
-  BoosterOptions booster{.trees = 200, .depth = 6, .learning_rate = 0.1, .min_child_weight = 0.05, .column_sample = 0.5};
+  BoosterOptions booster{.trees = 100, .depth = 6, .learning_rate = 0.1, .min_child_weight = 5, .column_sample = 0.5};
   bool fit_draft = true;  // else the default coefficients
   Machine machine;
   std::string provenance;
 };
 
-/// Learns the order within each task from pairs of its programs. Refuses when no task has two
+/// Learns what decides times within each task, whatever its scale. Refuses when no task has two
 /// programs of different times.
 Result<Prior> train_prior(std::span<const TaskData> tasks, const TrainOptions& options);
 
@@ -81,6 +81,9 @@ struct Evaluation {
   std::vector<TaskScore> tasks;
   TaskScore median;  // of each column; `programs` is the total
 };
+/// The draft's time of each row of the programs, one after the other.
+std::vector<double> draft_parts(std::span<const Features> programs, const DraftCoefficients& draft);
+
 /// On tasks the prior has not seen: the caller holds them out.
 Result<Evaluation> evaluate(const Prior& prior, std::span<const TaskData> tasks);
 

@@ -13,36 +13,27 @@ namespace {
 std::vector<DraftPoint> draft_points(std::span<const TaskData> tasks) {
   constexpr double kWholeTask = 50;  // programs
   std::vector<DraftPoint> out;
+  int number = 0;
   for (const TaskData& t : tasks) {
+    ++number;
     if (t.ns.empty()) continue;
     const double best = *std::min_element(t.ns.begin(), t.ns.end());
     double total = 0;
     for (const double ns : t.ns) total += std::sqrt(best / ns);
     const double task = std::min(1.0, static_cast<double>(t.ns.size()) / kWholeTask);
-    for (std::size_t i = 0; i < t.ns.size(); ++i) out.push_back({t.programs[i].terms, t.ns[i], task * std::sqrt(best / t.ns[i]) / total});
+    for (std::size_t i = 0; i < t.ns.size(); ++i) out.push_back({t.programs[i].terms, t.ns[i], task * std::sqrt(best / t.ns[i]) / total, number});
   }
   return out;
 }
 
-// Least squares of -log(time) on the scores, within tasks; at least a little, so that the order stays.
-double slope_of(std::span<const TaskData> tasks, std::span<const double> scores) {
-  double products = 0, squares = 0;
-  std::size_t at = 0;
-  for (const TaskData& t : tasks) {
-    const double n = static_cast<double>(t.ns.size());
-    double mean_score = 0, mean_log = 0;
-    for (std::size_t i = 0; i < t.ns.size(); ++i) {
-      mean_score += scores[at + i] / n;
-      mean_log -= std::log(t.ns[i]) / n;
-    }
-    for (std::size_t i = 0; i < t.ns.size(); ++i) {
-      const double s = scores[at + i] - mean_score;
-      products += s * (-std::log(t.ns[i]) - mean_log);
-      squares += s * s;
-    }
-    at += t.ns.size();
+// The same coefficients in nanoseconds: tasks fix only their ratios.
+void fix_scale(std::span<const DraftPoint> points, DraftCoefficients& c) {
+  double sum = 0, total = 0;
+  for (const DraftPoint& p : points) {
+    sum += p.weight * std::log(p.ns / draft_ns(p.terms, c));
+    total += p.weight;
   }
-  return squares > 0 ? std::max(0.01, products / squares) : 1;
+  for (double& x : c) x *= std::exp(sum / total);
 }
 
 double median_of(const std::vector<TaskScore>& rows, double TaskScore::*column) {
@@ -59,6 +50,25 @@ bool has_order(const TaskData& t) {
 
 }  // namespace
 
+std::vector<double> draft_parts(std::span<const Features> programs, const DraftCoefficients& draft) {
+  std::vector<double> out;
+  for (const Features& f : programs) {
+    DraftTerms rest = f.terms;
+    for (const DraftTerms& part : f.parts) {
+      double ns = 0;
+      for (std::size_t t = 0; t < kDraftTerms; ++t) {
+        ns += draft[t] * part[t];
+        rest[t] = std::max(0.0, rest[t] - part[t]);
+      }
+      out.push_back(ns);
+    }
+    double ns = 0;
+    for (std::size_t t = 0; t < kDraftTerms; ++t) ns += draft[t] * rest[t];
+    out.push_back(ns);
+  }
+  return out;
+}
+
 Result<Prior> train_prior(std::span<const TaskData> tasks, const TrainOptions& options) {
   if (std::none_of(tasks.begin(), tasks.end(), has_order)) {
     return refuse("a prior is learned from the order of a task's programs; no task has two of different times");
@@ -74,15 +84,19 @@ Result<Prior> train_prior(std::span<const TaskData> tasks, const TrainOptions& o
   PriorInfo info{options.machine, static_cast<std::int64_t>(tasks.size()), static_cast<std::int64_t>(ns.size()), options.provenance};
   DraftCoefficients draft = default_draft();
   if (options.fit_draft) {
-    TESSERA_TRY(fitted, fit_draft(draft_points(tasks), draft));
+    const std::vector<DraftPoint> points = draft_points(tasks);
+    TESSERA_TRY(fitted, fit_draft(points, draft));
     draft = fitted;
+    fix_scale(points, draft);
   }
-  const PackedRows rows = packed;
   TESSERA_TRY(training, TrainingRows::make(std::move(packed)));
-  TESSERA_TRY(booster, Booster::train(training, PairwiseLogistic(ns, begin), {}, options.booster));
-  TESSERA_TRY(scores, booster.predict(rows));
-  const double slope = slope_of(tasks, scores);
-  return Prior(std::move(booster), draft, slope, std::move(info));
+  std::vector<double> parts;
+  for (const TaskData& t : tasks) {
+    const std::vector<double> own = draft_parts(t.programs, draft);
+    parts.insert(parts.end(), own.begin(), own.end());
+  }
+  TESSERA_TRY(booster, Booster::train_parts(training, CentredLogTime(ns, begin), parts, options.booster));
+  return Prior(std::move(booster), draft, std::move(info));
 }
 
 Result<Evaluation> evaluate(const Prior& prior, std::span<const TaskData> tasks) {

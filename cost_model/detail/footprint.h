@@ -14,6 +14,7 @@ struct Footprint {
   double run = 0;    // elements that lie side by side
   double lines = 0;  // of 64 bytes
   double pages = 0;  // of 4 KiB
+  double sets = 0;   // of the first cache's 64 sets, those that its lines fall into
 };
 
 /// The loops that move an access, smallest stride first.
@@ -25,6 +26,10 @@ struct StrideOrder {
 
 /// `extents` of the `loops` loops from `first` on in the access' own list.
 StrideOrder order_strides(const ir::AccessSummary& a, int first, int loops, const double* extents);
+
+/// Whether the k-th stride begins a dimension of the array rather than continue one that reaches to `reach`:
+/// the loops of a tile, from `block` on, are the innermost of their dimension.
+bool begins_dimension(const StrideOrder& order, int k, double reach, int block);
 
 /// What loops `from` and those inside it touch. Distinct elements of one affine access: dimensions are
 /// built from the smallest stride up; a stride within the reach of the dimension below extends it, a

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cost_model/detail/guards.h"
 #include "cost_model/detail/traffic.h"
 
 namespace tessera::cost_model::detail {
@@ -11,6 +12,7 @@ namespace {
 
 using ir::ForKind;
 
+double flag_of(bool x) { return x ? 1 : 0; }
 bool in_block(ForKind k) { return k == ForKind::kUnroll || k == ForKind::kVector; }
 
 double vectors_of(double elements, double element_bytes, const Machine& m) {
@@ -50,6 +52,16 @@ void analyze_operations(StatementView& v, const Machine& m) {
   v.copies = v.flops == 0 && v.summary->accesses.size() == 2;
 }
 
+// Panels of packed operands are written at (column / width, row, column % width), which no vector store
+// can do: cycles for the place of an element, by masks where the width is a power of two, else by division.
+double place_cycles(const ir::AccessSummary& a) {
+  std::int64_t width = 0;
+  for (const std::int64_t s : a.strides) {
+    if (s > 0) width = width == 0 ? s : std::min(width, s);
+  }
+  return (width & (width - 1)) == 0 ? 1.25 : 4;
+}
+
 // Loads and stores of one access. Within the block an element that is used several times is in a
 // register: only loops that move the access count there.
 void count_instructions(AccessView& a, const StatementView& v, const Machine& m) {
@@ -63,9 +75,9 @@ void count_instructions(AccessView& a, const StatementView& v, const Machine& m)
       a.vector_stride = stride;
       if (stride == 1) {
         vector = vectors_of(v.extent[i], a.summary->element_bytes, m);
-      } else if (stride != 0 || !a.summary->regular) {
+      } else if (stride != 0 || (a.summary->write && !a.summary->regular)) {
         vector = v.extent[i];
-        a.strided = 1;
+        a.strided = stride != 0 ? 1 : place_cycles(*a.summary);
       } else {
         vector = 1;
       }
@@ -94,6 +106,20 @@ void analyze_access(AccessView& a, const ir::AccessSummary& s, const StatementVi
   for (int k = 0; k < a.order.count; ++k) {
     const auto i = static_cast<std::size_t>(k);
     a.conflict |= a.order.extent[i] >= 8 && std::fmod(a.order.stride[i] * s.element_bytes, kPageBytes) == 0;
+  }
+}
+
+// Conditions guard the operand that is read first: a border, a remainder.
+void analyze_guards(StatementView& v) {
+  const AccessView& out = v.access[0];
+  const std::size_t first = out.summary->strides.size() - static_cast<std::size_t>(v.loops);
+  for (std::size_t l = 0; l < static_cast<std::size_t>(v.loops); ++l) v.reductions += out.summary->strides[first + l] == 0 ? 1 : 0;
+  if (v.summary->ops.select == 0) return;
+  for (int k = 1; k < v.accesses; ++k) {
+    const AccessView& a = v.access[static_cast<std::size_t>(k)];
+    if (a.repeated || a.register_scope || a.summary->write) continue;
+    v.guarded = a.instructions * v.summary->ops.select;
+    return;
   }
 }
 
@@ -155,6 +181,41 @@ bool is_ragged(const AccessView& out, const StatementView& v) {
   return false;
 }
 
+// What the tiles of a result leave over. The tile is what the block writes; each dimension of the result
+// is a chain of loops whose strides are products of the extents inside.
+struct Tails {
+  double waste = 1;     // of tiles that have some work
+  double variants = 1;  // copies of the loop body: full tiles and, in each dimension, what is left of two levels
+  bool column = false;  // in the dimension of the vectors
+};
+
+Tails tails_of(const AccessView& out, const StatementView& v) {
+  Tails tails;
+  double base = 1, reach = 1, tile = 1;
+  const auto close = [&](double next) {
+    const double size = std::max(1.0, next / base), full = std::ceil(size / tile) * tile;
+    if (reach > base) {
+      tails.waste *= full / size;
+      tails.variants *= 1 + flag_of(full > size) + flag_of(reach / base > full);
+      if (base == 1) tails.column = full > size;
+    }
+  };
+  for (int k = 0; k < out.order.count; ++k) {
+    const auto i = static_cast<std::size_t>(k);
+    const double stride = out.order.stride[i];
+    if (begins_dimension(out.order, k, reach, v.block)) {
+      close(stride);
+      base = reach = stride;
+      tile = 1;
+    }
+    reach *= out.order.extent[i];
+    if (out.order.loop[i] >= v.block) tile = reach / base;
+  }
+  close(static_cast<double>(out.summary->elements));
+  tails.waste = std::max(1.0, tails.waste);
+  return tails;
+}
+
 // Whole tiles reach past the end of what they fill: trips of the statement that writes memory over the
 // elements it writes. A register tile has the waste of the statement that reads it.
 void analyze_waste(NestView& nest) {
@@ -165,7 +226,14 @@ void analyze_waste(NestView& nest) {
     if (!out.register_scope) {
       double written = 1;
       for (int k = 0; k < out.order.count; ++k) written *= out.order.extent[static_cast<std::size_t>(k)];
-      if (out.summary->regular) v.waste = std::max(1.0, written / std::max(1.0, out.whole.elements));
+      if (out.summary->regular) {
+        v.waste = std::max(1.0, written / std::max(1.0, out.whole.elements));
+        const Tails tails = tails_of(out, v);
+        v.tile_waste = std::min(v.waste, tails.waste);
+        v.variants = tails.variants;
+        v.column_tail = tails.column;
+        v.guards = guards_of(v, out, v);
+      }
       v.ragged = is_ragged(out, v);
       continue;
     }
@@ -179,6 +247,14 @@ void analyze_waste(NestView& nest) {
     }
     if (reader == nullptr) continue;
     v.waste = reader->waste;
+    v.tile_waste = reader->tile_waste;
+    v.variants = reader->variants;
+    v.column_tail = reader->column_tail;
+    // Loops outside the writer's block are the first of this statement too.
+    const auto same = static_cast<std::size_t>(reader->block);
+    if (reader->block <= v.block && std::equal(v.extent.begin(), v.extent.begin() + static_cast<std::ptrdiff_t>(same), reader->extent.begin()) && !reader->access[0].register_scope) {
+      v.guards = guards_of(v, reader->access[0], *reader);
+    }
     v.ragged = reader->ragged;
   }
 }
@@ -194,6 +270,7 @@ void analyze_statement(const ir::StatementSummary& s, const Machine& m, Statemen
     ++v.accesses;
   }
   if (v.accesses == 0) return;
+  analyze_guards(v);
   analyze_chains(v, m);
   analyze_registers(v, m);
   analyze_levels(v, m);

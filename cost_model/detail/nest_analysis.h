@@ -32,6 +32,12 @@ struct AccessView {
   bool conflict = false;          // steps of a multiple of 4 KiB: few cache sets
 };
 
+/// Shares of a statement's work, 0 to 1, that pay for a condition in the innermost loops.
+struct Guards {
+  double border = 0;  // on an operand's border
+  double tail = 0;    // on a varying number of rows, vectors or sums
+};
+
 struct StatementView {
   const ir::StatementSummary* summary = nullptr;
   int loops = 0;
@@ -40,6 +46,12 @@ struct StatementView {
   std::array<double, kMaxLoops + 1> outside{};  // product of the extents outside loop l
   double trips = 1;
   double waste = 1;          // trips over what the result needs: whole tiles past the end
+  double tile_waste = 1;     // the part of it in tiles that have some work; the others are skipped
+  double variants = 1;       // copies of the loop body that full tiles and the last ones need
+  bool column_tail = false;  // the last tile ends within its vectors
+  int reductions = 0;        // loops that do not move the result
+  Guards guards;
+  double guarded = 0;        // loads under a condition
   bool ragged = false;       // a tile always reaches past the end: lanes are handled one by one
   int block = 0;             // first of the innermost loops that are unrolled or vectors
   double block_trips = 1;    // iterations of that block

@@ -7,6 +7,7 @@ namespace tessera::cost_model::detail {
 
 namespace {
 
+constexpr double kCrowd = 2;            // lines of one access in each of its sets, harmless so far
 constexpr double kTranslations = 1024;  // 4 KiB pages the translation buffers of a core hold, about
 
 std::array<double, kCaches> capacities(const Machine& m) {
@@ -77,7 +78,7 @@ void analyze_levels(StatementView& v, const Machine& m) {
   int page_level = v.block;
   for (int l = v.block; l >= 0; --l) {
     const auto i = static_cast<std::size_t>(l);
-    double at = 0, all_pages = 0;
+    double at = 0, crowded = 0, all_pages = 0;
     for (int k = 0; k < v.accesses; ++k) {
       const auto n = static_cast<std::size_t>(k);
       const AccessView& a = v.access[n];
@@ -87,11 +88,13 @@ void analyze_levels(StatementView& v, const Machine& m) {
       lines[i][n] = f.lines;
       pages[i][n] = f.pages;
       at += f.lines * kLineBytes;
+      // Many lines in few sets crowd each other out as a larger footprint would.
+      crowded += f.lines * (f.lines > kCrowd * f.sets ? kPageBytes / f.sets : kLineBytes);
       all_pages += f.pages;
     }
     v.bytes_at[i] = at;
     for (std::size_t c = 0; c < kCaches; ++c) {
-      if (at <= capacity[c]) v.level[c] = l;
+      if ((c == 0 ? crowded : at) <= capacity[c]) v.level[c] = l;
     }
     if (all_pages <= kTranslations) page_level = l;
   }

@@ -35,6 +35,8 @@ std::vector<std::string> register_columns();
 void fill_registers(const detail::StatementView& v, const Machine& m, float* out);
 std::vector<std::string> parallelism_columns();
 void fill_parallelism(const detail::StatementView& v, const Machine& m, float* out);
+std::vector<std::string> ratio_columns();
+void fill_ratios(const detail::StatementView& v, const Machine& m, float* out);
 std::vector<std::string> program_columns();
 void fill_program(const detail::NestView& nest, const Machine& m, const DraftTerms& terms, float* out);
 

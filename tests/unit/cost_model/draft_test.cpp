@@ -17,7 +17,10 @@ TEST(Draft, RegisterTilesWin) {
 }
 
 TEST(Draft, TermsAreThoseOfTheFeatures) {
-  EXPECT_EQ(draft_terms(naive_matmul(), {}), extract(naive_matmul(), {}).terms);
+  const Features f = extract(tiled_matmul(), {});
+  EXPECT_EQ(draft_terms(tiled_matmul(), {}), f.terms);
+  ASSERT_EQ(f.parts.size(), 1U);  // beyond its only statement the program has its start
+  for (std::size_t t = 0; t < kDraftTerms; ++t) EXPECT_EQ(f.terms[t] - f.parts[0][t], t == kStart ? 1000 : 0) << draft_term_name(t);
   std::set<std::string> names;
   for (std::size_t t = 0; t < kDraftTerms; ++t) names.insert(draft_term_name(t));
   EXPECT_EQ(names.size(), kDraftTerms);
@@ -52,6 +55,28 @@ TEST(Draft, FitFindsTheCoefficients) {
     EXPECT_NEAR(c[t], truth[t], 0.02 * truth[t] + 0.005) << draft_term_name(t);
   }
   EXPECT_FALSE(fit_draft({}, default_draft()).ok());
+}
+
+TEST(Draft, FitWithinTasksIgnoresTheirScale) {
+  // Each task's times are off by a factor of its own; the ratio of two terms is what all have in common.
+  Rng rng(6);
+  std::vector<DraftPoint> points;
+  for (int task = 0; task < 12; ++task) {
+    const double scale = std::exp(4 * rng.uniform() - 2);
+    for (int i = 0; i < 30; ++i) {
+      DraftPoint p;
+      p.terms[kArithmetic] = std::exp(10 + 2 * rng.uniform());
+      p.terms[kL2] = std::exp(10 + 2 * rng.uniform());
+      p.ns = scale * (p.terms[kArithmetic] + 3 * p.terms[kL2]);
+      p.task = task;
+      points.push_back(p);
+    }
+  }
+  const DraftCoefficients c = fit_draft(points, default_draft()).or_throw();
+  EXPECT_NEAR(c[kL2] / c[kArithmetic], 3, 0.01);
+  for (DraftPoint& p : points) p.task = -1;
+  const DraftCoefficients as_they_are = fit_draft(points, default_draft()).or_throw();
+  EXPECT_GT(std::abs(as_they_are[kL2] / as_they_are[kArithmetic] - 3), 0.1);
 }
 
 TEST(Draft, FitLeavesOutTermsThatOnlyHarm) {

@@ -146,6 +146,62 @@ TEST(Features, TilesThatReachPastTheEnd) {
   EXPECT_GT(one.terms[kStrided], two.terms[kStrided]);
 }
 
+TEST(Features, FewCacheSets) {
+  // A panel of 128 rows, 2 lines each: side by side it stays in L1 from one row of A to the next; 4 KiB apart
+  // its lines fall into two sets and come from L2 every time.
+  const auto panel = [](std::int64_t row) {
+    return ir::NestSummary{{statement({{64}, {128}, {2, ForKind::kUnroll}, {16, ForKind::kVector}}, 1, 1,
+                                      {access("C", true, 2048, {32, 0, 16, 1}), access("A", false, 8192, {128, 1, 0, 0}),
+                                       access("B", false, 128 * row, {0, row, 16, 1})})}};
+  };
+  EXPECT_EQ(extract(panel(32), {}).terms[kL2], 2 * (512 + 256 + 128));
+  EXPECT_EQ(extract(panel(1024), {}).terms[kL2], 2 * 64 * (8 + 256 + 2));
+}
+
+TEST(Features, PackedPanels) {
+  // 256 columns of 64 rows into panels: at (column / width, row, column % width), which no vector store can do.
+  const auto pack = [](std::int64_t width) {
+    ir::AccessSummary out = access("B.pack", true, 64 * 256, {0, width, 0});
+    out.regular = false;
+    return ir::NestSummary{{statement({{16}, {64}, {16, ForKind::kVector}}, 0, 0, {out, access("B", false, 64 * 256, {16, 256, 1})})}};
+  };
+  const double masked = extract(pack(32), {}).terms[kStrided], divided = extract(pack(48), {}).terms[kStrided];
+  EXPECT_EQ(masked, 64 * 256 * 1.25);
+  EXPECT_EQ(divided, 64 * 256 * 4);
+  // Reads that follow a table or a phase load one element for all lanes.
+  ir::NestSummary read = pack(32);
+  std::swap(read.statements[0].accesses[0].regular, read.statements[0].accesses[1].regular);
+  read.statements[0].accesses[0].strides = {16, 256, 1};
+  read.statements[0].accesses[1].strides = {0, 32, 0};
+  EXPECT_EQ(extract(read, {}).terms[kStrided], 0);
+}
+
+// A convolution of `size` x `size` x 31 with a border under a condition, in tiles of 2 x 2 x 16.
+ir::NestSummary bordered(std::int64_t size, std::int64_t kernel) {
+  const std::int64_t channels = 31, row = size * channels, x_row = size * 8, tiles = (size + 1) / 2;
+  ir::StatementSummary s = statement({{2}, {tiles}, {tiles}, {kernel}, {kernel}, {8}, {2, ForKind::kUnroll}, {2, ForKind::kUnroll}, {16, ForKind::kVector}}, 1, 1,
+                                     {access("Y", true, size * row, {16, 2 * row, 2 * channels, 0, 0, 0, row, channels, 1}),
+                                      access("X", false, size * x_row, {0, 2 * x_row, 16, x_row, 8, 1, x_row, 8, 0})});
+  s.ops.select = 1;
+  return {{s}};
+}
+
+TEST(Features, BordersThatAreCutAway) {
+  // Three ranges of rows, three of columns and two of channels are 18 copies: no condition stays inside.
+  const Features cut = extract(bordered(28, 3), {});
+  EXPECT_EQ(column(cut, 0, "ratios.border_guards"), 0);
+  EXPECT_EQ(column(cut, 0, "ratios.tail_guards"), 0);
+  EXPECT_EQ(column(cut, 0, "ratios.reductions"), 3);
+  EXPECT_EQ(column(cut, 0, "ratios.column_tail"), 1);
+  EXPECT_GT(column(cut, 0, "ratios.guarded"), 0);
+  // A last tile that is cut where no border begins makes it four, four and two, which is too many.
+  const Features left = extract(bordered(29, 5), {});
+  EXPECT_GT(column(left, 0, "ratios.border_guards"), 0.3);
+  ir::NestSummary plain = bordered(29, 5);
+  plain.statements[0].ops.select = 0;
+  EXPECT_EQ(column(extract(plain, {}), 0, "ratios.border_guards"), 0);
+}
+
 TEST(Features, EveryColumnHasItsOwnName) {
   std::vector<std::string> names = feature_names();
   std::sort(names.begin(), names.end());
@@ -157,7 +213,7 @@ TEST(Features, TheReferencePageNamesEveryColumn) {
   const std::string page = test::read_source_file("docs/reference/cost_model.md");
   for (const std::string& name : feature_names()) {
     std::string word = name.substr(name.find('.') + 1);  // the groups are headings; caches and terms are listed once
-    for (const char* prefix : {"l1_", "l2_", "l3_", "cycles_", "share_"}) {
+    for (const char* prefix : {"l1_", "l2_", "l3_", "cycles_", "share_", "over_bound_"}) {
       if (word.starts_with(prefix)) word = word.substr(std::string(prefix).size());
     }
     EXPECT_NE(page.find("`" + word + "`"), std::string::npos) << "docs/reference/cost_model.md does not name `" << word << "`";

@@ -92,9 +92,9 @@ TEST(Prior, RefusesWhatItCannotTrust) {
     EXPECT_NE(at, std::string::npos) << from;
     return s.replace(at, from.size(), to);
   };
-  expect_refused(with("\"format\":1", "\"format\":2"), "format 2");
+  expect_refused(with("\"format\":2", "\"format\":3"), "format 3");
   expect_refused(with("\"features\":\"", "\"features\":\"f"), "other features");
-  expect_refused(with("\"slope\"", "\"slant\""), "damaged");
+  expect_refused(with("\"draft\"", "\"draught\""), "damaged");
   // One byte changed anywhere in the trees.
   for (std::size_t at = good.size() / 2; at < good.size(); at += 997) {
     std::string s = good;
@@ -105,6 +105,16 @@ TEST(Prior, RefusesWhatItCannotTrust) {
   ASSERT_FALSE(absent.ok());
   EXPECT_NE(absent.reason().find("no/such/file"), std::string::npos);
   EXPECT_FALSE(small_prior().save("no/such/folder/file").ok());
+}
+
+TEST(Prior, TheShippedOneFitsTodaysFeatures) {
+  const auto p = shipped_prior();
+  ASSERT_TRUE(p.ok()) << p.reason();
+  EXPECT_GE(p->info().tasks, 100);
+  // A register tile is faster than plain loops, on any machine.
+  const std::vector<Features> two{extract(naive_matmul(), p->info().machine), extract(tiled_matmul(), p->info().machine)};
+  const std::vector<double> s = p->score(two).or_throw();
+  EXPECT_GT(s[1], s[0] + 0.5);
 }
 
 TEST(Prior, NeedsAnOrderToLearnFrom) {
