@@ -33,6 +33,12 @@ Result<State> TransformLayout::apply(const State& state) const {
   TESSERA_TRY(s, require_compute(state, stage, "transform_layout"));
   if (s->is_output) return refuse("stage '", stage, "' is an output of the program; its layout is the caller's");
   TESSERA_TRY(layout, resolve_layout(*s, order));
+  for (const StrideAlignment& a : s->alignments) {
+    if (!layout.empty() && a.dim == layout.back().dim) {
+      return refuse("storage_align widened the stride of '", s->data_axes()[static_cast<std::size_t>(a.dim)], "' of stage '", stage,
+                    "', which this order makes the innermost; its elements stay neighbours, keep another axis innermost");
+    }
+  }
   State next = state;
   next.edit(stage).layout = std::move(layout);
   return finish_step(std::move(next));

@@ -14,7 +14,8 @@ namespace tessera::schedule {
 ///
 ///   B[k, j], order (j, 0) (k, 0) (j, 16)   ->   panels of 16 columns, each k-major
 ///
-/// Refuses: inputs and outputs (their layout is the caller's), an axis that is not covered once.
+/// Refuses: inputs and outputs (their layout is the caller's), an axis that is not covered once, an
+/// innermost axis whose stride storage_align has widened.
 struct TransformLayout {
   static constexpr const char* kName = "transform_layout";
   std::string stage;

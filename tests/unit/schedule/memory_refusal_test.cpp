@@ -46,6 +46,7 @@ TEST(Refusals, StorageAlign) {
   expect_refused(s, StorageAlign{"Bc", "d1", 16, 0}, {"'d1'", "innermost"});
   expect_refused(s, StorageAlign{"Bc", "d0", 0, 0}, {"alignment factor", "0"});
   expect_refused(s, StorageAlign{"Bc", "d0", 8, 8}, {"offset 8", "factor 8"});
+  expect_refused(after(s, {StorageAlign{"Bc", "d0", 16, 8}}), TransformLayout{"Bc", {{"d1", 0}, {"d0", 0}}}, {"'d0'", "storage_align", "innermost"});
   const State tile = after(s, {ComputeAt{"Bc", "C", "i"}, StorageAlign{"Bc", "d0", 3, 1}});
   expect_refused(tile, SetScope{"Bc", ir::Scope::kRegister}, {"'Bc'", "register tile"});
 }
