@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <iterator>
+
 #include "search/transfer.h"
 
 namespace tessera::search {
@@ -13,9 +15,9 @@ bool is_file(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
 }
 
-bool of_task(const tuning_logs::Record& r, const Task& task, const SessionOptions& options) {
-  return r.kind == tuning_logs::RecordKind::kTrial && r.task.hash == tuning_logs::hash_text(task.dag.hash()) &&
-         r.target == task.target.text() && r.threads == task.threads && r.seed == static_cast<std::int64_t>(options.search.seed);
+bool of_task(const tuning_logs::Record& r, const std::string& hash, const Task& task, const SessionOptions& options) {
+  return r.kind == tuning_logs::RecordKind::kTrial && r.task.hash == hash && r.target == task.target.text() && r.threads == task.threads &&
+         r.seed == static_cast<std::int64_t>(options.search.seed);
 }
 
 constexpr std::size_t kSuggestions = 4;
@@ -24,16 +26,17 @@ constexpr std::size_t kSuggestions = 4;
 void take_in(Search& search, const Task& task, const SessionOptions& options) {
   std::vector<tuning_logs::Record> similar;
   for (const std::string& log : options.transfer) {
-    const std::vector<tuning_logs::Record> records = tuning_logs::read_records(log).records;
-    similar.insert(similar.end(), records.begin(), records.end());
+    std::vector<tuning_logs::Record> records = tuning_logs::read_records(log).records;
+    std::move(records.begin(), records.end(), std::back_inserter(similar));
   }
   if (is_file(options.log)) {
+    const std::string hash = tuning_logs::hash_text(task.dag.hash());
     bool begun = false;  // a resumed run starts from what the first one started from
-    for (const tuning_logs::Record& r : tuning_logs::read_log(options.log).records) {
-      const bool mine = of_task(r, task, options);
+    for (tuning_logs::Record& r : tuning_logs::read_log(options.log).records) {
+      const bool mine = of_task(r, hash, task, options);
       begun = begun || (mine && options.resume);
       if (mine && options.resume) search.remember(to_trial(r));
-      if (!mine && !begun) similar.push_back(r);
+      if (!mine && !begun) similar.push_back(std::move(r));
     }
   }
   for (const Suggestion& s : suggestions(similar, task, kSuggestions)) search.suggest(s.sketch, s.decisions);

@@ -27,9 +27,7 @@ std::string first_word(const std::string& path) {
   return word;
 }
 
-}  // namespace
-
-CacheSizes read_cache_sizes() {
+CacheSizes of_system() {
   CacheSizes out;
   for (int index = 0; index < 8; ++index) {
     const std::string cache = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/";
@@ -49,6 +47,13 @@ CacheSizes read_cache_sizes() {
   fill(out.l3, _SC_LEVEL3_CACHE_SIZE);
 #endif
   return out;
+}
+
+}  // namespace
+
+CacheSizes read_cache_sizes() {
+  static const CacheSizes sizes = of_system();
+  return sizes;
 }
 
 }  // namespace tessera

@@ -11,6 +11,7 @@ struct CacheSizes {
 };
 
 /// From /sys; from sysconf where that says nothing (some hypervisors report an L3 there that no core has).
+/// Read once: every record of a log asks for them.
 CacheSizes read_cache_sizes();
 
 }  // namespace tessera

@@ -63,7 +63,8 @@ const IsaFeatures& isa_features() {
 }
 
 CpuInfo cpu_info() {
-  return {model_name(), isa_name(isa_features()), static_cast<int>(allowed_processors().size())};
+  static const std::string name = model_name();  // every record of a log asks for it
+  return {name, isa_name(isa_features()), static_cast<int>(allowed_processors().size())};
 }
 
 std::vector<int> allowed_processors() {
