@@ -19,7 +19,6 @@ namespace tessera::search {
 struct ProposerOptions {
   std::uint64_t seed = 1;
   int batch_size = 8;
-  int trials = 64;      // in all: exploration fades out over them
   int population = 128; // points of a generation
   int generations = 3;  // offspring of the pool
   int jobs = 1;         // threads that score
@@ -52,7 +51,6 @@ class Proposer {
   /// Proposals that did not replay; stays 0.
   int rejected() const { return rejected_; }
   double model_seconds() const { return model_seconds_; }  // features, fitting and scoring
-  const cost_model::CostModel& model() const { return model_; }
 
  private:
   struct Scored {

@@ -17,8 +17,8 @@ constexpr const char* kDefaultPlan = "default";
 constexpr double kSmallGain = 0.005;
 
 ProposerOptions proposer_options(const SearchOptions& o) {
-  return {.seed = o.seed, .batch_size = o.batch_size, .trials = o.trials, .jobs = o.jobs, .use_draft = o.use_draft,
-          .use_prior = o.use_prior, .use_model = o.use_model, .use_evolution = o.use_evolution, .prior = o.prior, .machine = o.machine};
+  return {.seed = o.seed, .batch_size = o.batch_size, .jobs = o.jobs, .use_draft = o.use_draft, .use_prior = o.use_prior,
+          .use_model = o.use_model, .use_evolution = o.use_evolution, .prior = o.prior, .machine = o.machine};
 }
 
 }  // namespace
@@ -164,17 +164,6 @@ std::optional<Trial> Search::final_comparison(Measurer& measurer, const SearchHo
     for (const Trial& t : again) hooks.final_trial(t);
   }
   return again.empty() ? finalists.front() : again.front();
-}
-
-std::vector<Candidate> Search::fastest(std::size_t most) const {
-  std::vector<const Trial*> order;
-  for (const Trial& t : ok_) order.push_back(&t);
-  std::stable_sort(order.begin(), order.end(), [](const Trial* a, const Trial* b) { return a->measurement.min_ns() < b->measurement.min_ns(); });
-  std::vector<Candidate> out;
-  for (const Trial* t : order) {
-    if (out.size() < most && t->candidate.sketch != kDefaultPlan) out.push_back(t->candidate);
-  }
-  return out;
 }
 
 bool Search::step(Measurer& measurer, const SearchHooks& hooks) {

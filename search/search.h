@@ -79,8 +79,6 @@ class Search {
   /// The final comparison, after the last step.
   SearchResult finish(Measurer& measurer, const SearchHooks& hooks);
   const Progress& progress() const { return progress_; }
-  /// Measured points, fastest first: what similar tasks may start from.
-  std::vector<Candidate> fastest(std::size_t most) const;
 
   /// The proposals of a batch, without those that earlier batches made; batches are asked for in
   /// order. Batch 0 starts with the default plan.
@@ -88,7 +86,6 @@ class Search {
   /// Hands in the trials of a batch, in the order of its slots.
   void complete(int batch, std::vector<Trial> trials);
   int rejected() const { return proposer_.rejected() + rejected_; }
-  const Proposer& proposer() const { return proposer_; }
 
  private:
   std::optional<Point> point_of(const Candidate& c) const;

@@ -13,7 +13,6 @@ namespace {
 
 struct Data {
   std::vector<cost_model::TaskData> tasks;
-  std::vector<std::string> names;
   std::set<std::string> machines, dates;
   std::optional<cost_model::Machine> machine;
   std::int64_t points = 0;
@@ -32,7 +31,6 @@ Data read_data(const std::vector<std::string>& files) {
       out.machines.insert(r.machine.cpu);
       out.dates.insert(r.date);
       out.points += static_cast<std::int64_t>(data->ns.size());
-      out.names.push_back(r.task.name);
       if (data->ns.size() > 1) out.tasks.push_back(std::move(*data));
     }
   }
