@@ -21,8 +21,6 @@ namespace {
 using namespace tessera;
 using namespace tessera::autotune;
 
-/// For values that must hold something: an empty one is mostly a shell variable that is not set.
-const CLI::Validator kNotEmpty([](std::string& s) { return s.empty() ? std::string("is empty") : std::string(); }, "", "not_empty");
 /// A seed goes into records as a signed number.
 const CLI::Range kSeeds(std::int64_t{0}, INT64_MAX);
 
@@ -59,7 +57,6 @@ std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
   return text;
 }
 
-/// CLI11 wants --seed as it is; values are checked here so that the message names flag and range.
 void add_search(CLI::App& app, SearchArgs& s) {
   app.add_option("--seed", s.seed, "seed of the search")->check(kSeeds);
   app.add_option("--patience", s.patience, "stop after that many batches with an expected gain under 0.5 % (default: never)")->check(CLI::Range(1, 1000000));
@@ -69,6 +66,7 @@ void add_search(CLI::App& app, SearchArgs& s) {
   app.add_option("--transfer", s.transfer, "logs of similar programs to start from")->check(kNotEmpty);
 }
 
+/// CLI11 wants --seed as it is; values are checked here so that the message names flag and range.
 int dispatch(int argc, char** argv) {
   CLI::App app{"Tessera: finds fast kernels for tensor expressions on this machine"};
   app.name("autotune");

@@ -5,17 +5,16 @@
 namespace tessera::autotune {
 
 void add_problem(CLI::App& app, ProblemArgs& p) {
-  const CLI::Validator not_empty([](std::string& text) { return text.empty() ? std::string("is empty") : std::string(); }, "");
-  app.add_option("--op", p.op, "operator of the catalogue (autotune ops)")->check(not_empty);
-  app.add_option("--expr", p.expr, "program as text: 'C[m,n] += A[m,k] * B[k,n]'")->check(not_empty);
+  app.add_option("--op", p.op, "operator of the catalogue (autotune ops)")->check(kNotEmpty);
+  app.add_option("--expr", p.expr, "program as text: 'C[m,n] += A[m,k] * B[k,n]'")->check(kNotEmpty);
   app.add_option("--where", p.where, "extents of --expr: m=512,n=512,k=512");
-  app.add_option("--preset", p.preset, "named shape, for example C2D.2")->check(not_empty);
+  app.add_option("--preset", p.preset, "named shape, for example C2D.2")->check(kNotEmpty);
   app.add_option("--shape", p.shape, "parameters of --op: m=512,n=512");
   app.add_option("--layout", p.layout, "operand layout, for example NHWC");
   app.add_option("--dtype", p.dtype, "element type, for example f32");
   app.add_option("--dtypes", p.dtypes, "element types of single inputs of --expr: A=i8,B=i8");
   app.add_option("--constant", p.constant, "operands known ahead: names, or none");
-  app.add_option("--target", p.target, "what to compile for: cpu, 'cpu -mcpu=x86-64-v3'")->check(not_empty);
+  app.add_option("--target", p.target, "what to compile for: cpu, 'cpu -mcpu=x86-64-v3'")->check(kNotEmpty);
   app.add_option("--threads", p.threads, "threads a kernel runs on (default: all cores)")->check(CLI::Range(1, 1024));
 }
 
