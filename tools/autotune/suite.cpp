@@ -45,6 +45,8 @@ std::vector<Entry> entries_of(const SuiteArgs& args) {
   return out;
 }
 
+std::string log_of(const SuiteArgs& args) { return !args.log.empty() ? args.log : (args.suite.empty() ? "suite" : args.suite) + ".jsonl"; }
+
 class SuiteRun {
  public:
   SuiteRun(const SuiteArgs& args, std::vector<Entry> entries) : args_(args), entries_(std::move(entries)) {
@@ -68,9 +70,8 @@ class SuiteRun {
   search::SessionOptions options() const {
     // The scheduler decides how the trials are spent, so one task may get those of several.
     const int most = args_.even ? args_.trials : 8 * args_.trials;
-    return session_options(args_.search, most, log(), args_.resume);
+    return session_options(args_.search, most, log_of(args_), args_.resume);
   }
-  std::string log() const { return !args_.log.empty() ? args_.log : (args_.suite.empty() ? "suite" : args_.suite) + ".jsonl"; }
 
   /// Servers and operands of one task at a time: all of a suite's would not fit in memory.
   search::Measurer& measurer(std::size_t i) {
@@ -176,7 +177,7 @@ void SuiteRun::report(double wall) {
   if (args_.json) {
     Json j;
     j["suite"] = args_.suite.empty() ? args_.tasks : args_.suite;
-    j["log"] = log();
+    j["log"] = log_of(args_);
     j["programs"] = entries_.size();
     j["trials"] = trials;
     j["ok"] = ok;
@@ -189,7 +190,7 @@ void SuiteRun::report(double wall) {
     j["rows"] = rows;
     fmt::print("{}\n", dump_json(j));
   } else {
-    fmt::print("{} programs, {} trials in {:.1f} s, {} ok, {} rejected; log: {}\n", entries_.size(), trials, wall, ok, rejected, log());
+    fmt::print("{} programs, {} trials in {:.1f} s, {} ok, {} rejected; log: {}\n", entries_.size(), trials, wall, ok, rejected, log_of(args_));
   }
 }
 
@@ -198,7 +199,7 @@ void SuiteRun::report(double wall) {
 int run_suite(const SuiteArgs& args) {
   std::vector<Entry> entries = entries_of(args);
   for (const Entry& e : entries) check_memory(e.task);
-  check_log_writable(args.log.empty() ? (args.suite.empty() ? "suite" : args.suite) + ".jsonl" : args.log);
+  check_log_writable(log_of(args));
   return SuiteRun(args, std::move(entries)).run();
 }
 
