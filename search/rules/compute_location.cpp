@@ -39,8 +39,6 @@ Nest nest_of_reader(const SketchBuilder& b, const schedule::Stage& s) {
   return out;
 }
 
-constexpr std::int64_t kScratchBytes = 448 << 10;  // of a thread
-
 /// What a block reads of `name` as a sum of products of the holes of its tile, in bytes and never less
 /// than exact: each index is a sum of coordinates, those of rows and columns run over a block, those of
 /// the reduction over everything.
@@ -84,7 +82,7 @@ Result<std::vector<Monomial>> block_bytes(const SketchBuilder& b, const std::str
 
 Result<SketchBuilder> located(SketchBuilder b, const std::string& name, const Nest& nest, const std::string& loop) {
   TESSERA_TRY(bytes, block_bytes(b, name));
-  b.require({"scratch memory of " + name, bytes, 0, kScratchBytes});
+  b.require({"scratch memory of " + name, bytes, 0, kThreadScratchBytes});
   const std::string last = b.stage(name).data_axes().back();
   TESSERA_TRY_DONE(b.step(schedule::ComputeAt{name, nest.stage, loop}));
   const int lanes = lanes_for(b.task(), b.stage(name), b.stage(name).find_axis(last)->extent);

@@ -74,6 +74,9 @@ struct Rule {
 const std::vector<Rule>& builtin_rules();
 
 // Shared by rules.
+/// Scratch memory that a sketch may take of a thread: some of its stack (codegen grants 512 KiB) stays for
+/// what the kernel itself keeps there.
+constexpr std::int64_t kThreadScratchBytes = 448 << 10;
 /// 1, 2, 4, ... up to n, and n's own divisors below `limit` of them.
 std::vector<std::int64_t> powers_up_to(std::int64_t n);
 /// Fuses the given outer loops (those that exist) and makes them parallel when the task has threads.

@@ -125,9 +125,8 @@ class Winograd {
     const std::int64_t columns = (y.roots[y.data_axes().size() - 2].extent + tile_ - 1) / tile_;
     const std::int64_t channels = b_.stage(part(".tiles")).find_axis("c")->extent + b_.stage(part(".product")).find_axis("k")->extent;
     const std::int64_t bytes = columns * (tile_ + 2) * (tile_ + 2) * channels * y.outputs[0]->dtype.bytes();
-    constexpr std::int64_t kScratchBytes = 448 << 10;
-    if (bytes > kScratchBytes) return refuse("a band of '", y_, "' takes ", bytes, " bytes of a thread's scratch memory");
-    b_.require({"scratch memory of a band", {{bytes, {y_ + ".band"}}}, 0, kScratchBytes});
+    if (bytes > kThreadScratchBytes) return refuse("a band of '", y_, "' takes ", bytes, " bytes of a thread's scratch memory");
+    b_.require({"scratch memory of a band", {{bytes, {y_ + ".band"}}}, 0, kThreadScratchBytes});
     return Done{};
   }
 
