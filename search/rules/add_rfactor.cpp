@@ -11,18 +11,6 @@ namespace tessera::search {
 
 namespace {
 
-struct Extents {
-  double data = 1, reduce = 1;
-};
-
-Extents extents_of(const schedule::Stage& s) {
-  Extents out;
-  for (const schedule::RootAxis& r : s.roots) {
-    (r.kind == schedule::AxisKind::kData ? out.data : out.reduce) *= static_cast<double>(r.extent);
-  }
-  return out;
-}
-
 /// The longest reduction axis, the outermost of equals: chunks of it are whole runs of memory.
 const schedule::RootAxis* longest(const schedule::Stage& s) {
   const schedule::RootAxis* best = nullptr;
@@ -39,8 +27,8 @@ Verdict add_rfactor_meets(const SketchBuilder& b, const std::string& name) {
   const int threads = b.task().threads;
   if (threads == 1 || !s.is_reduction() || s.placement != schedule::Placement::kRoot || s.outputs.size() != 1) return Verdict::kPass;
   if (name.ends_with(".chunks")) return Verdict::kPass;
-  const Extents e = extents_of(s);
-  const bool few = e.data <= 16.0 * threads && e.data < e.reduce;
+  const double results = volume(s, schedule::AxisKind::kData);
+  const bool few = results <= 16.0 * threads && results < volume(s, schedule::AxisKind::kReduce);
   return few && longest(s)->extent >= 2 * threads ? Verdict::kApply : Verdict::kPass;
 }
 

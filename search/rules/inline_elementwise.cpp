@@ -12,6 +12,8 @@ namespace tessera::search {
 
 namespace {
 
+using schedule::AxisKind;
+
 bool has(const schedule::Stage& s, ir::ExprKind kind) {
   bool found = false;
   for (const ir::Expr& body : s.body) {
@@ -21,12 +23,6 @@ bool has(const schedule::Stage& s, ir::ExprKind kind) {
     });
   }
   return found;
-}
-
-double elements(const schedule::Stage& s) {
-  double n = 1;
-  for (const schedule::RootAxis& r : s.roots) n *= static_cast<double>(r.extent);
-  return n;
 }
 
 /// Computed once, ahead of the runs, when it stays a stage.
@@ -46,7 +42,7 @@ Verdict inline_elementwise_meets(const SketchBuilder& b, const std::string& name
   const auto readers = b.state().consumers(s);
   if (readers.empty()) return Verdict::kPass;
   if (only_constants(b, s)) return Verdict::kPass;
-  const bool repeated = elements(s) < elements(*readers[0]);
+  const bool repeated = volume(s, AxisKind::kData) < volume(*readers[0], AxisKind::kData) * volume(*readers[0], AxisKind::kReduce);
   if (readers.size() == 1 && !readers[0]->is_reduction()) {
     return repeated && has(s, ir::ExprKind::kCall) ? Verdict::kPass : Verdict::kApplyAndSkipRest;
   }

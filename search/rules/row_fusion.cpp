@@ -17,12 +17,6 @@ std::vector<std::string> intermediates(const SketchBuilder& b, const std::string
   return out;
 }
 
-double volume(const std::vector<std::int64_t>& extents) {
-  double v = 1;
-  for (const std::int64_t n : extents) v *= static_cast<double>(n);
-  return v;
-}
-
 bool fits(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
   if (!s.is_output || s.is_reduction() || s.data_axes().size() < 2) return false;
@@ -38,11 +32,8 @@ bool fits(const SketchBuilder& b, const std::string& name) {
   for (const std::string& q : inner) {
     if (has_row_reuse(b, q)) return false;
     if (!trial.step(schedule::ComputeAt{q, name, row}).ok()) return false;
-    std::vector<std::int64_t> whole;
-    for (const schedule::RootAxis& r : trial.stage(q).roots) {
-      if (r.kind == schedule::AxisKind::kData) whole.push_back(r.extent);
-    }
-    if (volume(trial.stage(q).region.bound) * rows > volume(whole) * 1.001) return false;
+    const schedule::Stage& placed = trial.stage(q);
+    if (volume(placed.region.bound) * rows > volume(placed, schedule::AxisKind::kData) * 1.001) return false;
   }
   return true;
 }

@@ -71,6 +71,20 @@ std::vector<const ir::Load*> reads_of(const schedule::Stage& s) {
   return out;
 }
 
+double volume(const std::vector<std::int64_t>& extents) {
+  double v = 1;
+  for (const std::int64_t n : extents) v *= static_cast<double>(n);
+  return v;
+}
+
+double volume(const schedule::Stage& s, schedule::AxisKind kind) {
+  std::vector<std::int64_t> extents;
+  for (const schedule::RootAxis& r : s.roots) {
+    if (r.kind == kind) extents.push_back(r.extent);
+  }
+  return volume(extents);
+}
+
 int lanes_for(const Task& task, const schedule::Stage& s, std::int64_t extent) {
   const int native = task.target.lanes(std::max(1, s.outputs[0]->dtype.bytes()));
   const auto fits = static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(extent, 1))));

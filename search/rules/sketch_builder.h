@@ -85,6 +85,10 @@ Status parallelize(SketchBuilder& b, const std::string& stage, const std::vector
 std::optional<std::int64_t> stride_of(const ir::Load& load, const ir::Var& v);
 /// All reads in the body of a stage.
 std::vector<const ir::Load*> reads_of(const schedule::Stage& s);
+/// Product of extents, which need not fit an integer.
+double volume(const std::vector<std::int64_t>& extents);
+/// Of the axes of one kind that the stage began with.
+double volume(const schedule::Stage& s, schedule::AxisKind kind);
 int lanes_for(const Task& task, const schedule::Stage& s, std::int64_t extent);
 
 }  // namespace tessera::search
