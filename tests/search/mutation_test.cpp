@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <set>
 
 #include "driver/compile.h"
@@ -19,25 +20,27 @@ std::vector<Sketch> two_sketches() {
   return {{"tiles", {}, tiles}, {"blocked", {}, blocked}};
 }
 
+/// The values of all children that `breed` makes with the first `seeds` seeds.
+std::set<Values> children_of(std::uint64_t seeds, const std::function<std::optional<Point>(Rng&)>& breed) {
+  std::set<Values> out;
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    Rng rng(seed);
+    if (const auto child = breed(rng)) out.insert(child->values);
+  }
+  return out;
+}
+
 TEST(Mutation, NeighbourMovesOneHoleByOnePlace) {
   const auto sketches = two_sketches();
   const Mutator m(sketches);
-  std::set<Values> seen;
-  for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    Rng rng(seed);
-    if (const auto child = m.mutate({0, {4, 32, 2}}, MutationKind::kNeighbour, rng)) seen.insert(child->values);
-  }
+  const auto seen = children_of(200, [&](Rng& rng) { return m.mutate({0, {4, 32, 2}}, MutationKind::kNeighbour, rng); });
   EXPECT_EQ(seen, (std::set<Values>{{2, 32, 2}, {8, 32, 2}, {4, 16, 2}, {4, 64, 2}, {4, 32, 1}, {4, 32, 4}}));
 }
 
 TEST(Mutation, TradeMovesAFactorBetweenTwoHolesOfALimit) {
   const auto sketches = two_sketches();
   const Mutator m(sketches);
-  std::set<Values> seen;
-  for (std::uint64_t seed = 0; seed < 100; ++seed) {
-    Rng rng(seed);
-    if (const auto child = m.mutate({0, {4, 32, 2}}, MutationKind::kTrade, rng)) seen.insert(child->values);
-  }
+  const auto seen = children_of(100, [&](Rng& rng) { return m.mutate({0, {4, 32, 2}}, MutationKind::kTrade, rng); });
   EXPECT_EQ(seen, (std::set<Values>{{8, 16, 2}, {2, 64, 2}}));
 }
 
@@ -59,12 +62,7 @@ TEST(Mutation, StructureKeepsTheTile) {
 TEST(Mutation, CrossoverTakesEachHoleFromAParent) {
   const auto sketches = two_sketches();
   const Mutator m(sketches);
-  std::set<Values> seen;
-  for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    Rng rng(seed);
-    const auto child = m.cross({0, {8, 16, 1}}, {0, {2, 64, 4}}, rng);
-    if (child) seen.insert(child->values);
-  }
+  const auto seen = children_of(200, [&](Rng& rng) { return m.cross({0, {8, 16, 1}}, {0, {2, 64, 4}}, rng); });
   for (const Values& v : seen) {
     EXPECT_TRUE(v[0] == 8 || v[0] == 2);
     EXPECT_TRUE(v[1] == 16 || v[1] == 64);

@@ -3,61 +3,23 @@
 #include "search/proposer.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdio>
-
-#include "driver/compile.h"
-#include "ops/catalog.h"
 #include "search/session.h"
+#include "tests/search/invented.h"
+#include "tests/support/command.h"
 
 namespace tessera::search {
 namespace {
 
-Task small_task() {
-  Task t;
-  t.op = "matmul";
-  t.dag = ops::build({.op = "matmul", .shape = {{"m", 40}, {"n", 64}, {"k", 24}}, .layout = "", .dtype = ""}).or_throw();
-  t.target = driver::resolve_target("cpu -mcpu=x86-64-v3");
-  return t;
-}
-
-/// The time is a hash of the steps, the same whenever they are measured; stops on request.
-class HashMeasurer : public Measurer {
- public:
-  int stop_after = INT32_MAX;
-  int measured = 0;
-
-  std::vector<Trial> measure(const std::vector<Candidate>& batch, std::int64_t, const std::function<void(const Trial&)>& done,
-                             const std::function<bool()>& stop) override {
-    std::vector<Trial> out;
-    for (const Candidate& c : batch) {
-      out.push_back(trial(c));
-      done(out.back());
-      ++measured;
-      if (stop()) break;
-    }
-    return out;
-  }
-  std::vector<Trial> remeasure(const std::vector<Trial>& best) override { return best; }
-
-  static Trial trial(const Candidate& c) {
-    Trial t;
-    t.candidate = c;
-    t.measurement.status = runtime::MeasureStatus::kOk;
-    t.measurement.samples_ns = {static_cast<std::int64_t>(1000 + hash_bytes(dump_json(write_json(c.steps))) % 5000)};
-    return t;
-  }
-};
-
 std::vector<std::string> proposals(SearchOptions options, int batches, std::int64_t newest_ns = 0) {
   Search search(small_task(), options);
+  HashMeasurer measurer;
   std::vector<std::string> out;
   for (int b = 0; b < batches; ++b) {
     std::vector<Trial> trials;
     for (const Candidate& c : search.propose(b)) {
       out.push_back(c.sketch + dump_json(write_json(c.decisions)));
-      trials.push_back(HashMeasurer::trial(c));
+      trials.push_back(measurer.trial(c));
       if (newest_ns > 0 && b == batches - 2) trials.back().measurement.samples_ns = {newest_ns};
     }
     search.complete(b, std::move(trials));
@@ -89,7 +51,7 @@ TEST(Proposals, AreTheSameAfterAKill) {
     }
     return out;
   };
-  const auto run = [&](const std::string& log, int stop_after) {
+  const auto run = [&](const std::string& log, std::size_t stop_after) {
     SessionOptions options;
     options.search.trials = 44;
     options.search.seed = 2;
@@ -97,28 +59,21 @@ TEST(Proposals, AreTheSameAfterAKill) {
     options.resume = true;
     HashMeasurer m;
     SearchHooks hooks;
-    hooks.stop = [&] { return m.measured >= stop_after; };
+    hooks.stop = [&] { return m.seen.size() >= stop_after; };
     run_session(task, options, m, hooks);
   };
-  const auto temporary = [] {
-    char name[] = "/tmp/tessera_proposer_XXXXXX";
-    close(mkstemp(name));
-    std::remove(name);
-    return std::string(name);
-  };
-  const std::string whole = temporary();
-  run(whole, INT32_MAX);
+  const test::TemporaryFolder folder;
+  const std::string whole = folder / "whole.jsonl";
+  run(whole, SIZE_MAX);
   const std::vector<std::string> expected = lines(whole);
   EXPECT_EQ(expected.size(), 44U);
   Rng rng(3);
   for (int i = 0; i < 20; ++i) {
-    const std::string cut = temporary();
-    run(cut, 1 + static_cast<int>(rng.below(43)));
-    run(cut, INT32_MAX);
+    const std::string cut = folder / (std::to_string(i) + ".jsonl");
+    run(cut, 1 + static_cast<std::size_t>(rng.below(43)));
+    run(cut, SIZE_MAX);
     EXPECT_EQ(lines(cut), expected) << i;
-    std::remove(cut.c_str());
   }
-  std::remove(whole.c_str());
 }
 
 }  // namespace

@@ -2,48 +2,28 @@
 #include "search/recording.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
 #include <sstream>
 
-#include "driver/compile.h"
-#include "ops/catalog.h"
 #include "search/recorder.h"
 #include "search/simulation.h"
 #include "search/training.h"
+#include "tests/search/invented.h"
+#include "tests/support/command.h"
 
 namespace tessera::search {
 namespace {
 
-Task small_task() {
-  Task t;
-  t.op = "matmul";
-  t.dag = ops::build({.op = "matmul", .shape = {{"m", 24}, {"n", 48}, {"k", 16}}, .layout = "", .dtype = ""}).or_throw();
-  t.target = driver::resolve_target("cpu -mcpu=x86-64-v3");
-  return t;
-}
-
 /// Times that grow with the tile's distance from 4 rows.
-class FormulaMeasurer : public Measurer {
+class FormulaMeasurer : public InventedMeasurer {
  public:
-  std::vector<Trial> measure(const std::vector<Candidate>& batch, std::int64_t, const std::function<void(const Trial&)>& done,
-                             const std::function<bool()>&) override {
-    std::vector<Trial> out;
-    for (const Candidate& c : batch) {
-      Trial t;
-      t.candidate = c;
-      t.measurement.status = runtime::MeasureStatus::kOk;
-      std::int64_t ns = 1000;
-      for (const auto& [hole, v] : c.decisions) ns += hole.ends_with(".rows") ? 100 * std::abs(v - 4) : v;
-      t.measurement.samples_ns = {ns, ns + 1, ns + 2, ns + 3};
-      done(t);
-      out.push_back(std::move(t));
-    }
-    return out;
+  Trial trial(const Candidate& c) override {
+    std::int64_t ns = 1000;
+    for (const auto& [hole, v] : c.decisions) ns += hole.ends_with(".rows") ? 100 * std::abs(v - 4) : v;
+    return trial_of(c, {ns, ns + 1, ns + 2, ns + 3});
   }
-  std::vector<Trial> remeasure(const std::vector<Trial>& best) override { return best; }
 };
 
 Recording dense(int points = 400, int passes = 2) {
@@ -51,14 +31,9 @@ Recording dense(int points = 400, int passes = 2) {
   return record_space(small_task(), {.points = points, .dense = true, .passes = passes, .samples = 3}, "test 1", m, [](int, int) {});
 }
 
-std::string temporary_path() {
-  char name[] = "/tmp/tessera_recording_XXXXXX";
-  close(mkstemp(name));
-  return name;
-}
-
 TEST(Recording, ReadsBackEqual) {
-  const std::string path = temporary_path();
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "small.recording";
   const std::vector<Recording> all{dense(), dense(200, 1)};
   ASSERT_TRUE(write_recordings(path, all).ok());
   const auto back = read_recordings(path);
@@ -66,7 +41,6 @@ TEST(Recording, ReadsBackEqual) {
   EXPECT_EQ(*back, all);
   const Task task = (*back)[0].to_task().or_throw();
   EXPECT_EQ(task.hash(), small_task().hash());
-  std::remove(path.c_str());
 }
 
 TEST(Recording, DenseHoldsEveryPointOfTheThinnedSpace) {
@@ -80,7 +54,8 @@ TEST(Recording, DenseHoldsEveryPointOfTheThinnedSpace) {
 }
 
 TEST(Recording, DamageIsNamedByLine) {
-  const std::string path = temporary_path();
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "small.recording";
   ASSERT_TRUE(write_recordings(path, {dense(100, 1)}).ok());
   std::stringstream text;
   text << std::ifstream(path).rdbuf();

@@ -2,86 +2,32 @@
 #include "search/search.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <set>
 
-#include "driver/compile.h"
-#include "ops/catalog.h"
 #include "search/session.h"
+#include "tests/search/invented.h"
+#include "tests/support/command.h"
 
 namespace tessera::search {
 namespace {
 
-Task small_task() {
-  Task t;
-  t.op = "matmul";
-  t.dag = ops::build({.op = "matmul", .shape = {{"m", 64}, {"n", 96}, {"k", 32}}, .layout = "", .dtype = ""}).or_throw();
-  t.target = driver::resolve_target("cpu -mcpu=x86-64-v3");
-  return t;
-}
-
-/// Times are a function of the plan; every `fail_every`-th candidate fails.
-class FakeMeasurer : public Measurer {
- public:
-  int fail_every = 0;
-  int stop_after = -1;
-  std::vector<std::string> seen;
-
-  std::vector<Trial> measure(const std::vector<Candidate>& batch, std::int64_t, const std::function<void(const Trial&)>& done,
-                             const std::function<bool()>& stop) override {
-    std::vector<Trial> out;
-    for (const Candidate& c : batch) {
-      out.push_back(trial(c));
-      done(out.back());
-      if (stop()) break;
-    }
-    return out;
-  }
-  std::vector<Trial> remeasure(const std::vector<Trial>& best) override { return best; }
-
- private:
-  Trial trial(const Candidate& c) {
-    const std::uint64_t h = hash_bytes(dump_json(write_json(c.steps)));
-    seen.push_back(std::to_string(c.batch) + "/" + std::to_string(c.slot) + " " + std::to_string(h));
-    Trial t;
-    t.candidate = c;
-    if (fail_every > 0 && static_cast<int>(seen.size()) % fail_every == 0) {
-      t.measurement = runtime::failed_measurement(runtime::MeasureStatus::kCrash, "timing", "SIGSEGV");
-      return t;
-    }
-    t.measurement.status = runtime::MeasureStatus::kOk;
-    t.measurement.samples_ns = {static_cast<std::int64_t>(1000 + h % 100000)};
-    t.measurement.probe_gflops = {100};
-    return t;
-  }
-};
-
-std::string temporary_log() {
-  char name[] = "/tmp/tessera_search_XXXXXX";
-  const int fd = mkstemp(name);
-  close(fd);
-  std::remove(name);
-  return name;
-}
-
 TEST(Search, SameSeedSameProposals) {
   std::vector<std::vector<std::string>> runs;
   for (int i = 0; i < 2; ++i) {
-    FakeMeasurer m;
+    HashMeasurer m;
     Search(small_task(), {.trials = 40, .seed = 9}).run(m, {});
     runs.push_back(m.seen);
   }
   EXPECT_EQ(runs[0].size(), 40U);
   EXPECT_EQ(runs[0], runs[1]);
-  FakeMeasurer other;
+  HashMeasurer other;
   Search(small_task(), {.trials = 40, .seed = 10}).run(other, {});
   EXPECT_NE(runs[0], other.seen);
 }
 
 TEST(Search, BestIsTheSmallestAndNothingIsRejected) {
-  FakeMeasurer m;
+  HashMeasurer m;
   std::int64_t smallest = INT64_MAX;
   SearchHooks hooks;
   hooks.trial = [&](const Trial& t) { smallest = std::min(smallest, t.measurement.min_ns()); };
@@ -100,14 +46,14 @@ TEST(Search, FirstTrialIsTheDefaultPlan) {
 }
 
 TEST(Search, NoProposalComesTwice) {
-  FakeMeasurer m;
+  HashMeasurer m;
   Search(small_task(), {.trials = 200, .seed = 3}).run(m, {});
   std::set<std::string> hashes;
   for (const std::string& s : m.seen) EXPECT_TRUE(hashes.insert(s.substr(s.find(' '))).second) << s;
 }
 
 TEST(Search, FailuresAreCountedAndNeverBest) {
-  FakeMeasurer m;
+  HashMeasurer m;
   m.fail_every = 3;
   const SearchResult r = Search(small_task(), {.trials = 30, .seed = 1}).run(m, {});
   EXPECT_EQ(r.progress.failed.at("crash"), 10);
@@ -118,11 +64,12 @@ TEST(Search, FailuresAreCountedAndNeverBest) {
 TEST(Session, ResumedLogHoldsWhatAnUninterruptedOneDoes) {
   const Task task = small_task();
   const auto run = [&](const std::string& log, int trials, bool resume) {
-    FakeMeasurer m;
+    HashMeasurer m;
     run_session(task, {.search = {.trials = trials, .seed = 4}, .log = log, .resume = resume, .tool = "test"}, m, {});
     return m.seen.size();
   };
-  const std::string whole = temporary_log(), parts = temporary_log();
+  const test::TemporaryFolder folder;
+  const std::string whole = folder / "whole.jsonl", parts = folder / "parts.jsonl";
   EXPECT_EQ(run(whole, 40, false), 40U);
   EXPECT_EQ(run(parts, 13, false), 13U);
   EXPECT_EQ(run(parts, 29, true), 16U);  // the total is what --trials says
@@ -135,13 +82,12 @@ TEST(Session, ResumedLogHoldsWhatAnUninterruptedOneDoes) {
     return out;
   };
   EXPECT_EQ(trials(whole), trials(parts));
-  std::remove(whole.c_str());
-  std::remove(parts.c_str());
 }
 
 TEST(Session, StoppingKeepsWhatWasMeasured) {
-  const std::string log = temporary_log();
-  FakeMeasurer m;
+  const test::TemporaryFolder folder;
+  const std::string log = folder / "stopped.jsonl";
+  HashMeasurer m;
   int left = 5;
   SearchHooks hooks;
   hooks.stop = [&] { return --left <= 0; };
@@ -151,7 +97,6 @@ TEST(Session, StoppingKeepsWhatWasMeasured) {
   for (const tuning_logs::Record& rec : tuning_logs::read_log(log).records) trials += rec.kind == tuning_logs::RecordKind::kTrial ? 1 : 0;
   EXPECT_EQ(trials, static_cast<int>(m.seen.size()));
   EXPECT_LT(trials, 10);
-  std::remove(log.c_str());
 }
 
 }  // namespace
