@@ -118,6 +118,7 @@ struct ProposalsArgs {
   int threads = 2, jobs = 1;
   std::string target = "cpu";
   std::uint64_t seed = 1;
+  bool json = false;
 };
 int run_proposals(const ProposalsArgs& args);
 

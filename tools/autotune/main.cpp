@@ -188,6 +188,7 @@ int dispatch(int argc, char** argv) {
   proposals_cmd->add_option("--jobs", proposals.jobs, "operators checked at a time")->check(CLI::Range(1, 1024));
   proposals_cmd->add_option("--target", proposals.target, "what to compile for")->check(kNotEmpty);
   proposals_cmd->add_option("--seed", proposals.seed, "seed of the choice")->check(kSeeds);
+  proposals_cmd->add_flag("--json", proposals.json, "one JSON object on stdout");
 
   FuzzArgs fuzz;
   CLI::App* fuzz_cmd = app.add_subcommand("fuzz", "random programs under random schedules against the reference");

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "search/simulation.h"
 #include "support/nearest.h"
@@ -10,29 +11,51 @@ namespace tessera::autotune {
 
 namespace {
 
-/// A way to search: what is left out of it.
+using search::SimulationResult;
+
+/// A way to search: what is left out of it. The names are keys of the JSON, so that claims can name them.
 struct Policy {
   const char* name;
   const char* without;
 };
 constexpr Policy kPolicies[] = {
     {"full", ""},
-    {"without prior", "prior"},
-    {"without evolution", "evolution"},
-    {"without model", "model"},
-    {"without draft, prior", "draft,prior"},
+    {"without_prior", "prior"},
+    {"without_evolution", "evolution"},
+    {"without_model", "model"},
+    {"without_draft_prior", "draft,prior"},
     {"random", "draft,prior,model,evolution"},
 };
+
+/// How near to the optimum, and the trials until then.
+struct Goal {
+  const char* name;
+  int SimulationResult::*trials;
+};
+constexpr Goal kGoals[] = {{"to_95", &SimulationResult::to_95}, {"to_97", &SimulationResult::to_97}, {"to_99", &SimulationResult::to_99}};
 
 int median(std::vector<int> v) {
   std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
   return v[v.size() / 2];
 }
 
+/// One search a seed.
+std::vector<SimulationResult> searches(const search::Recording& r, const search::Task& task, const Policy& p, const SimulateArgs& args) {
+  SearchArgs s = args.search;
+  s.without = p.without;
+  std::vector<SimulationResult> out;
+  for (int seed = 1; seed <= args.seeds; ++seed) {
+    s.seed = static_cast<std::uint64_t>(seed);
+    out.push_back(search::simulate(r, task, session_options(s, args.trials, "", false).search));
+  }
+  return out;
+}
+
 }  // namespace
 
 int run_simulate(const SimulateArgs& args) {
   Json rows = Json::array();
+  std::map<std::string, std::map<std::string, int>> worst;  // medians, by policy and goal
   if (!args.json) fmt::print("{:<34} {:<22} {:>6} {:>6} {:>6}\n", "recording", "search", "95 %", "97 %", "99 %");
   for (const std::string& file : args.recordings) {
     const auto recordings = search::read_recordings(file);
@@ -40,32 +63,29 @@ int run_simulate(const SimulateArgs& args) {
     for (const search::Recording& r : *recordings) {
       const auto task = r.to_task();
       TESSERA_ENVIRONMENT_CHECK(task.ok()) << file << ": " << task.reason();
+      const std::string name = r.task.request.preset.empty() ? r.task.name : r.task.request.preset;
       for (const Policy& p : kPolicies) {
-        SearchArgs s = args.search;
-        s.without = p.without;
-        std::vector<int> to_95, to_97, to_99;
-        for (int seed = 1; seed <= args.seeds; ++seed) {
-          s.seed = static_cast<std::uint64_t>(seed);
-          const search::SimulationResult result = search::simulate(r, *task, session_options(s, args.trials, "", false).search);
-          to_95.push_back(result.to_95);
-          to_97.push_back(result.to_97);
-          to_99.push_back(result.to_99);
+        const std::vector<SimulationResult> results = searches(r, *task, p, args);
+        Json row;
+        row["recording"] = name;
+        row["points"] = r.points();
+        row["search"] = p.name;
+        Json medians;
+        std::string text;
+        for (const Goal& goal : kGoals) {
+          std::vector<int> trials;
+          for (const SimulationResult& result : results) trials.push_back(result.*goal.trials);
+          const int m = median(trials);
+          row[goal.name] = trials;
+          medians[goal.name] = m;
+          worst[p.name][goal.name] = std::max(worst[p.name][goal.name], m);
+          text += fmt::format(" {:>6}", m);
         }
-        const std::string name = r.task.request.preset.empty() ? r.task.name : r.task.request.preset;
-        if (args.json) {
-          Json row;
-          row["recording"] = name;
-          row["points"] = r.points();
-          row["search"] = p.name;
-          row["to_95"] = to_95;
-          row["to_97"] = to_97;
-          row["to_99"] = to_99;
-          row["median_97"] = median(to_97);
-          rows.push_back(row);
-        } else {
-          fmt::print("{:<34} {:<22} {:>6} {:>6} {:>6}\n", fmt::format("{} ({} points)", name, r.points()), p.name, median(to_95), median(to_97), median(to_99));
-          std::fflush(stdout);
-        }
+        row["median"] = std::move(medians);
+        rows.push_back(std::move(row));
+        if (args.json) continue;
+        fmt::print("{:<34} {:<22}{}\n", fmt::format("{} ({} points)", name, r.points()), p.name, text);
+        std::fflush(stdout);
       }
     }
   }
@@ -73,7 +93,8 @@ int run_simulate(const SimulateArgs& args) {
     Json j;
     j["seeds"] = args.seeds;
     j["trials"] = args.trials;
-    j["rows"] = rows;
+    j["worst"] = worst;
+    j["rows"] = std::move(rows);
     fmt::print("{}\n", dump_json(j));
   }
   return 0;

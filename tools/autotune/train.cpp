@@ -76,6 +76,7 @@ int run_train(const TrainArgs& args) {
   if (!heldout.tasks.empty()) {
     const cost_model::Evaluation e = cost_model::evaluate(prior, heldout.tasks).or_throw();
     if (args.json) {
+      j["heldout_tasks"] = e.tasks.size();
       j["heldout"] = Json::array();
       for (const auto& t : e.tasks) j["heldout"].push_back(json_of(t));
       j["median"] = json_of(e.median);
