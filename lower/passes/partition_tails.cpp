@@ -150,7 +150,8 @@ class Partition {
     const Interval range{lo, lo + count - 1};
     const std::vector<std::int64_t> cuts = cut_points(n.body, n.var, range, bounds);
     const int pieces = static_cast<int>(cuts.size()) + 1;
-    if (pieces == 1 || copies * pieces > kMaxCopies) return inside(n, s, bounds, copies);
+    if (pieces == 1 || copies > kMaxCopies) return inside(n, s, bounds, copies);
+    if (copies * pieces > kMaxCopies) return apart(n, s, range, cuts, bounds, copies);
     if (n.loop == ir::ForKind::kSerial) {
       ir::Stmts out;
       for_each_piece(range, cuts, [&](std::int64_t from, std::int64_t to) {
@@ -162,6 +163,26 @@ class Partition {
       return ir::block(std::move(out));
     }
     return make_loop(n, n.min, n.extent, branches(n.body, n.var, range, cuts, bounds, copies * pieces));
+  }
+
+  /// Where there is no room for a copy of every piece: one for the widest, where most is settled, and one
+  /// that asks for all others.
+  ///   for v in 0..n {body}  ->  for v in 0..n {if from <= v <= to {body on [from, to]} else {body}}
+  Stmt apart(const ir::For& n, const Stmt& s, const Interval& range, const std::vector<std::int64_t>& cuts, const Bounds& bounds,
+             int copies) {
+    Interval widest{0, -1};
+    for_each_piece(range, cuts, [&](std::int64_t from, std::int64_t to) {
+      if (to - from > widest.hi - widest.lo) widest = {from, to};
+    });
+    if (2 * (widest.hi - widest.lo + 1) < range.hi - range.lo + 1) return inside(n, s, bounds, copies);
+    Bounds inner = bounds;
+    inner[n.var.id()] = range;
+    const Stmt rest = stmt(n.body, inner, kMaxCopies + 1);
+    inner[n.var.id()] = widest;
+    const Stmt most = stmt(ir::simplify(n.body, inner), inner, copies);
+    const Expr v = n.var, in = int_imm(widest.lo) <= v && v <= int_imm(widest.hi);
+    inner[n.var.id()] = range;
+    return make_loop(n, n.min, n.extent, make_stmt<ir::IfThenElse>(ir::simplify(in, inner), most, rest));
   }
 
   Stmt let(const ir::LetStmt& n, const Bounds& bounds, int copies) {

@@ -11,8 +11,8 @@ namespace tessera::lower {
 ///                                                    for i1 in 0..2: ...        (i0 = 2)
 ///
 /// Serial loops are cut into ranges, parallel ones branch inside. Copies multiply, so at most 24 of a
-/// statement are made; what is left over stays a varying count, which later passes guard. Needs plain
-/// statements; runs before unrolling so that each range is unrolled to its own constant count.
+/// statement are made. A loop beyond gets one more, for all but its widest range, which is told apart
+/// inside; there counts stay varying and conditions are asked. Needs plain statements; runs before unrolling so that each range is unrolled to its own constant count.
 Result<ir::Program> partition_tails(const ir::Program& program, const Options& options);
 
 }  // namespace tessera::lower

@@ -118,6 +118,26 @@ TEST(PartitionTails, BordersOfAPaddedWindow) {
   EXPECT_HAS(t, "in 1..15");
 }
 
+// Three dimensions of three ranges each are more than the 24 copies there may be. The last one is not cut, but
+// its inner range still has loops of its own in which nothing is asked.
+TEST(PartitionTails, ALoopTooManyAsksOnceAnIteration) {
+  const std::int64_t n = 16;
+  auto a = placeholder({n, n, n}, f32, "A");
+  auto c = compute({n, n, n}, [&](dsl::Var z, dsl::Var y, dsl::Var x) {
+    const auto inside = [&](const dsl::Expr& v, int by) { return by < 0 ? v >= -by : v < n - by; };
+    dsl::Expr out = a(z, y, x);
+    for (const int by : {-1, 1}) {
+      out = out + ir::if_then_else(inside(z, by), a(z + by, y, x), 0.0) + ir::if_then_else(inside(y, by), a(z, y + by, x), 0.0) +
+            ir::if_then_else(inside(x, by), a(z, y, x + by), 0.0);
+    }
+    return out;
+  }, "C");
+  const std::string t = text(start(dsl::ComputeDag::from_outputs({c})), {}, "partition_tails");
+  EXPECT_HAS(t, "if 1 <= x && x <= 14");
+  EXPECT_EQ(count(t, "C["), 18) << t;
+  EXPECT_EQ(count(t, "if_then_else"), 9 * 2) << t;
+}
+
 TEST(PartitionTails, ParallelLoopsBranchInside) {
   const std::string t = text(chain(10), {ComputeInline{"B"}, Split{"C", "i", {"i0", "i1"}, {4}}, Parallel{"C", "i0"}}, "partition_tails");
   EXPECT_EQ(count(t, "parallel"), 1) << t;
