@@ -57,15 +57,26 @@ class Cutter {
         if (c > 0 && c < n.extent && std::find(cuts.begin(), cuts.begin() + static_cast<std::ptrdiff_t>(count), c) == cuts.begin() + static_cast<std::ptrdiff_t>(count)) cuts[count++] = c;
       }
     }
-    if (copies * static_cast<int>(count) > kMaxCopies) count = 1;
     std::sort(cuts.begin(), cuts.begin() + static_cast<std::ptrdiff_t>(count));
-    for (std::size_t k = 0; k < count; ++k) {
-      const double from = cuts[k], to = k + 1 < count ? cuts[k + 1] : n.extent;
+    const auto piece = [&](double from, double to, int of, double share) {
       d.low = outer.low + from * n.step;
       d.high = outer.high + (to - 1) * n.step;
-      if (d.low < d.size) cut(l + 1, copies * static_cast<int>(count), work * (to - from));
+      if (d.low < d.size) cut(l + 1, of, work * share);
       d = outer;
+    };
+    const auto end_of = [&](std::size_t k) { return k + 1 < count ? cuts[k + 1] : n.extent; };
+    if (copies * static_cast<int>(count) <= kMaxCopies) {
+      for (std::size_t k = 0; k < count; ++k) piece(cuts[k], end_of(k), copies * static_cast<int>(count), end_of(k) - cuts[k]);
+      return;
     }
+    std::size_t widest = 0;
+    for (std::size_t k = 1; k < count; ++k) {
+      if (end_of(k) - cuts[k] > end_of(widest) - cuts[widest]) widest = k;
+    }
+    const double most = end_of(widest) - cuts[widest];
+    if (copies > kMaxCopies || 2 * most < n.extent) return piece(0, n.extent, copies, n.extent);
+    piece(cuts[widest], end_of(widest), copies, most);
+    piece(0, n.extent, kMaxCopies + 1, n.extent - most);
   }
 
   void leaf(double work) {
