@@ -1,5 +1,5 @@
 // Ansor's AlwaysInline. Inlines cheap elementwise stages: those read by one elementwise stage (unless a
-// function would be called again for every element of a row), and those without branches and
+// function or a division would be repeated for every element of a row), and those without branches and
 // expensive functions, whose repetition costs less than the memory they would take. A stage with a
 // branch (a border of zeros) that a tiled
 // reduction reads may also stay a stage: a tile then copies it once and computes without the branch.
@@ -43,10 +43,10 @@ Verdict inline_elementwise_meets(const SketchBuilder& b, const std::string& name
   if (readers.empty()) return Verdict::kPass;
   if (only_constants(b, s)) return Verdict::kPass;
   const bool repeated = volume(s, AxisKind::kData) < volume(*readers[0], AxisKind::kData) * volume(*readers[0], AxisKind::kReduce);
-  if (readers.size() == 1 && !readers[0]->is_reduction()) {
-    return repeated && has(s, ir::ExprKind::kCall) ? Verdict::kPass : Verdict::kApplyAndSkipRest;
-  }
-  if (has(s, ir::ExprKind::kCall)) return Verdict::kPass;
+  const bool calls = has(s, ir::ExprKind::kCall);
+  if (repeated && (calls || has(s, ir::ExprKind::kDiv))) return Verdict::kPass;
+  if (readers.size() == 1 && !readers[0]->is_reduction()) return Verdict::kApplyAndSkipRest;
+  if (calls) return Verdict::kPass;
   if (!has(s, ir::ExprKind::kIfThenElseExpr) && !has(s, ir::ExprKind::kSelect)) return Verdict::kApplyAndSkipRest;
   return readers.size() == 1 && has_row_reuse(b, readers[0]->name) ? Verdict::kApply : Verdict::kPass;
 }

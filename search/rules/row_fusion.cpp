@@ -68,7 +68,10 @@ std::vector<SketchBuilder> row_fusion_expand(const SketchBuilder& b, const std::
           TESSERA_TRY_DONE(next.step(schedule::Unroll{q, next.stage(q).leaves.back()}));
         }
       } else {
-        TESSERA_TRY_DONE(vectors(q, next.stage(q).data_axes().back()));
+        SketchBuilder placed = next;
+        TESSERA_TRY_DONE(placed.step(schedule::ComputeAt{q, name, row}));
+        const bool one_a_row = volume(placed.stage(q).region.bound) <= 1;
+        if (!one_a_row) TESSERA_TRY_DONE(vectors(q, next.stage(q).data_axes().back()));
       }
       TESSERA_TRY_DONE(next.step(schedule::ComputeAt{q, name, row}));
       if (parts) {
