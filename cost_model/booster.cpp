@@ -3,8 +3,11 @@
 #include <xgboost/c_api.h>
 
 #include <algorithm>
+#include <iomanip>
+#include <sstream>
 
 #include "cost_model/detail/parts.h"
+#include "support/hash.h"
 #include "support/rng.h"
 
 namespace tessera::cost_model {
@@ -44,6 +47,14 @@ Status set_parameters(void* booster, const BoosterOptions& o) {
   };
   for (const auto& [name, value] : parameters) TESSERA_TRY_DONE(checked(XGBoosterSetParam(booster, name, value.c_str()), name));
   return Done{};
+}
+
+constexpr std::size_t kChecksum = 16;  // hexadecimal, before the bytes of a model
+
+std::string checksum(std::string_view model) {
+  std::ostringstream out;
+  out << std::hex << std::setfill('0') << std::setw(kChecksum) << hash_bytes(model);
+  return out.str();
 }
 
 constexpr const char* kTrainingPrediction =
@@ -255,16 +266,19 @@ Result<std::string> Booster::save() const {
   bst_ulong size = 0;
   const char* bytes = nullptr;
   TESSERA_TRY_DONE(checked(XGBoosterSaveModelToBuffer(impl_->handle.get(), R"({"format":"ubj"})", &size, &bytes), "saving"));
-  return std::string(bytes, size);
+  return checksum({bytes, size}) + std::string(bytes, size);
 }
 
 Result<Booster> Booster::load(std::string_view bytes, std::size_t columns) {
+  // Before xgboost sees them: its reader goes past the end of what was cut short.
+  const std::string_view model = bytes.substr(std::min(bytes.size(), kChecksum));
+  if (bytes.size() < kChecksum || bytes.substr(0, kChecksum) != checksum(model)) return refuse("its bytes are not those that were written");
   Booster out(columns);
   out.impl_ = std::make_unique<Impl>();
   BoosterHandle handle = nullptr;
   TESSERA_TRY_DONE(checked(XGBoosterCreate(nullptr, 0, &handle), "a new booster"));
   out.impl_->handle.reset(handle);
-  TESSERA_TRY_DONE(checked(XGBoosterLoadModelFromBuffer(handle, bytes.data(), bytes.size()), "loading"));
+  TESSERA_TRY_DONE(checked(XGBoosterLoadModelFromBuffer(handle, model.data(), model.size()), "loading"));
   TESSERA_TRY_DONE(set_parameters(handle, {}));
   bst_ulong found = 0;
   TESSERA_TRY_DONE(checked(XGBoosterGetNumFeature(handle, &found), "loading"));

@@ -95,9 +95,9 @@ class Booster {
   Result<std::vector<double>> predict(const PackedRows& data) const;
 
   std::size_t columns() const { return columns_; }
-  /// Binary JSON, the same for equal models.
+  /// Binary JSON after a checksum of it, the same for equal models.
   Result<std::string> save() const;
-  /// Refuses bytes that are no model, and a model of another number of columns.
+  /// Refuses bytes that `save` did not give, and a model of another number of columns.
   static Result<Booster> load(std::string_view bytes, std::size_t columns);
 
  private:

@@ -13,12 +13,9 @@ struct PriorHeader {
   std::string features;  // feature_hash(), hexadecimal
   PriorInfo info;
   std::vector<double> draft;
-  std::int64_t trees_bytes = 0;
-  std::string trees_hash;  // hash_bytes of the rest of the file, hexadecimal
   static constexpr auto fields() {
     return std::tuple{field("format", &PriorHeader::format), field("features", &PriorHeader::features),
-                      field("info", &PriorHeader::info),     field("draft", &PriorHeader::draft),
-                      field("trees_bytes", &PriorHeader::trees_bytes), field("trees_hash", &PriorHeader::trees_hash)};
+                      field("info", &PriorHeader::info),     field("draft", &PriorHeader::draft)};
   }
 };
 
