@@ -3,6 +3,7 @@
 // a scheduling state without lowering in schedule/summary.h; a test holds the two equal.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace tessera::ir {
 struct LoopSummary {
   std::int64_t extent = 1;  // the largest count
   ForKind kind = ForKind::kSerial;
+  std::int64_t copies = 1;  // of the body an iteration: a serial loop that is partly unrolled
   bool operator==(const LoopSummary&) const = default;
 };
 
@@ -53,6 +55,11 @@ struct NestSummary {
   std::vector<StatementSummary> statements;  // in program order
   bool operator==(const NestSummary&) const = default;
 };
+
+/// LoopSummary::copies of a loop annotated with `unroll`: only serial loops take copies, at most as many as they run.
+inline std::int64_t copies_of(ForKind kind, std::int64_t extent, std::int64_t unroll) {
+  return kind == ForKind::kSerial ? std::min(extent, unroll) : 1;
+}
 
 /// What the outermost node of `e` adds to the count.
 OpCounts operation_of(const Expr& e);

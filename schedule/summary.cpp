@@ -83,7 +83,8 @@ class Summarizer {
   void push(const Axis& a) {
     // Loops that run once disappear when lowering simplifies, unless they are lanes.
     if (a.extent == 1 && a.loop != ForKind::kVector) return;
-    loops_.push_back({a.extent, a.loop});
+    const auto unroll = a.notes.find("unroll");
+    loops_.push_back({a.extent, a.loop, ir::copies_of(a.loop, a.extent, unroll == a.notes.end() ? 1 : unroll->second)});
     vars_.push_back(a.var);
   }
 

@@ -32,7 +32,7 @@ void analyze_loops(StatementView& v, const Machine& m) {
     v.outside[i] = product;
     product *= v.extent[i];
     if (v.kind[i] == ForKind::kParallel) v.parallel_extent *= v.extent[i];
-    if (!in_block(v.kind[i])) v.serial_iterations += product;
+    if (!in_block(v.kind[i])) v.serial_iterations += product / static_cast<double>(loops[first + i].copies);
     if (v.kind[i] == ForKind::kVector) v.vector_extent = v.extent[i];
   }
   v.trips = product;
@@ -40,6 +40,7 @@ void analyze_loops(StatementView& v, const Machine& m) {
   v.block = v.loops;
   while (v.block > 0 && in_block(v.kind[static_cast<std::size_t>(v.block - 1)])) --v.block;
   v.block_trips = product / v.outside[static_cast<std::size_t>(v.block)];
+  if (v.block > 0) v.unroll = static_cast<double>(loops[first + static_cast<std::size_t>(v.block) - 1].copies);
   const double threads = std::min<double>(m.threads, v.parallel_extent);
   v.speedup = v.parallel_extent / std::ceil(v.parallel_extent / threads);
 }

@@ -55,6 +55,7 @@ struct StatementView {
   bool ragged = false;       // a tile always reaches past the end: lanes are handled one by one
   int block = 0;             // first of the innermost loops that are unrolled or vectors
   double block_trips = 1;    // iterations of that block
+  double unroll = 1;         // copies of the block an iteration of the loop around it
   double vector_extent = 1;  // of the innermost vector loop
   double instructions = 1;   // executions of one operation of the statement, as vectors
   double element_bytes = 4;  // the widest

@@ -32,7 +32,7 @@ double product_of(const StatementView& v, ForKind kind) {
 std::vector<std::string> loop_columns() {
   return {"is_statement", "is_init",       "is_update",      "is_prepared",    "trips",           "depth",
           "waste",        "ragged",        "vector_extent",  "vector_product", "vector_width",    "unroll_product",
-          "serial_product", "block_trips",  "serial_inner0", "serial_inner1",  "serial_inner2",  "serial_inner3",   "serial_iterations"};
+          "serial_product", "block_trips",  "serial_inner0", "serial_inner1",  "serial_inner2",  "serial_inner3",   "serial_iterations", "unroll", "copied_trips"};
 }
 
 void fill_loops(const StatementView& v, const Machine& m, float* out) {
@@ -51,7 +51,9 @@ void fill_loops(const StatementView& v, const Machine& m, float* out) {
   *out++ = scaled(product_of(v, ForKind::kSerial));
   *out++ = scaled(v.block_trips);
   for (int n = 0; n < kInnermost; ++n) *out++ = scaled(serial_extent(v, n));
-  *out = scaled(v.serial_iterations);
+  *out++ = scaled(v.serial_iterations);
+  *out++ = static_cast<float>(v.unroll);
+  *out = scaled(v.block_trips * v.unroll);
 }
 
 }  // namespace tessera::cost_model

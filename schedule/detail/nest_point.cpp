@@ -41,7 +41,8 @@ void NestPoint::loops(const StatementShape& s, ir::StatementSummary& out) {
     // Loops that run once disappear when lowering simplifies, unless they are lanes.
     if (geometry_.extent(a) == 1 && kind != ir::ForKind::kVector) continue;
     loops_.push_back(a);
-    out.loops.push_back({geometry_.extent(a), kind});
+    const Number unroll = shape_->axes[at(a)].unroll;
+    out.loops.push_back({geometry_.extent(a), kind, ir::copies_of(kind, geometry_.extent(a), unroll < 0 ? 1 : geometry_.number(unroll))});
   }
 }
 

@@ -51,6 +51,7 @@ class ShapeBuilder {
       AxisShape out;
       out.stage = index;
       out.loop = a.loop;
+      if (a.notes.count("unroll") != 0) out.unroll = numbers_.unroll(s, a);
       for (std::size_t r = 0; r < s.roots.size(); ++r) {
         if (s.roots[r].axis == a.name) out.root = static_cast<int>(r);
       }

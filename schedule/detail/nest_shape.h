@@ -109,6 +109,7 @@ struct AxisShape {
   int stage = 0;
   ir::ForKind loop = ir::ForKind::kSerial;
   int root = -1, made_by = -1, used_by = -1;
+  Number unroll = -1;  // copies of its body, -1 where nothing asks for them
 };
 
 struct StatementShape {

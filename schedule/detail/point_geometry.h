@@ -20,6 +20,7 @@ class PointGeometry {
 
   IndexAlgebra& algebra() { return algebra_; }
   /// The largest trip count.
+  std::int64_t number(Number n) const { return numbers_[static_cast<std::size_t>(n)]; }
   std::int64_t extent(Atom axis) const { return extents_[static_cast<std::size_t>(axis)]; }
   /// Coordinates and virtual coordinates of the stage in terms of its loops, for form() and value().
   void enter(int stage);
@@ -85,7 +86,6 @@ class PointGeometry {
   IndexSum evaluate(const Form& f, const std::vector<IndexSum>& at);
   IndexSum frame_value(const FrameValue& v, const std::vector<IndexSum>& at);
 
-  std::int64_t number(Number n) const { return numbers_[static_cast<std::size_t>(n)]; }
   const StageShape& stage_of(Atom axis) const {
     return shape_->stages[static_cast<std::size_t>(shape_->axes[static_cast<std::size_t>(axis)].stage)];
   }

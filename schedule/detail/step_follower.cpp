@@ -210,8 +210,11 @@ Status StepFollower::follow(const Step& step, const State& before, const State& 
     moved(*n, after);
   } else if (const auto* n = std::get_if<Rfactor>(&step)) {
     TESSERA_TRY_DONE(factored(*n, before, after));
-  } else if (std::get_if<Annotate>(&step) == nullptr && std::get_if<Prefetch>(&step) == nullptr && !open_holes({step}).empty()) {
-    return refuse("step ", step_name(step), " has a hole");  // notes are no part of a summary
+  } else if (const auto* n = std::get_if<Annotate>(&step)) {
+    TESSERA_TRY(number, product({n->value}, 0));
+    if (n->key == "unroll") unrolls_[{n->stage, n->axis}] = number;
+  } else if (std::get_if<Prefetch>(&step) == nullptr && !open_holes({step}).empty()) {  // no part of a summary
+    return refuse("step ", step_name(step), " has a hole");
   }
   return check_bodies(before, after);
 }
@@ -224,6 +227,11 @@ Number StepFollower::root_extent(const Stage& s, const RootAxis& r) {
 Number StepFollower::factor(const Stage& s, const Relation& r) {
   const auto it = factors_.find({s.name, r.outer});
   return it != factors_.end() ? it->second : constant(r.factor);
+}
+
+Number StepFollower::unroll(const Stage& s, const Axis& a) {
+  const auto it = unrolls_.find({s.name, a.name});
+  return it != unrolls_.end() ? it->second : constant(a.notes.at("unroll"));
 }
 
 std::vector<Number> StepFollower::layout(const Stage& s) {

@@ -22,6 +22,8 @@ class StepFollower {
   Number constant(std::int64_t v);
   Number root_extent(const Stage& s, const RootAxis& r);
   Number factor(const Stage& s, const Relation& r);
+  /// Copies of the body that an annotation of `a` asks for.
+  Number unroll(const Stage& s, const Axis& a);
   /// Of each LayoutPart.
   std::vector<Number> layout(const Stage& s);
   /// The sources of a reduction, else the body, with virtual coordinates where rfactor put sums of others.
@@ -51,7 +53,7 @@ class StepFollower {
   NestShape& shape_;
   std::map<std::string, Number> holes_;
   std::map<std::int64_t, Number> constants_;
-  std::map<Key, Number> roots_, factors_;
+  std::map<Key, Number> roots_, factors_, unrolls_;
   std::map<std::string, std::vector<Number>> layouts_;
   std::map<std::string, Exprs> work_;  // of stages with virtual coordinates
   std::set<std::string> touched_;      // of those, whose work_ has followed the step

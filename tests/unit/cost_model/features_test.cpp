@@ -202,6 +202,19 @@ TEST(Features, BordersThatAreCutAway) {
   EXPECT_EQ(column(extract(plain, {}), 0, "ratios.border_guards"), 0);
 }
 
+TEST(Features, CopiesOfABodyAreFewerIterations) {
+  ir::NestSummary nest = tiled_matmul();
+  const Features plain = extract(nest, {});
+  nest.statements[0].loops[2].copies = 4;  // of the 64 steps of k
+  const Features unrolled = extract(nest, {});
+  expect_size(plain, 0, "loops.serial_iterations", 16 + 16 * 4 + 16 * 4 * 64);
+  expect_size(unrolled, 0, "loops.serial_iterations", 16 + 16 * 4 + 16 * 4 * 16);
+  EXPECT_EQ(column(plain, 0, "loops.unroll"), 1);
+  EXPECT_EQ(column(unrolled, 0, "loops.unroll"), 4);
+  EXPECT_EQ(ir::copies_of(ForKind::kSerial, 3, 8), 3);
+  EXPECT_EQ(ir::copies_of(ForKind::kVector, 16, 8), 1);
+}
+
 TEST(Features, EveryColumnHasItsOwnName) {
   std::vector<std::string> names = feature_names();
   std::sort(names.begin(), names.end());
