@@ -45,16 +45,30 @@ class Analysis {
   Analysis(const ComputeDag& dag, std::int64_t magnitude) : magnitude_(magnitude) {
     for (const Stage& s : dag.stages()) {
       if (s.is_input()) {
-        buffers_[s.outputs[0]->id] = input(s.outputs[0]->dtype);
-      } else {
+        buffers_[s.outputs[0]->id] = input(s);
+      } else if (s.scan) {
+        scan(dag, s);
+      } else if (s.code) {
+        extern_code(s);
+      } else if (!in_step(dag, s)) {
         stage(s);
       }
     }
   }
 
  private:
-  Range input(Type t) const {
-    const auto most = static_cast<double>(magnitude_);
+  Range input(const Stage& s) const {
+    const Type t = s.outputs[0]->dtype;
+    switch (s.values.kind) {
+      case ValueRule::Kind::kBelow: return {static_cast<double>(s.values.limit - 1), 0, false};
+      case ValueRule::Kind::kOffsets: return {static_cast<double>(s.values.limit), 0, false};
+      case ValueRule::Kind::kWithin:
+        if (s.values.size < 1) throw NotExact{"the values of '" + s.name + "' are smaller than 1"};
+        break;
+      case ValueRule::Kind::kAny: break;
+    }
+    const double most = s.values.kind == ValueRule::Kind::kWithin ? std::min(static_cast<double>(magnitude_), std::floor(s.values.size))
+                                                                  : static_cast<double>(magnitude_);
     return {t.is_integral() ? std::min(most, static_cast<double>(ir::max_value(t))) : most, 0, false};
   }
 
@@ -83,6 +97,79 @@ class Analysis {
     Range r = hull(a, b);
     r.infinite = a.infinite && b.infinite;
     return r;
+  }
+
+  static bool in_step(const ComputeDag& dag, const Stage& s) {
+    for (const Stage& scan : dag.stages()) {
+      if (!scan.scan) continue;
+      const std::vector<const Stage*> step = dag.step_of(scan);
+      if (std::find(step.begin(), step.end(), &s) != step.end()) return true;
+    }
+    return false;
+  }
+
+  /// Row after row, until the ranges stay or grow by the same amount every time.
+  void scan(const ComputeDag& dag, const Stage& s) {
+    constexpr std::int64_t kMostRows = 4096;
+    std::int64_t rows = 0;
+    if (!is_const_int(s.axes[static_cast<std::size_t>(s.scan->axis)].extent, &rows)) throw NotExact{"program has symbolic extents"};
+    const std::vector<const Stage*> step = dag.step_of(s);
+    for (const Buffer& b : s.outputs) buffers_[b->id] = {};
+    std::vector<Range> now(s.outputs.size()), before;
+    std::vector<double> grown(now.size(), 0);
+    for (std::int64_t t = 0; t < rows; ++t) {
+      done_.clear();  // the same expressions over other rows
+      for (const Stage* part : step) stage(*part);
+      before = now;
+      bool same = true, steady = true;
+      for (std::size_t v = 0; v < now.size(); ++v) {
+        now[v] = buffers_.at(s.outputs[v]->id);
+        same &= now[v].size == before[v].size && now[v].fraction == before[v].fraction && now[v].infinite == before[v].infinite;
+        steady &= now[v].size - before[v].size == grown[v] && now[v].fraction == before[v].fraction;
+        grown[v] = now[v].size - before[v].size;
+      }
+      if (same) return;
+      if (t < kMostRows) continue;
+      if (!steady) throw NotExact{"the rows of scan '" + s.name + "' keep growing", true};
+      for (std::size_t v = 0; v < now.size(); ++v) {
+        now[v].size += grown[v] * static_cast<double>(rows - 1 - t);
+        buffers_[s.outputs[v]->id] = settled(now[v], s.outputs[v]->dtype, s.body[v]);
+      }
+      return;
+    }
+  }
+
+  /// Statements are not followed: products of two values, summed a good many times more often than the
+  /// operations that are counted spread over the results. Where that is wrong, the evaluator notices.
+  void extern_code(const Stage& s) {
+    constexpr double kUneven = 64;
+    double elements = 1;
+    for (const Axis& a : s.axes) {
+      std::int64_t n = 1;
+      is_const_int(a.extent, &n);
+      elements *= static_cast<double>(n);
+    }
+    check_exact_code(s);
+    Range read{1, 0, false};
+    for (const Buffer& b : s.code->reads) {
+      if (b->dtype.is_float()) read = hull(read, buffers_.at(b->id));
+    }
+    const double terms = kUneven * std::max(1.0, s.code->operations / elements);
+    for (const Buffer& b : s.outputs) {
+      buffers_[b->id] = settled({read.size * read.size * terms, 2 * read.fraction, read.infinite}, b->dtype, b.load(Exprs(b.rank(), ir::int_imm(0))));
+    }
+  }
+
+  static void check_exact_code(const Stage& s) {
+    const auto look = [&](const Expr& e) {
+      const auto* call = e.as<ir::Call>();
+      const auto* divide = e.as<ir::Div>();
+      const bool rounds = (call != nullptr && e.type().is_float() && call->intrinsic != ir::Intrinsic::kFma && call->intrinsic != ir::Intrinsic::kAbs) ||
+                          (divide != nullptr && divide->a.type().is_float());
+      if (rounds) throw NotExact{"the statements of '" + s.name + "' compute " + to_string(e).substr(0, 120)};
+      return true;
+    };
+    ir::walk(s.code->code->functions[0].body, [](const ir::Stmt&) { return true; }, look);
   }
 
   void stage(const Stage& s) {
@@ -301,6 +388,35 @@ std::set<std::uint64_t> positive_inputs(const ComputeDag& dag) {
   return out;
 }
 
+/// Values as the input promises them; false where it promises nothing.
+bool keep_promise(const ValueRule& rule, std::uint64_t key, InputKind kind, std::int64_t magnitude, ir::Tensor& out) {
+  const std::int64_t n = out.size();
+  const auto draw = [&](std::int64_t i, std::int64_t limit) { return Rng(key, {static_cast<std::uint64_t>(i)}).below(limit); };
+  switch (rule.kind) {
+    case ValueRule::Kind::kAny: return false;
+    case ValueRule::Kind::kBelow:
+      for (std::int64_t i = 0; i < n; ++i) out.set_int(i, draw(i, rule.limit));
+      return true;
+    case ValueRule::Kind::kOffsets: {
+      std::vector<std::int64_t> at;
+      for (std::int64_t i = 0; i < n; ++i) at.push_back(draw(i, rule.limit + 1));
+      std::sort(at.begin(), at.end());
+      at.front() = n > 1 ? 0 : rule.limit;
+      at.back() = rule.limit;
+      for (std::int64_t i = 0; i < n; ++i) out.set_int(i, at[static_cast<std::size_t>(i)]);
+      return true;
+    }
+    case ValueRule::Kind::kWithin:
+      if (kind == InputKind::kRandom) {
+        ir::fill_uniform(out, key, -rule.size, rule.size);
+      } else {
+        ir::fill_small_integers(out, key, std::min(magnitude, static_cast<std::int64_t>(rule.size)));
+      }
+      return true;
+  }
+  TESSERA_UNREACHABLE();
+}
+
 }  // namespace
 
 Result<std::int64_t> exact_input_magnitude(const ComputeDag& dag) {
@@ -334,6 +450,10 @@ std::map<std::string, ir::Tensor> make_inputs(const ComputeDag& dag, std::uint64
     const Buffer& b = s->outputs[0];
     ir::Tensor t(b->dtype, b.extents());
     const std::uint64_t key = hash_combine(seed, hash_bytes(s->name));
+    if (keep_promise(s->values, key, kind, magnitude, t)) {
+      out.emplace(s->name, std::move(t));
+      continue;
+    }
     const auto index = indices.find(b->id);
     if (index != indices.end()) {
       for (std::int64_t i = 0, n = t.size(); i < n; ++i) {

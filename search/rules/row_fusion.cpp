@@ -25,7 +25,7 @@ double volume(const std::vector<std::int64_t>& extents) {
 
 bool fits(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
-  if (!s.is_output || s.is_reduction() || s.data_axes().size() < 2) return false;
+  if (!s.is_output || s.is_reduction() || s.is_scan() || s.is_extern() || s.data_axes().size() < 2) return false;
   const std::vector<std::string> inner = intermediates(b, name);
   if (inner.empty()) return false;
   SketchBuilder trial = b;
@@ -36,7 +36,7 @@ bool fits(const SketchBuilder& b, const std::string& name) {
     if (a == row) break;
   }
   for (const std::string& q : inner) {
-    if (has_row_reuse(b, q)) return false;
+    if (b.stage(q).is_scan() || b.stage(q).is_extern() || has_row_reuse(b, q)) return false;
     if (!trial.step(schedule::ComputeAt{q, name, row}).ok()) return false;
     std::vector<std::int64_t> whole;
     for (const schedule::RootAxis& r : trial.stage(q).roots) {
