@@ -19,7 +19,7 @@ using ir::Scalar;
 constexpr double kExternShare = 1.0 / 1024;
 
 /// Logs come from anybody: what one asks for is computed in bounded time and memory.
-constexpr std::int64_t kMostSteps = std::int64_t{1} << 32;
+constexpr std::int64_t kMostSteps = std::int64_t{1} << 31;
 constexpr std::int64_t kMostElements = std::int64_t{1} << 27;
 
 std::int64_t stride_of(const std::vector<std::int64_t>& extents, std::size_t axis) {

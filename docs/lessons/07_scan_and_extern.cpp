@@ -45,8 +45,8 @@ for S.i0 in 0..64 parallel
       S = ...
 )");
   refused([] { Schedule(running_sum()).parallel("S", "t"); },
-          "loop 't' of stage 'S' would be parallel: it steps along the scan, and each step reads the "
-          "one before; take a loop over another dimension");
+          "parallel: loop 't' of stage 'S' would be parallel: it steps along the scan, and each step "
+          "reads the one before; take a loop over another dimension");
 }
 
 // 2. A recurrent network.
@@ -81,7 +81,7 @@ for H.i in 0..4 parallel
       H = ...
 )");
   refused([] { Schedule(network()).reorder("H", {"j", "t"}); },
-          "loop 'j' of stage 'H' would run outside of 't', along which the scan steps: a step reads "
+          "reorder: loop 'j' of stage 'H' would run outside of 't', along which the scan steps: a step reads "
           "elements of 'j' other than its own, so a row is complete before the next");
 }
 
@@ -120,7 +120,7 @@ void bad_data_is_found() {
   require(!bad.ok(), "a row that ends past the values is refused");
   show("bad data", bad.reason());
   refused([] { Schedule(row_sums()).split("sums", "i", {"a", "b"}, {4}); },
-          "stage 'sums' is extern: its statements stay as they were written; split needs a stage that "
+          "split: stage 'sums' is extern: its statements stay as they were written; split needs a stage that "
           "is computed by an expression");
 }
 
