@@ -31,33 +31,35 @@ bool has_scan(const State& state) {
   return false;
 }
 
+/// A loop that a dimension is made of, and whether it is shared with another one.
+struct Part {
+  std::string loop;
+  bool fused = false;
+};
+
 /// The loops that `axis` is made of, the slowest first.
-void loops_of(const Stage& s, const std::string& axis, std::vector<std::string>& out) {
+void parts_of(const Stage& s, const std::string& axis, bool fused, std::vector<Part>& out) {
   for (const Relation& r : s.relations) {
     if (r.kind == Relation::Kind::kSplit && r.whole == axis) {
-      loops_of(s, r.outer, out);
-      loops_of(s, r.inner, out);
+      parts_of(s, r.outer, fused, out);
+      parts_of(s, r.inner, fused, out);
       return;
     }
-    if (r.kind == Relation::Kind::kFuse && (r.outer == axis || r.inner == axis)) return loops_of(s, r.whole, out);
+    if (r.kind == Relation::Kind::kFuse && (r.outer == axis || r.inner == axis)) return parts_of(s, r.whole, true, out);
   }
-  if (std::find(out.begin(), out.end(), axis) == out.end()) out.push_back(axis);
+  if (std::none_of(out.begin(), out.end(), [&](const Part& p) { return p.loop == axis; })) out.push_back({axis, fused});
 }
 
-std::vector<std::string> loops_of(const Stage& s, const std::string& axis) {
-  std::vector<std::string> out;
-  loops_of(s, axis, out);
+std::vector<Part> parts_of(const Stage& s, const std::string& axis) {
+  std::vector<Part> out;
+  parts_of(s, axis, false, out);
   return out;
 }
 
 Status check_step_loops(const Stage& s) {
   int last = -1;
-  for (const std::string& l : loops_of(s, s.step_axis)) {
-    for (const Relation& r : s.relations) {
-      if (r.kind == Relation::Kind::kFuse && r.whole == l) {
-        return refuse("loop '", l, "' of stage '", s.name, "' fuses '", s.step_axis, "', along which the scan steps, with another; fuse its other loops");
-      }
-    }
+  for (const auto& [l, fused] : parts_of(s, s.step_axis)) {
+    if (fused) return refuse("loop '", l, "' of stage '", s.name, "' fuses '", s.step_axis, "', along which the scan steps, with another; fuse its other loops");
     const Axis& a = *s.find_axis(l);
     if (a.loop != ForKind::kSerial && a.loop != ForKind::kUnroll) {
       return refuse("loop '", l, "' of stage '", s.name, "' would be ", ir::to_string(a.loop), ": it steps along the scan, and each step reads the one before; ",
@@ -78,7 +80,7 @@ Status check_other_loops(const State& state, const Stage& s) {
   const int inside = innermost_step(s);
   for (std::size_t d = 0; d < independent.size(); ++d) {
     if (independent[d] || s.roots[d].axis == s.step_axis) continue;
-    for (const std::string& l : loops_of(s, s.roots[d].axis)) {
+    for (const auto& [l, fused] : parts_of(s, s.roots[d].axis)) {
       if (s.leaf_index(l) > inside) continue;
       return refuse("loop '", l, "' of stage '", s.name, "' would run outside of '", s.leaves[static_cast<std::size_t>(inside)],
                     "', along which the scan steps: a step reads elements of '", s.roots[d].axis, "' other than its own, so a row is complete before the next");
@@ -107,10 +109,33 @@ Status check_storage(const Stage& s) {
   return Done{};
 }
 
+/// What an iteration of the loops outside computes of a step is a box, and rows for all of it must have been
+/// computed by the same iteration: it may not hold elements of another.
+Status check_box(const State& state, const Stage& s, const Stage& scan, int place) {
+  const std::vector<bool> independent = independent_dimensions(state, scan);
+  for (std::size_t d = 0; d < independent.size(); ++d) {
+    if (!independent[d]) continue;  // whole rows are there
+    const RootAxis& r = scan.roots[d];
+    bool inside = false;
+    const std::vector<Part> parts = parts_of(scan, r.axis);
+    for (const Part& p : parts) {
+      const bool fixed = scan.leaf_index(p.loop) <= place;
+      const bool torn = p.fused && fixed != (scan.leaf_index(parts.back().loop) <= place);
+      if ((fixed && inside) || torn) {
+        return refuse("stage '", s.name, "' takes part in every step of scan '", scan.name, "', and loop '", p.loop, "' of '", scan.name,
+                      "' outside of it leaves '", r.axis, "' in pieces that are no block; of a dimension, the slower loops stand outside");
+      }
+      inside |= !fixed;
+    }
+  }
+  return Done{};
+}
+
 /// A stage of a step runs inside every loop that steps.
 Status check_part(const State& state, const Stage& s, const Stage& scan) {
   for (const Attach& a : attach_chain(state, s)) {
-    if (a.stage == scan.name && scan.leaf_index(a.axis) >= innermost_step(scan)) return Done{};
+    const int place = scan.leaf_index(a.axis);
+    if (a.stage == scan.name && place >= innermost_step(scan)) return check_box(state, s, scan, place);
   }
   return refuse("stage '", s.name, "' takes part in every step of scan '", scan.name, "' and is computed inside of loop '",
                 scan.leaves[static_cast<std::size_t>(innermost_step(scan))], "' of it, not outside");
@@ -159,7 +184,7 @@ std::vector<bool> independent_dimensions(const State& state, const Stage& scan) 
 
 int innermost_step(const Stage& scan) {
   int at = 0;
-  for (const std::string& l : loops_of(scan, scan.step_axis)) at = std::max(at, scan.leaf_index(l));
+  for (const Part& p : parts_of(scan, scan.step_axis)) at = std::max(at, scan.leaf_index(p.loop));
   return at;
 }
 

@@ -108,6 +108,7 @@ TEST(Scans, ChosenSchedules) {
       {network(), {ComputeInline{"gate"}, Reorder{"H", {"i", "t"}}, Parallel{"H", "i"}, Vectorize{"H", "j"}}},
       {network(), {CacheWrite{"past", "acc"}, ComputeAt{"past", "gate", "j"}, SetScope{"gate", ir::Scope::kLocal}}},
       {network(), {Split{"H", "i", {"b0", "b1"}, {2}}, Reorder{"H", {"b0", "t", "b1"}}, Split{"past", "k_1", {"k0", "k1"}, {4}}, Rfactor{"past", "k1", "part"}, Vectorize{"part", "k1"}}},
+      {network(), {Reorder{"H", {"i", "t"}}, Split{"H", "i", {"b0", "b1"}, {3}, ir::Tail::kGuard}, Reorder{"H", {"b0", "t", "b1"}}, Parallel{"H", "b0"}}},
       {two_states(), {Parallel{"A", "i"}}},
       {segments(), {Vectorize{"Y", "i"}, CacheRead{"P", {"S"}, "Pc"}, Parallel{"P", "i"}}},
   };

@@ -99,6 +99,13 @@ TEST(ScanSteps, StagesOfAStepStayInIt) {
   EXPECT_TRUE(apply_step(s, ComputeAt{"M", "H", "i"}).ok());
 }
 
+// The box of a step would hold sequences of which another iteration computes the rows.
+TEST(ScanSteps, BlocksOfADimensionAreWhole) {
+  const State s = after(network(4, 6, 5), {Split{"H", "i", {"b0", "b1"}, {2}}});
+  EXPECT_TRUE(apply_step(s, Reorder{"H", {"b0", "t", "b1"}}).ok());
+  expect_refused(s, Reorder{"H", {"b1", "t", "b0"}}, {"'M'", "'b1'", "'i'", "slower loops stand outside"});
+}
+
 /// Y = extern(P);  P = X * 2
 State around_extern(std::int64_t n) {
   auto x = placeholder({n}, f32, "X");
