@@ -57,6 +57,9 @@ void Evaluator::State::run_rows(Unit& u, const std::vector<std::int64_t>& positi
     seeds.insert(p - row * stride);
   }
   const std::vector<std::int64_t> line = spread(u, seeds);
+  if (static_cast<double>(last) * static_cast<double>(line.size()) > static_cast<double>(kMostSteps)) {
+    throw Failure{"scan '" + u.stage->name + "' has more than 2^31 elements before those wanted, too many to evaluate"};
+  }
   u.stepping = true;
   std::vector<std::int64_t> row;
   try {
