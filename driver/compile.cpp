@@ -5,6 +5,7 @@
 
 #include "codegen/llvm/compile.h"
 #include "codegen/llvm/target.h"
+#include "schedule/scan.h"
 #include "support/large_stack.h"
 
 namespace tessera::driver {
@@ -38,7 +39,7 @@ bool try_step(schedule::State& state, schedule::StepList& steps, schedule::Step 
 /// An elementwise stage read at one place: substituting it moves work, it does not repeat it.
 bool is_cheap_to_inline(const schedule::State& state, const schedule::Stage& s) {
   const auto readers = state.consumers(s);
-  return !s.is_output && !s.is_reduction() && s.outputs.size() == 1 && readers.size() == 1 && !readers[0]->is_reduction();
+  return !s.is_output && !s.is_reduction() && !s.is_scan() && s.outputs.size() == 1 && readers.size() == 1 && !readers[0]->is_reduction();
 }
 
 }  // namespace
@@ -144,7 +145,8 @@ schedule::StepList default_plan(const dsl::ComputeDag& dag, const ir::Target& ta
   }
   for (const dsl::Stage& d : dag.stages()) {
     const schedule::Stage& s = *state.find(d.name);
-    if (d.is_input() || s.placement != schedule::Placement::kRoot || s.data_axes().empty()) continue;
+    const bool placed = s.placement == schedule::Placement::kRoot || schedule::scan_around(state, s) != nullptr;
+    if (d.is_input() || d.code || !placed || s.data_axes().empty()) continue;
     if (s.find_axis(s.data_axes().back())->extent < 2) continue;
     const int lanes = std::min(64, target.lanes(std::max(1, s.outputs[0]->dtype.bytes())));
     const bool single = s.outputs.size() == 1;

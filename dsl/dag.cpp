@@ -1,8 +1,10 @@
 #include "dsl/dag.h"
 
+#include <algorithm>
 #include <functional>
 #include <set>
 
+#include "dsl/detail/collect.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
 
@@ -34,6 +36,7 @@ double operations(const Expr& e) {
 
 double stage_flops(const Stage& s) {
   if (s.is_input()) return 0;
+  if (s.code) return s.code->operations;
   const ir::Reduce* r = s.reduce();
   if (r == nullptr) {
     double per_point = 0;
@@ -46,128 +49,45 @@ double stage_flops(const Stage& s) {
   return per_point * volume(s.axes) * volume(s.reduce_axes);
 }
 
-class Collector {
- public:
-  std::vector<Stage> stages;
-
-  void visit(const Buffer& b) {
-    const auto* op = static_cast<const Operation*>(b->origin.get());
-    TESSERA_USER_CHECK(op != nullptr) << "tensor '" << b->name << "' was not made by placeholder, constant or compute";
-    const auto [it, added] = index_.try_emplace(op, -1);
-    if (!added) {
-      if (it->second >= 0) stages[static_cast<std::size_t>(it->second)].outputs[static_cast<std::size_t>(b->origin_index)] = b;
-      return;
-    }
-    for (const Expr& body : op->body) {
-      ir::walk(body, [&](const Expr& e) {
-        if (const auto* l = e.as<ir::Load>()) visit(Buffer(l->buffer));
-        return true;
-      });
-    }
-    Stage s;
-    s.kind = op->kind;
-    s.name = op->name;
-    s.axes = op->axes;
-    s.reduce_axes = op->reduce_axes;
-    s.body = op->body;
-    s.outputs.resize(std::max<std::size_t>(op->body.size(), 1));
-    s.outputs[static_cast<std::size_t>(b->origin_index)] = b;
-    index_[op] = static_cast<int>(stages.size());
-    stages.push_back(std::move(s));
-    shapes_.push_back(b->shape);
+bool reads(const Stage& s, const Stage& of) {
+  const auto is = [&](const ir::BufferNode* b) {
+    return std::any_of(of.outputs.begin(), of.outputs.end(), [&](const Buffer& o) { return o.get() == b; });
+  };
+  bool found = false;
+  for (const Expr& body : s.body) {
+    ir::walk(body, [&](const Expr& e) {
+      const auto* l = e.as<ir::Load>();
+      found |= l != nullptr && is(l->buffer.get());
+      return !found;
+    });
   }
+  if (s.code) {
+    for (const Buffer& b : s.code->reads) found |= is(b.get());
+  }
+  return found;
+}
 
-  /// Outputs nobody reads still exist: a multi-output compute makes all of its values.
-  void complete() {
-    for (std::size_t i = 0; i < stages.size(); ++i) {
-      Stage& s = stages[i];
-      for (std::size_t v = 0; v < s.outputs.size(); ++v) {
-        if (!s.outputs[v]) s.outputs[v] = Buffer::fresh(s.name + ".v" + std::to_string(v), s.body[v].type(), shapes_[i]);
+/// What a step computes stays in it: row by row, before the next.
+void check_steps(const ComputeDag& dag) {
+  for (const Stage& scan : dag.stages()) {
+    if (!scan.scan) continue;
+    const std::vector<const Stage*> step = dag.step_of(scan);
+    for (const Stage* part : step) {
+      if (part == &scan) continue;
+      for (const Buffer& b : dag.outputs()) {
+        TESSERA_USER_CHECK(dag.producer(b) != part) << "'" << part->name << "' belongs to the step of scan '" << scan.name
+                                                    << "' and cannot be an output; compute it again from the scan's rows";
       }
+      bool read = false;
+      for (const Stage& q : dag.stages()) {
+        if (!reads(q, *part)) continue;
+        read = true;
+        TESSERA_USER_CHECK(std::find(step.begin(), step.end(), &q) != step.end())
+            << "'" << q.name << "' reads '" << part->name << "', which belongs to the step of scan '" << scan.name
+            << "'; compute it again from the scan's rows";
+      }
+      TESSERA_CHECK(read) << "stage " << part->name << " is read by nothing";
     }
-  }
-
- private:
-  std::map<const Operation*, int> index_;
-  std::vector<Exprs> shapes_;
-};
-
-std::vector<Var> symbols_of(const std::vector<Stage>& stages) {
-  std::vector<Var> out;
-  std::set<ir::VarId> seen;
-  const auto add = [&](const Expr& e) {
-    for (const Var& v : ir::free_vars(e)) {
-      if (seen.insert(v.id()).second) out.push_back(v);
-    }
-  };
-  for (const Stage& s : stages) {
-    for (const Axis& a : s.axes) add(a.extent);
-    for (const Axis& a : s.reduce_axes) add(a.extent);
-  }
-  return out;
-}
-
-/// Gives every axis the name under which it prints, so that text and schedules name it alike.
-void make_axis_names_unique(Stage& s, ir::Names names) {
-  ir::VarMap renamed;
-  const auto rename = [&](Axis& a) {
-    const std::string name = names.of(a.var.node());
-    if (name == a.name()) return;
-    const Var fresh = Var::fresh(name, a.var.type());
-    renamed[a.var.id()] = fresh;
-    a.var = fresh;
-  };
-  for (Axis& a : s.axes) rename(a);
-  for (Axis& a : s.reduce_axes) rename(a);
-  if (renamed.empty()) return;
-  for (Expr& b : s.body) {
-    b = ir::substitute(b, renamed);
-    const auto* r = b.as<ir::Reduce>();
-    if (r == nullptr) continue;
-    std::vector<ir::ReduceAxis> axes;
-    for (const Axis& a : s.reduce_axes) axes.push_back({a.var, a.extent});
-    b = ir::make<ir::Reduce>(r->combiner, r->sources, std::move(axes), r->index);
-  }
-}
-
-/// Numbers clashing names and rewrites the bodies to the renamed buffers.
-void make_names_unique(std::vector<Stage>& stages, std::vector<Buffer>& outputs) {
-  std::set<std::string> used{"true", "false", "let", "in", "if"};  // words of the printed text
-  const std::vector<Var> symbols = symbols_of(stages);
-  for (const Var& v : symbols) {
-    TESSERA_USER_CHECK(used.insert(v.name()).second)
-        << "the symbol '" << v.name() << "' has the name of another symbol or of a word of the language";
-  }
-  std::map<std::uint64_t, Buffer> renamed;
-  const auto unique = [&](const std::string& base) {
-    std::string name = base;
-    for (int n = 1; !used.insert(name).second; ++n) name = base + "_" + std::to_string(n);
-    return name;
-  };
-  for (Stage& s : stages) {
-    s.name = unique(s.name);
-    for (std::size_t v = 0; v < s.outputs.size(); ++v) {
-      const std::string name = s.outputs.size() == 1 ? s.name : unique(s.name + ".v" + std::to_string(v));
-      if (s.outputs[v]->name == name) continue;
-      const Buffer fresh = s.outputs[v].with_name(name);
-      renamed[s.outputs[v]->id] = fresh;
-      s.outputs[v] = fresh;
-    }
-  }
-  ir::Names names;
-  for (const Var& v : symbols) names.of(v.node());
-  for (const Stage& s : stages) {
-    if (s.outputs.size() > 1) names.reserve(s.name);
-    for (const Buffer& b : s.outputs) names.of(b.get());
-  }
-  for (Stage& s : stages) {
-    if (!renamed.empty()) {
-      for (Expr& b : s.body) b = ir::replace_buffers(b, renamed);
-    }
-    make_axis_names_unique(s, names);
-  }
-  for (Buffer& b : outputs) {
-    if (const auto it = renamed.find(b->id); it != renamed.end()) b = it->second;
   }
 }
 
@@ -175,20 +95,32 @@ void make_names_unique(std::vector<Stage>& stages, std::vector<Buffer>& outputs)
 
 ComputeDag ComputeDag::from_outputs(const std::vector<Tensor>& outputs, std::string name) {
   TESSERA_USER_CHECK(!outputs.empty()) << "a program needs at least one output";
-  Collector c;
   ComputeDag dag;
   dag.name_ = std::move(name);
   for (const Tensor& t : outputs) {
     TESSERA_USER_CHECK(static_cast<bool>(t.buffer())) << "an output of the program is undefined";
-    TESSERA_USER_CHECK(t.operation().kind == OperationKind::kCompute)
-        << "output '" << t.name() << "' is an input of the program; outputs come from compute";
-    c.visit(t.buffer());
+    const OperationKind kind = t.operation().kind;
+    TESSERA_USER_CHECK(kind != OperationKind::kState) << "output '" << t.name() << "' is the state of a scan; the output is what scan gives";
+    TESSERA_USER_CHECK(kind != OperationKind::kPlaceholder && kind != OperationKind::kConstant)
+        << "output '" << t.name() << "' is an input of the program; outputs come from compute, scan or extern";
     dag.outputs_.push_back(t.buffer());
   }
-  c.complete();
-  dag.stages_ = std::move(c.stages);
-  make_names_unique(dag.stages_, dag.outputs_);
+  dag.stages_ = detail::collect(dag.outputs_);
+  detail::make_names_unique(dag.stages_, dag.outputs_);
+  check_steps(dag);
   return dag;
+}
+
+std::vector<const Stage*> ComputeDag::step_of(const Stage& scan) const {
+  std::vector<const Stage*> out;
+  for (const Stage& s : stages_) {
+    if (&s == &scan) break;
+    bool part = reads(s, scan);
+    for (const Stage* p : out) part |= reads(s, *p);
+    if (part) out.push_back(&s);
+  }
+  out.push_back(&scan);
+  return out;
 }
 
 std::vector<const Stage*> ComputeDag::inputs() const {
@@ -217,7 +149,7 @@ const Stage* ComputeDag::producer(const ir::BufferNode* b) const {
 
 const Stage* ComputeDag::producer(const Buffer& b) const { return producer(b.get()); }
 
-std::vector<Var> ComputeDag::symbols() const { return symbols_of(stages_); }
+std::vector<Var> ComputeDag::symbols() const { return detail::symbols_of(stages_); }
 
 bool ComputeDag::is_symbolic() const { return !symbols().empty(); }
 
@@ -251,7 +183,11 @@ Result<ComputeDag> ComputeDag::with_symbols(const std::map<std::string, std::int
       replaced[b->id] = fresh;
       b = fresh;
     }
+  }
+  // A step reads rows of a scan that comes after it.
+  for (Stage& s : out.stages_) {
     for (Expr& e : s.body) e = ir::replace_buffers(ir::substitute(e, with), replaced);
+    detail::replace_reads(s, replaced);
   }
   for (Buffer& b : out.outputs_) b = replaced.at(b->id);
   return out;
@@ -299,6 +235,20 @@ double ComputeDag::bytes() const {
   return n;
 }
 
+namespace {
+
+std::string promise_text(const ValueRule& v) {
+  switch (v.kind) {
+    case ValueRule::Kind::kAny: return "";
+    case ValueRule::Kind::kBelow: return ", from 0 below " + std::to_string(v.limit);
+    case ValueRule::Kind::kOffsets: return ", offsets from 0 to " + std::to_string(v.limit);
+    case ValueRule::Kind::kWithin: return ", within " + ir::to_string(ir::float_imm(v.size, ir::f64));
+  }
+  TESSERA_UNREACHABLE();
+}
+
+}  // namespace
+
 std::string ComputeDag::to_string() const {
   std::ostringstream out;
   for (const Stage& s : stages_) {
@@ -309,7 +259,7 @@ std::string ComputeDag::to_string() const {
     if (s.is_input()) {
       out << s.name << ": " << s.outputs[0]->dtype << "[";
       for (std::size_t d = 0; d < s.axes.size(); ++d) out << (d ? ", " : "") << ir::to_string(s.axes[d].extent, names);
-      out << "]" << (s.kind == OperationKind::kConstant ? " constant" : "") << "\n";
+      out << "]" << (s.kind == OperationKind::kConstant ? " constant" : "") << promise_text(s.values) << "\n";
       continue;
     }
     for (std::size_t v = 0; v < s.outputs.size(); ++v) {
@@ -317,7 +267,10 @@ std::string ComputeDag::to_string() const {
       for (std::size_t d = 0; d < s.axes.size(); ++d) {
         out << (d ? ", " : "") << names.of(s.axes[d].var.node()) << "<" << ir::to_string(s.axes[d].extent, names);
       }
-      out << "] = " << ir::to_string(s.body[v], names);
+      out << "] = " << (s.code ? "extern" : ir::to_string(s.body[v], names));
+      if (s.scan) out << ", scan along " << names.of(s.axes[static_cast<std::size_t>(s.scan->axis)].var.node());
+      for (std::size_t i = 0; s.code && i < s.code->reads.size(); ++i) out << (i ? ", " : "(") << s.code->reads[i]->name;
+      if (s.code) out << (s.code->reads.empty() ? "()" : ")");
       for (const Axis& a : s.reduce_axes) out << ", " << names.of(a.var.node()) << "<" << ir::to_string(a.extent, names);
       out << "\n";
     }

@@ -1,5 +1,5 @@
 // A whole program: the operations reachable from its outputs, producers before consumers, under
-// unique names. This is the log key and the oracle; nothing in it says how to compute.
+// unique names. Only reads of a scan's earlier rows point forward: the stages of its step come before it. This is the log key and the oracle; nothing in it says how to compute.
 #pragma once
 
 #include <map>
@@ -18,8 +18,11 @@ struct Stage {
   std::vector<Axis> axes;
   std::vector<Axis> reduce_axes;
   Exprs body;
+  std::optional<Recurrence> scan;
+  ValueRule values;                // of an input
+  std::optional<ExternCode> code;  // of an extern
 
-  bool is_input() const { return kind != OperationKind::kCompute; }
+  bool is_input() const { return kind == OperationKind::kPlaceholder || kind == OperationKind::kConstant; }
   bool is_reduction() const { return !reduce_axes.empty(); }
   const ir::Reduce* reduce() const { return body.empty() ? nullptr : body[0].as<ir::Reduce>(); }
 };
@@ -39,6 +42,9 @@ class ComputeDag {
   /// The stage that computes or supplies `b`; nullptr when it is not of this DAG.
   const Stage* producer(const Buffer& b) const;
   const Stage* producer(const ir::BufferNode* b) const;
+  /// The stages of one step of a scan, producers first and the scan last: those that read its rows, or
+  /// what such a stage computes, to compute the next row.
+  std::vector<const Stage*> step_of(const Stage& scan) const;
 
   bool is_symbolic() const;
   std::vector<Var> symbols() const;

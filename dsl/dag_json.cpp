@@ -9,12 +9,18 @@
 //                "reduce": [["k", 512]], "body": ["sum(A[i, k] * B[k, j], k)"]}],
 //    "outputs": ["C"]}
 //
+//    {"placeholder": "P", "dtype": "i32", "shape": [9], "values": {"offsets": 100}}     below, within
+//    {"scan": "S", "dtype": ["f32"], "shape": [8, 4], "axes": ["t", "j"], "along": 0, "rows": 1,
+//     "first": ["X[t, j]"], "step": ["S[t - 1, j] + X[t, j]"]}
+//    {"extern": "Y", "shape": [8], "reads": ["P", "V"], "operations": 200, "code": "program ..."}
+//
 // An extent is a number, or the text of an expression of the names in "symbols". A stage of several
 // values lists the names of its buffers in "values".
 #include <algorithm>
 #include <set>
 
 #include "dsl/dag.h"
+#include "dsl/detail/stage_word.h"
 #include "ir/parse.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
@@ -31,54 +37,9 @@ constexpr std::size_t kMaxBodyText = 16 << 10;
 constexpr std::size_t kMaxAllBodies = 1 << 20;
 constexpr std::size_t kMaxExtentText = 256;
 constexpr std::size_t kMaxName = 64;
+constexpr std::size_t kMaxCodeText = 64 << 10;
+constexpr std::int64_t kMostOperations = std::int64_t{1} << 53;
 constexpr const char* kCallSite = "stage";  // what a message names in place of a source file
-
-/// Names as they are printed in every stage: symbols first, then buffers, both under their own names.
-ir::Names base_names(const std::vector<Stage>& stages, const std::vector<Var>& symbols) {
-  ir::Names names;
-  for (const Var& v : symbols) names.of(v.node());
-  for (const Stage& s : stages) {
-    if (s.outputs.size() > 1) names.reserve(s.name);
-    for (const Buffer& b : s.outputs) names.of(b.get());
-  }
-  return names;
-}
-
-Json extent_json(const Expr& e, ir::Names& names) {
-  std::int64_t n = 0;
-  if (is_const_int(e, &n)) return n;
-  return ir::to_string(e, names);
-}
-
-Json stage_json(const Stage& s, ir::Names names) {
-  static constexpr const char* kWords[] = {"placeholder", "constant", "compute"};
-  Json j = Json::object();
-  j[kWords[static_cast<std::size_t>(s.kind)]] = s.name;
-  Json shape = Json::array();
-  for (const Axis& a : s.axes) shape.push_back(extent_json(a.extent, names));
-  if (s.is_input()) {
-    j["dtype"] = ir::to_string(s.outputs[0]->dtype);
-    j["shape"] = std::move(shape);
-    return j;
-  }
-  Json dtypes = Json::array(), values = Json::array(), axes = Json::array(), reduce = Json::array(), body = Json::array();
-  for (const Buffer& b : s.outputs) dtypes.push_back(ir::to_string(b->dtype));
-  for (const Buffer& b : s.outputs) values.push_back(b->name);
-  for (const Axis& a : s.axes) axes.push_back(names.of(a.var.node()));
-  for (const Axis& a : s.reduce_axes) {
-    // One after the other: the name comes before what its extent may print.
-    const std::string name = names.of(a.var.node());
-    reduce.push_back(Json::array({Json(name), extent_json(a.extent, names)}));
-  }
-  for (const Expr& b : s.body) body.push_back(ir::to_string(b, names));
-  j["dtype"] = std::move(dtypes);
-  if (s.outputs.size() > 1) j["values"] = std::move(values);
-  j["shape"] = std::move(shape);
-  j["axes"] = std::move(axes);
-  if (!s.reduce_axes.empty()) j["reduce"] = std::move(reduce);
-  j["body"] = std::move(body);
-  return j;
-}
 
 /// One line of text, of what may have come from anywhere.
 Refusal clean(std::string reason) {
@@ -144,6 +105,7 @@ class DagReader {
     const std::string name = text_member(j, "name", kMaxName);
     if (j.contains("symbols")) symbols(array_of(j, "symbols", kMaxSymbols));
     const Json& stages = array_of(j, "stages", kMaxStages);
+    for (const Json& s : stages) scan_states(s);
     for (std::size_t i = 0; i < stages.size(); ++i) {
       try {
         stage(stages[i], CallSite{kCallSite, static_cast<int>(i)});
@@ -213,22 +175,138 @@ class DagReader {
     if (!tensors_.emplace(name, t).second) fail("the name '", name, "' is given twice");
   }
 
+  /// The buffer of value `v` of a stage.
+  static std::string value_name(const Json& j, const std::string& stage, std::size_t v) {
+    const std::size_t count = array_of(j, "dtype", kMaxValues).size();
+    if (count == 1) return stage;
+    const Json& values = array_of(j, "values", kMaxValues);
+    if (values.size() != count) fail("'", stage, "' has ", count, " dtypes and ", values.size(), " names of values");
+    return text_of(values[v], "values", kMaxName + 16);
+  }
+
+  /// Steps read the rows of a scan before the scan itself is listed.
+  void scan_states(const Json& j) {
+    if (!j.is_object() || !j.contains("scan")) return;
+    const std::string name = text_member(j, "scan", kMaxName);
+    const Json& dtypes = array_of(j, "dtype", kMaxValues);
+    const Exprs extents = shape(j);
+    for (std::size_t v = 0; v < dtypes.size(); ++v) {
+      const std::string buffer = value_name(j, name, v);
+      const Tensor state = scan_state(extents, type_of(dtypes[v]), name);
+      if (!states_.emplace(buffer, state).second) fail("the name '", buffer, "' is given twice");
+    }
+  }
+
   void stage(const Json& j, CallSite site) {
     if (!j.is_object()) fail("expected an object, found ", j.type_name());
-    const bool placeholder_word = j.contains("placeholder"), constant_word = j.contains("constant");
-    const char* word = placeholder_word ? "placeholder" : constant_word ? "constant" : "compute";
-    const std::string name = text_member(j, word, kMaxName);
+    const char* word = "compute";
+    for (const OperationKind k : {OperationKind::kPlaceholder, OperationKind::kConstant, OperationKind::kScan, OperationKind::kExtern}) {
+      if (j.contains(detail::stage_word(k))) word = detail::stage_word(k);
+    }
+    const std::string name = text_member(j, word, kMaxName), kind = word;
     if (!names_.insert(name).second) fail("the name '", name, "' is given twice");
-    if (placeholder_word || constant_word) {
-      only_fields(j, {word, "dtype", "shape"});
+    if (kind == "placeholder" || kind == "constant") {
+      only_fields(j, {word, "dtype", "shape", "values"});
       const auto dtype = json_member(j, "dtype");
       if (!dtype.ok()) fail(dtype.reason());
       const Type t = type_of(**dtype);
-      define(name, placeholder_word ? placeholder(shape(j), t, name, site) : constant(shape(j), t, name, site));
-      return;
+      const Tensor made = kind == "placeholder" ? placeholder(shape(j), t, name, site) : constant(shape(j), t, name, site);
+      return define(name, j.contains("values") ? with_values(made, promise(**json_member(j, "values")), site) : made);
+    }
+    if (kind == "extern") {
+      only_fields(j, {word, "dtype", "values", "shape", "reads", "operations", "code"});
+      return extern_stage(j, name, site);
+    }
+    if (kind == "scan") {
+      only_fields(j, {word, "dtype", "values", "shape", "axes", "along", "rows", "first", "step"});
+      return scan_stage(j, name, site);
     }
     only_fields(j, {word, "dtype", "values", "shape", "axes", "reduce", "body"});
     compute_stage(j, name, site);
+  }
+
+  static ValueRule promise(const Json& j) {
+    if (!j.is_object() || j.size() != 1) fail("promised values are {\"below\": n}, {\"offsets\": n} or {\"within\": x}");
+    only_fields(j, {"below", "offsets", "within"});
+    if (j.contains("within")) {
+      const auto x = json_double(j.at("within"));
+      if (!x.ok()) fail("within: ", x.reason());
+      return within(*x);
+    }
+    const bool index = j.contains("below");
+    const auto n = json_int(j.at(index ? "below" : "offsets"), 0);
+    if (!n.ok()) fail("promised values: ", n.reason());
+    return index ? below(*n) : offsets(*n);
+  }
+
+  std::int64_t number(const Json& j, const char* key, std::int64_t least) {
+    const auto member = json_member(j, key);
+    if (!member.ok()) fail(member.reason());
+    const auto n = json_int(**member, least);
+    if (!n.ok()) fail(key, ": ", n.reason());
+    return *n;
+  }
+
+  void extern_stage(const Json& j, const std::string& name, CallSite site) {
+    std::vector<Tensor> inputs;
+    for (const Json& r : array_of(j, "reads", kMaxStages)) {
+      const std::string read = text_of(r, "reads", kMaxName + 16);
+      const auto it = tensors_.find(read);
+      if (it == tensors_.end()) fail("'", read, "' is not a tensor of an earlier stage");
+      inputs.push_back(it->second);
+    }
+    const std::int64_t operations = number(j, "operations", 0);
+    if (operations > kMostOperations) fail("'", name, "' counts for more operations than any computer does");
+    auto code = ir::parse_program(text_member(j, "code", kMaxCodeText));
+    if (!code.ok()) fail("code: ", code.reason());
+    define_all(j, name, extern_program(shape(j), inputs, std::move(*code), name, static_cast<double>(operations), site));
+  }
+
+  /// Variables of a body by name.
+  std::map<std::string, Expr> known_axes(const std::vector<std::string>& axes, const std::vector<Var>& vars) const {
+    std::map<std::string, Expr> known(symbols_.begin(), symbols_.end());
+    for (std::size_t d = 0; d < axes.size(); ++d) known[axes[d]] = vars[d];
+    return known;
+  }
+
+  void scan_stage(const Json& j, const std::string& name, CallSite site) {
+    std::vector<std::string> axes;
+    std::set<std::string> used;
+    for (const Json& a : array_of(j, "axes", kMaxRank)) axes.push_back(axis_name(a, used));
+    std::vector<Tensor> states;
+    const std::size_t count = array_of(j, "dtype", kMaxValues).size();
+    for (std::size_t v = 0; v < count; ++v) {
+      states.push_back(states_.at(value_name(j, name, v)));
+    }
+    if (states.empty() || axes.size() != states[0].shape().size()) fail("'", name, "' has ", axes.size(), " axes");
+    const auto part = [&](const char* key) {
+      const Json& texts = array_of(j, key, kMaxValues);
+      return [&, this](const std::vector<Var>& vars) {
+        Exprs out;
+        for (const Json& t : texts) out.push_back(parse(body_text(t), known_axes(axes, vars), {}));
+        return out;
+      };
+    };
+    const std::int64_t along = number(j, "along", 0);
+    if (along >= static_cast<std::int64_t>(kMaxRank)) fail("'", name, "' has no dimension ", along);
+    const Recurrence how{static_cast<int>(along), number(j, "rows", 1)};
+    define_all(j, name, detail::scan_tensors(states, how, axes, part("first"), part("step"), site));
+  }
+
+  std::string body_text(const Json& t) {
+    std::string one = text_of(t, "body", kMaxBodyText);
+    if ((body_bytes_ += one.size()) > kMaxAllBodies) fail("its bodies have more than ", kMaxAllBodies, " characters");
+    return one;
+  }
+
+  /// The outputs of a stage under their names, which are of the dtypes listed.
+  void define_all(const Json& j, const std::string& name, const std::vector<Tensor>& made) {
+    const Json& dtypes = array_of(j, "dtype", kMaxValues);
+    if (dtypes.size() != made.size()) fail("'", name, "' has ", made.size(), " values and ", dtypes.size(), " dtypes");
+    for (std::size_t v = 0; v < made.size(); ++v) {
+      if (type_of(dtypes[v]) != made[v].dtype()) fail("value ", v, " of '", name, "' is ", made[v].dtype());
+    }
+    for (std::size_t v = 0; v < made.size(); ++v) define(value_name(j, name, v), made[v]);
   }
 
   void compute_stage(const Json& j, const std::string& name, CallSite site) {
@@ -247,29 +325,16 @@ class DagReader {
     }
     const Json& texts = array_of(j, "body", kMaxValues);
     const auto body = [&](const std::vector<Var>& vars) {
-      std::map<std::string, Expr> known(symbols_.begin(), symbols_.end());
-      for (std::size_t d = 0; d < axes.size(); ++d) known[axes[d]] = vars[d];
+      std::map<std::string, Expr> known = known_axes(axes, vars);
       for (const auto& [n, v] : reduced) known[n] = v;
       Exprs out;
-      for (const Json& t : texts) {
-        const std::string one = text_of(t, "body", kMaxBodyText);
-        if ((body_bytes_ += one.size()) > kMaxAllBodies) fail("its bodies have more than ", kMaxAllBodies, " characters");
-        out.push_back(parse(one, known, reduced));
-      }
+      for (const Json& t : texts) out.push_back(parse(body_text(t), known, reduced));
       share_reduction(out);
       return out;
     };
     const std::vector<Tensor> made = detail::compute_tensors(extents, axes, body, name, site);
     check_same_axes(made[0].operation(), reduced);
-    const Json& dtypes = array_of(j, "dtype", kMaxValues);
-    if (dtypes.size() != made.size()) fail("'", name, "' has ", made.size(), " values and ", dtypes.size(), " dtypes");
-    for (std::size_t v = 0; v < made.size(); ++v) {
-      if (type_of(dtypes[v]) != made[v].dtype()) fail("value ", v, " of '", name, "' is ", made[v].dtype());
-    }
-    if (made.size() == 1) return define(name, made[0]);
-    const Json& values = array_of(j, "values", kMaxValues);
-    if (values.size() != made.size()) fail("'", name, "' has ", made.size(), " values and ", values.size(), " names");
-    for (std::size_t v = 0; v < made.size(); ++v) define(text_of(values[v], "values", kMaxName + 16), made[v]);
+    define_all(j, name, made);
   }
 
   std::string axis_name(const Json& j, std::set<std::string>& used) {
@@ -291,8 +356,10 @@ class DagReader {
       return ir::ReduceAxis{it->second, it->second.extent()};
     };
     scope.read = [this](const std::string& n, const Exprs& indices) -> Result<Expr> {
-      const auto it = tensors_.find(n);
-      if (it == tensors_.end()) return refuse("'", n.substr(0, kMaxName), "' is not a tensor of an earlier stage");
+      auto it = tensors_.find(n);
+      if (it == tensors_.end() && (it = states_.find(n)) == states_.end()) {
+        return refuse("'", n.substr(0, kMaxName), "' is not a tensor of an earlier stage");
+      }
       return it->second.at(indices);  // a UserError of it is a refusal of parse_expr
     };
     scope.names = [&] {
@@ -325,27 +392,10 @@ class DagReader {
 
   std::map<std::string, Var> symbols_;
   std::map<std::string, Tensor> tensors_;  // by buffer name
+  std::map<std::string, Tensor> states_;   // of all scans, by the buffer names of these
   std::set<std::string> names_;            // of stages
   std::size_t body_bytes_ = 0;
 };
-
-Json to_json_value(const ComputeDag& dag) {
-  Json j = Json::object();
-  j["name"] = dag.name();
-  const std::vector<Var> symbols = dag.symbols();
-  if (!symbols.empty()) {
-    Json names = Json::array();
-    for (const Var& v : symbols) names.push_back(v.name());
-    j["symbols"] = std::move(names);
-  }
-  const ir::Names names = base_names(dag.stages(), symbols);
-  Json stages = Json::array(), outputs = Json::array();
-  for (const Stage& s : dag.stages()) stages.push_back(stage_json(s, names));
-  for (const Buffer& b : dag.outputs()) outputs.push_back(b->name);
-  j["stages"] = std::move(stages);
-  j["outputs"] = std::move(outputs);
-  return j;
-}
 
 Status from_json_value(const Json& j, ComputeDag& out) {
   try {

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "dsl/detail/evaluator_state.h"
+#include "dsl/step_shape.h"
 #include "ir/print.h"
 
 namespace tessera::dsl {
@@ -39,6 +40,21 @@ Evaluator::State::State(ComputeDag d, std::map<std::string, ir::Tensor> in, Eval
     for (std::size_t v = 0; v < s.outputs.size(); ++v) where[s.outputs[v].get()] = Source{nullptr, i, v};
   }
   for (const Stage& s : dag.stages()) prepare(s);
+  prepare_steps();
+}
+
+void Evaluator::State::prepare_steps() {
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (!units[i].stage->scan) continue;
+    std::vector<StepPart> parts;
+    for (const Stage* s : dag.step_of(*units[i].stage)) {
+      units[where.at(s->outputs[0].get()).stage].scan = static_cast<int>(i);
+      StepPart p{s->outputs, {}, &s->body};
+      for (const Axis& a : s->axes) p.coordinates.push_back(a.var);
+      parts.push_back(std::move(p));
+    }
+    units[i].independent = independent_dimensions(parts, units[i].stage->scan->axis);
+  }
 }
 
 void Evaluator::State::prepare(const Stage& s) {
@@ -59,6 +75,8 @@ void Evaluator::State::prepare(const Stage& s) {
   std::int64_t size = 1;
   for (const std::int64_t n : extents) size *= n;  // dsl bounds it
   TESSERA_USER_CHECK(size <= kMaxElements) << "stage '" << s.name << "' is too large to evaluate";
+  for (std::size_t v = 0; v < s.outputs.size(); ++v) u.values.emplace_back(size, bounded());
+  if (s.code) return;
   std::vector<Var> vars;
   for (const Axis& a : s.axes) vars.push_back(a.var);
   for (const Axis& a : s.reduce_axes) {
@@ -76,7 +94,6 @@ void Evaluator::State::prepare(const Stage& s) {
     u.combine.start(detail::compile(tuple, r->combiner->result), bounded());
     u.kinds = detail::classify(*r->combiner);
   }
-  for (std::size_t v = 0; v < s.outputs.size(); ++v) u.values.emplace_back(size, bounded());
   for (const detail::Access& a : u.body.code.accesses) u.body.sources.push_back(where.at(a.buffer));
 }
 

@@ -19,34 +19,15 @@ using detail::Inst;
 using detail::kLanes;
 using detail::kNoReg;
 using detail::Op;
-using detail::product_is_exact;
 using detail::Reg;
 using detail::Source;
 using detail::Unit;
 using detail::Values;
 using ir::BoundedFloat;
 using ir::ExprKind;
+using ir::product_is_exact;
 using ir::Scalar;
-
-bool sum_is_exact(double a, double b, double s) {  // Knuth's two-sum has no remainder
-  if (!std::isfinite(s)) return !std::isnan(s);
-  const double bb = s - a;
-  return (a - (s - bb)) + (b - bb) == 0;
-}
-
-bool rounding_function(ir::Intrinsic f) {
-  switch (f) {
-    case ir::Intrinsic::kAbs:
-    case ir::Intrinsic::kCeil:
-    case ir::Intrinsic::kFloor:
-    case ir::Intrinsic::kTrunc:
-    case ir::Intrinsic::kRound:
-    case ir::Intrinsic::kIsFinite:
-    case ir::Intrinsic::kIsInf:
-    case ir::Intrinsic::kIsNan: return true;
-    default: return false;
-  }
-}
+using ir::sum_is_exact;
 
 }  // namespace
 
@@ -99,13 +80,9 @@ void Evaluator::State::step(Unit& u, Frame& f, const Inst& i, int n) {
     case Op::kCall: {
       const auto fn = static_cast<ir::Intrinsic>(i.sub);
       each([&](int l) { return ir::apply_intrinsic(fn, i.type, a[l], b != nullptr ? b[l] : Scalar{}, c != nullptr ? c[l] : Scalar{}); });
-      if (!i.type.is_float() || rounding_function(fn)) return;
+      if (!i.type.is_float() || ir::is_exact_intrinsic(fn)) return;
       for (int l = 0; l < n; ++l) {
-        bool exact = false;
-        if (fn == ir::Intrinsic::kFma) {
-          const double p = a[l].f * b[l].f, s = p + c[l].f;
-          exact = product_is_exact(a[l].f, b[l].f, p, i.type) && sum_is_exact(p, c[l].f, s) && ir::rounded(s, i.type) == s;
-        }
+        const bool exact = fn == ir::Intrinsic::kFma && ir::is_exact_fma(i.type, a[l].f, b[l].f, c[l].f);
         if (!exact && active(f, i, l)) not_exact(u, f, l, ir::intrinsic_info(fn).name, i.result);
       }
       return;
@@ -200,10 +177,7 @@ void Evaluator::State::step_float(Unit& u, Frame& f, const Inst& i, int n) {
   for (int l = 0; l < n; ++l) {  // one by one: a lane that is masked may be as inexact as it likes
     if (!active(f, i, l)) continue;
     const double x = a[l].f, y = b[l].f, r = d[l].f;
-    const bool fine = kind == ExprKind::kAdd   ? r == x + y && sum_is_exact(x, y, x + y)
-                      : kind == ExprKind::kSub ? r == x - y && sum_is_exact(x, -y, x - y)
-                      : kind == ExprKind::kMul ? r == x * y && product_is_exact(x, y, x * y, t)
-                                               : r == x / y && std::fma(x / y, y, -x) == 0;
+    const bool fine = ir::is_exact(kind, t, x, y, r);
     if (!fine) not_exact(u, f, l, ir::float_text(x) + " " + ir::kind_name(kind) + " " + ir::float_text(y), t);
   }
 }

@@ -34,19 +34,23 @@ double lowest_bit(double v) {
 
 void Evaluator::State::ensure(std::size_t stage, const std::vector<std::int64_t>& positions) {
   Unit& u = units[stage];
-  if (u.stage->is_reduction()) {
-    reduce(u, positions);
-  } else {
-    for (std::size_t from = 0; from < positions.size(); from += kLanes) {
-      const int n = static_cast<int>(std::min<std::size_t>(kLanes, positions.size() - from));
-      for (int l = 0; l < n; ++l) place(u, positions[from + static_cast<std::size_t>(l)], l, 1);
-      run(u, u.body, n);
-      for (std::size_t v = 0; v < u.values.size(); ++v) {
-        const Reg r = u.body.code.results[v];
-        for (int l = 0; l < n; ++l) {
-          u.values[v].put(positions[from + static_cast<std::size_t>(l)], u.body.values[r][static_cast<std::size_t>(l)],
-                          bounded() ? u.body.errors[r][static_cast<std::size_t>(l)] : 0);
-        }
+  if (u.stage->code) return run_extern(u);
+  if (u.stage->scan && !u.stepping) return run_rows(u, positions);
+  if (u.scan >= 0 && !units[static_cast<std::size_t>(u.scan)].stepping) run_rows_before(u, positions);
+  if (u.stage->is_reduction()) return reduce(u, positions);
+  run_points(u, positions);
+}
+
+void Evaluator::State::run_points(Unit& u, const std::vector<std::int64_t>& positions) {
+  for (std::size_t from = 0; from < positions.size(); from += kLanes) {
+    const int n = static_cast<int>(std::min<std::size_t>(kLanes, positions.size() - from));
+    for (int l = 0; l < n; ++l) place(u, positions[from + static_cast<std::size_t>(l)], l, 1);
+    run(u, u.body, n);
+    for (std::size_t v = 0; v < u.values.size(); ++v) {
+      const Reg r = u.body.code.results[v];
+      for (int l = 0; l < n; ++l) {
+        u.values[v].put(positions[from + static_cast<std::size_t>(l)], u.body.values[r][static_cast<std::size_t>(l)],
+                        bounded() ? u.body.errors[r][static_cast<std::size_t>(l)] : 0);
       }
     }
   }

@@ -21,8 +21,9 @@ inline std::vector<const char*> enum_names(InputKind) { return {"exact", "random
 
 /// Values for every input, by name; each depends on (seed, name) alone. kExact: non-zero integers of
 /// exact_input_magnitude, a UserError where there is none. kRandom: floats uniform in [-1, 1), integers
-/// of their whole range up to 127. An input that serves as an index stays inside what it indexes;
-/// one that is read in the argument of sqrt, rsqrt, log or pow or in a divisor is positive in kRandom.
+/// of their whole range up to 127. An input whose values are promised (dsl::with_values) keeps the promise;
+/// one that serves as an index stays inside what it indexes; one that is read in the argument of sqrt, rsqrt,
+/// log or pow or in a divisor is positive in kRandom.
 std::map<std::string, ir::Tensor> make_inputs(const ComputeDag& dag, std::uint64_t seed, InputKind kind);
 
 }  // namespace tessera::dsl

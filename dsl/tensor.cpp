@@ -4,16 +4,20 @@
 #include <set>
 
 #include "dsl/detail/check_combiner.h"
+#include "dsl/detail/make_operation.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 
 namespace tessera::dsl {
 
+namespace detail {
+
 namespace {
 
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 46;  // 64 TiB: index products stay far from 2^63
-constexpr std::size_t kMaxRank = 8;
+
+}  // namespace
 
 void check_shape(const Exprs& shape, Type dtype, const std::string& name, CallSite site) {
   std::int64_t bytes = dtype.bytes();
@@ -44,12 +48,147 @@ void check_name(const std::string& name, CallSite site) {
       << site << "name '" << name << "' must start with a letter or '_'";
 }
 
+namespace {
+
+std::set<ir::VarId> symbols_of(const Operation& op) {
+  std::set<ir::VarId> out;
+  for (const auto* axes : {&op.axes, &op.reduce_axes}) {
+    for (const Axis& a : *axes) {
+      for (const Var& v : ir::free_vars(a.extent)) out.insert(v.id());
+    }
+  }
+  return out;
+}
+
+bool is_state(const ir::Load& l) {
+  const auto* op = static_cast<const Operation*>(l.buffer->origin.get());
+  return op != nullptr && op->kind == OperationKind::kState;
+}
+
+}  // namespace
+
+void check_known_axes(const Operation& op, const Expr& body) {
+  std::set<ir::VarId> known = symbols_of(op);
+  for (const Axis& a : op.axes) known.insert(a.var.id());
+  for (const Axis& a : op.reduce_axes) known.insert(a.var.id());
+  ir::walk(body, [&](const Expr& e) {
+    if (const auto* let = e.as<ir::Let>()) known.insert(let->var.id());
+    return true;
+  });
+  const auto check = [&](const Expr& part) {
+    for (const Var& v : ir::free_vars(part)) {
+      TESSERA_USER_CHECK(known.count(v.id()) != 0)
+          << op.site << "'" << op.name << "' uses axis '" << v.name() << "', which is neither one of its indices nor "
+          << "reduced over: " << to_string(body);
+    }
+  };
+  if (const auto* r = body.as<ir::Reduce>()) {
+    for (const Expr& s : r->sources) check(s);
+  } else {
+    check(body);
+  }
+}
+
+/// Each index must be able to stay inside its dimension: one that always leaves is a mistake.
+void check_reads(const Operation& op, const Expr& body, const ir::Bounds& bounds, bool states) {
+  // A read under if_then_else or select may be guarded by its condition; only bare reads are decided here.
+  const std::function<void(const Expr&, bool)> visit = [&](const Expr& e, bool guarded) {
+    if (const auto* l = e.as<ir::Load>()) {
+      for (std::size_t d = 0; d < l->indices.size() && !guarded && (states || !is_state(*l)); ++d) {
+        std::int64_t n = 0;
+        if (!is_const_int(l->buffer->shape[d], &n)) continue;
+        const ir::Interval r = ir::range_of(ir::simplify(l->indices[d], bounds), bounds);
+        TESSERA_USER_CHECK(!r.is_bounded() || (r.lo >= 0 && r.hi < n))
+            << op.site << "'" << op.name << "' reads " << to_string(e) << ", whose index " << d << " runs over ["
+            << r.lo << ", " << r.hi << "] outside the extent " << n << "; guard it with if_then_else";
+      }
+    }
+    const auto* i = e.as<ir::IfThenElseExpr>();
+    if (i != nullptr) {
+      visit(i->condition, guarded);
+      visit(i->yes, true);
+      visit(i->no, true);
+      return;
+    }
+    ir::for_each_child(e, [&](const Expr& c) { visit(c, guarded); });
+  };
+  visit(body, false);
+}
+
+ir::Bounds axis_bounds(const Operation& op) {
+  ir::Bounds bounds;
+  for (const auto* axes : {&op.axes, &op.reduce_axes}) {
+    for (const Axis& a : *axes) {
+      std::int64_t n = 0;
+      if (is_const_int(a.extent, &n)) bounds[a.var.id()] = {0, n - 1};
+    }
+  }
+  return bounds;
+}
+
+std::shared_ptr<Operation> new_operation(OperationKind kind, const Exprs& shape, const std::vector<std::string>& axis_names,
+                                         const std::string& name, CallSite site) {
+  check_name(name, site);
+  check_shape(shape, ir::i8, name, site);
+  TESSERA_USER_CHECK(shape.size() <= kMostDimensions)
+      << site << "'" << name << "' has " << shape.size() << " dimensions; at most 8 are supported";
+  auto op = std::make_shared<Operation>();
+  op->kind = kind;
+  op->name = name;
+  op->site = site;
+  static constexpr const char* kDefaultNames[] = {"i", "j", "k", "l", "m", "n", "o", "p"};
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    op->axes.push_back({Var::fresh(axis_names.empty() ? kDefaultNames[d] : axis_names[d]), shape[d]});
+  }
+  return op;
+}
+
+std::vector<Var> axis_vars(const Operation& op) {
+  std::vector<Var> out;
+  for (const Axis& a : op.axes) out.push_back(a.var);
+  return out;
+}
+
+Exprs call_body(const Operation& op, const BodyFn& body) {
+  Exprs out;
+  try {
+    out = body(axis_vars(op));
+  } catch (const UserError& e) {
+    std::ostringstream text;
+    text << op.site << "in '" << op.name << "': " << e.what();
+    throw UserError(text.str(), e.exit_code());
+  }
+  TESSERA_USER_CHECK(!out.empty()) << op.site << "the body of '" << op.name << "' is empty";
+  for (const Expr& b : out) {
+    TESSERA_USER_CHECK(b.defined() && b.type().is_scalar()) << op.site << "the body of '" << op.name << "' is undefined";
+  }
+  return out;
+}
+
+std::vector<Tensor> outputs_of(const std::shared_ptr<Operation>& op, const Exprs& shape, const std::vector<Type>& types) {
+  std::vector<Tensor> out;
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const std::string output = types.size() == 1 ? op->name : op->name + ".v" + std::to_string(i);
+    check_shape(shape, types[i], output, op->site);
+    out.emplace_back(Buffer::fresh(output, types[i], shape).with_origin(op, static_cast<int>(i)));
+  }
+  return out;
+}
+
+}  // namespace detail
+
+namespace {
+
+using detail::check_name;
+using detail::check_shape;
+using detail::kMostDimensions;
+
 Tensor input(Exprs shape, Type dtype, std::string name, OperationKind kind, CallSite site) {
   check_name(name, site);
   check_shape(shape, dtype, name, site);
   TESSERA_USER_CHECK(dtype.is_scalar() && dtype.code != ir::TypeCode::kHandle)
       << site << "'" << name << "' cannot have dtype " << dtype;
-  TESSERA_USER_CHECK(shape.size() <= kMaxRank)
+  TESSERA_USER_CHECK(shape.size() <= kMostDimensions)
       << site << "'" << name << "' has " << shape.size() << " dimensions; at most 8 are supported";
   auto op = std::make_shared<Operation>();
   op->kind = kind;
@@ -78,61 +217,6 @@ void check_no_nested_reduce(const Expr& body, const std::string& name, CallSite 
   }
 }
 
-void check_known_axes(const Operation& op, const Expr& body, const std::set<ir::VarId>& symbols) {
-  std::set<ir::VarId> known = symbols;
-  for (const Axis& a : op.axes) known.insert(a.var.id());
-  for (const Axis& a : op.reduce_axes) known.insert(a.var.id());
-  ir::walk(body, [&](const Expr& e) {
-    if (const auto* let = e.as<ir::Let>()) known.insert(let->var.id());
-    return true;
-  });
-  const auto check = [&](const Expr& part) {
-    for (const Var& v : ir::free_vars(part)) {
-      TESSERA_USER_CHECK(known.count(v.id()) != 0)
-          << op.site << "'" << op.name << "' uses axis '" << v.name() << "', which is neither one of its indices nor "
-          << "reduced over: " << to_string(body);
-    }
-  };
-  if (const ir::Reduce* r = top_reduce(body)) {
-    for (const Expr& s : r->sources) check(s);
-  } else {
-    check(body);
-  }
-}
-
-/// Each index must be able to stay inside its dimension: one that always leaves is a mistake.
-void check_reads(const Operation& op, const Expr& body) {
-  ir::Bounds bounds;
-  const auto put = [&](const Axis& a) {
-    std::int64_t n = 0;
-    if (is_const_int(a.extent, &n)) bounds[a.var.id()] = {0, n - 1};
-  };
-  for (const Axis& a : op.axes) put(a);
-  for (const Axis& a : op.reduce_axes) put(a);
-  // A read under if_then_else or select may be guarded by its condition; only bare reads are decided here.
-  const std::function<void(const Expr&, bool)> visit = [&](const Expr& e, bool guarded) {
-    if (const auto* l = e.as<ir::Load>()) {
-      for (std::size_t d = 0; d < l->indices.size() && !guarded; ++d) {
-        std::int64_t n = 0;
-        if (!is_const_int(l->buffer->shape[d], &n)) continue;
-        const ir::Interval r = ir::range_of(ir::simplify(l->indices[d], bounds), bounds);
-        TESSERA_USER_CHECK(!r.is_bounded() || (r.lo >= 0 && r.hi < n))
-            << op.site << "'" << op.name << "' reads " << to_string(e) << ", whose index " << d << " runs over ["
-            << r.lo << ", " << r.hi << "] outside the extent " << n << "; guard it with if_then_else";
-      }
-    }
-    const auto* i = e.as<ir::IfThenElseExpr>();
-    if (i != nullptr) {
-      visit(i->condition, guarded);
-      visit(i->yes, true);
-      visit(i->no, true);
-      return;
-    }
-    ir::for_each_child(e, [&](const Expr& c) { visit(c, guarded); });
-  };
-  visit(body, false);
-}
-
 void collect_reduction(Operation& op, CallSite site) {
   const ir::Reduce* first = top_reduce(op.body[0]);
   for (const Expr& b : op.body) {
@@ -155,14 +239,6 @@ void collect_reduction(Operation& op, CallSite site) {
   }
   TESSERA_USER_CHECK(static_cast<int>(op.body.size()) <= static_cast<int>(first->sources.size()))
       << site << "'" << op.name << "' has more outputs than its reduction has values";
-}
-
-std::set<ir::VarId> symbols_of(const Exprs& shape) {
-  std::set<ir::VarId> out;
-  for (const Expr& e : shape) {
-    for (const Var& v : ir::free_vars(e)) out.insert(v.id());
-  }
-  return out;
 }
 
 Expr reduce_builtin(ir::ReduceOp op, const char* word, const Expr& e, const ReduceVars& axes) {
@@ -200,6 +276,32 @@ Tensor placeholder(Exprs shape, Type dtype, std::string name, CallSite site) {
 Tensor constant(Exprs shape, Type dtype, std::string name, CallSite site) {
   return input(std::move(shape), dtype, std::move(name), OperationKind::kConstant, site);
 }
+
+Tensor with_values(const Tensor& input, ValueRule rule, CallSite site) {
+  TESSERA_USER_CHECK(static_cast<bool>(input.buffer())) << site << "an undefined tensor has no values";
+  const Operation& op = input.operation();
+  const Type t = input.dtype();
+  TESSERA_USER_CHECK(op.kind == OperationKind::kPlaceholder || op.kind == OperationKind::kConstant)
+      << site << "'" << op.name << "' is computed; only inputs have promised values";
+  const bool whole = rule.kind == ValueRule::Kind::kBelow || rule.kind == ValueRule::Kind::kOffsets;
+  TESSERA_USER_CHECK(!whole || (t.is_integral() && !t.is_bool()))
+      << site << "'" << op.name << "' is " << t << "; indices and offsets are integers";
+  const std::int64_t least = rule.kind == ValueRule::Kind::kBelow ? 1 : 0;
+  TESSERA_USER_CHECK(!whole || (rule.limit >= least && rule.limit <= ir::max_value(t)))
+      << site << "the values of '" << op.name << "' are promised up to " << rule.limit << "; " << least << " to "
+      << ir::max_value(t) << " works for " << t;
+  TESSERA_USER_CHECK(rule.kind != ValueRule::Kind::kOffsets || input.shape().size() == 1)
+      << site << "'" << op.name << "' has " << input.shape().size() << " dimensions; offsets have one";
+  TESSERA_USER_CHECK(rule.kind != ValueRule::Kind::kWithin || (t.is_float() && rule.size > 0 && std::isfinite(rule.size)))
+      << site << "'" << op.name << "' is " << t << "; values within a positive size are floats";
+  auto promised = std::make_shared<Operation>(op);
+  promised->values = rule;
+  return Tensor(Buffer::fresh(input.name(), t, input.shape()).with_origin(promised, 0));
+}
+
+ValueRule below(std::int64_t limit) { return {ValueRule::Kind::kBelow, limit, 0}; }
+ValueRule offsets(std::int64_t last) { return {ValueRule::Kind::kOffsets, last, 0}; }
+ValueRule within(double size) { return {ValueRule::Kind::kWithin, 0, size}; }
 
 ReduceVar reduce_axis(Expr extent, std::string name, CallSite site) {
   check_name(name, site);
@@ -267,46 +369,17 @@ namespace detail {
 
 std::vector<Tensor> compute_tensors(Exprs shape, std::vector<std::string> axis_names, const BodyFn& body,
                                     std::string name, CallSite site) {
-  check_name(name, site);
-  check_shape(shape, ir::i8, name, site);
-  TESSERA_USER_CHECK(shape.size() <= kMaxRank)
-      << site << "'" << name << "' has " << shape.size() << " dimensions; at most 8 are supported";
-  auto op = std::make_shared<Operation>();
-  op->kind = OperationKind::kCompute;
-  op->name = name;
-  op->site = site;
-  static constexpr const char* kDefaultNames[] = {"i", "j", "k", "l", "m", "n", "o", "p"};
-  std::vector<Var> vars;
-  for (std::size_t d = 0; d < shape.size(); ++d) {
-    vars.push_back(Var::fresh(axis_names.empty() ? kDefaultNames[d] : axis_names[d]));
-    op->axes.push_back({vars.back(), shape[d]});
-  }
-  try {
-    op->body = body(vars);
-  } catch (const UserError& e) {
-    std::ostringstream out;
-    out << site << "in '" << name << "': " << e.what();
-    throw UserError(out.str(), e.exit_code());
-  }
-  TESSERA_USER_CHECK(!op->body.empty()) << site << "the body of '" << name << "' is empty";
-  for (const Expr& b : op->body) {
-    TESSERA_USER_CHECK(b.defined() && b.type().is_scalar()) << site << "the body of '" << name << "' is undefined";
-    check_no_nested_reduce(b, name, site);
-  }
+  const auto op = new_operation(OperationKind::kCompute, shape, axis_names, name, site);
+  op->body = call_body(*op, body);
+  for (const Expr& b : op->body) check_no_nested_reduce(b, name, site);
   collect_reduction(*op, site);
-  std::set<ir::VarId> symbols = symbols_of(shape);
-  for (const Axis& a : op->reduce_axes) symbols.merge(symbols_of({a.extent}));
+  std::vector<Type> types;
   for (const Expr& b : op->body) {
-    check_known_axes(*op, b, symbols);
-    check_reads(*op, b);
+    check_known_axes(*op, b);
+    check_reads(*op, b, axis_bounds(*op), false);
+    types.push_back(b.type());
   }
-  std::vector<Tensor> out;
-  for (std::size_t i = 0; i < op->body.size(); ++i) {
-    const std::string output = op->body.size() == 1 ? name : name + ".v" + std::to_string(i);
-    check_shape(shape, op->body[i].type(), output, site);
-    out.emplace_back(Buffer::fresh(output, op->body[i].type(), shape).with_origin(op, static_cast<int>(i)));
-  }
-  return out;
+  return outputs_of(op, shape, types);
 }
 
 }  // namespace detail

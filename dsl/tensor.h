@@ -12,6 +12,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "ir/buffer.h"
 #include "ir/expr.h"
 #include "ir/intrinsics.h"
+#include "ir/program.h"
 
 namespace tessera::dsl {
 
@@ -36,7 +38,35 @@ struct Axis {
   const std::string& name() const { return var.name(); }
 };
 
-enum class OperationKind : std::uint8_t { kPlaceholder, kConstant, kCompute };
+/// kState: rows of a scan that is still to be defined; programs hold none.
+enum class OperationKind : std::uint8_t { kPlaceholder, kConstant, kCompute, kScan, kExtern, kState };
+
+/// How a scan steps: along dimension `axis`, one row after the other; its first `rows` rows are given.
+struct Recurrence {
+  int axis = 0;
+  std::int64_t rows = 1;
+};
+
+/// What the values of an input are promised to be; whoever makes inputs keeps to it.
+struct ValueRule {
+  enum class Kind : std::uint8_t {
+    kAny,
+    kBelow,    // integers from 0 to limit - 1
+    kOffsets,  // integers that never fall, the first 0 and the last `limit`
+    kWithin,   // floats from -size to size
+  } kind = Kind::kAny;
+  std::int64_t limit = 0;
+  double size = 0;
+  bool operator==(const ValueRule&) const = default;
+};
+
+/// Statements in place of an expression. `code` is one function and one launch; its inputs stand for
+/// `reads`, its outputs for the outputs of the operation, in order and under names of their own.
+struct ExternCode {
+  std::vector<Buffer> reads;
+  std::shared_ptr<const ir::Program> code;
+  double operations = 0;  // of one run, as ComputeDag::flops counts them
+};
 
 /// What defines one tensor, or the several of a multi-output compute.
 struct Operation {
@@ -45,6 +75,10 @@ struct Operation {
   std::vector<Axis> axes;         // one a dimension of every output
   std::vector<Axis> reduce_axes;  // empty without a reduction
   Exprs body;                     // one an output; with a reduction, all share its Reduce
+  std::optional<Recurrence> scan;  // body: if_then_else(axis < rows, first rows, step)
+  std::vector<Buffer> states;      // of a scan: what stands for its own earlier rows in bodies
+  ValueRule values;                // of an input
+  std::optional<ExternCode> code;  // of an extern
   CallSite site;
 };
 
@@ -88,6 +122,13 @@ Var symbol(std::string name);
 Tensor placeholder(Exprs shape, Type dtype, std::string name, CallSite site = CallSite::here());
 /// An input whose values are known before the first run (weights): it may be prepared ahead.
 Tensor constant(Exprs shape, Type dtype, std::string name, CallSite site = CallSite::here());
+/// The same input with a promise about its values. UserError when the dtype cannot keep it.
+///
+///   auto indptr = with_values(placeholder({m + 1}, i32, "indptr"), offsets(nnz));
+Tensor with_values(const Tensor& input, ValueRule rule, CallSite site = CallSite::here());
+ValueRule below(std::int64_t limit);
+ValueRule offsets(std::int64_t last);
+ValueRule within(double size);
 ReduceVar reduce_axis(Expr extent, std::string name = "k", CallSite site = CallSite::here());
 
 Expr sum(const Expr& e, const ReduceVars& axes);
@@ -181,6 +222,52 @@ std::vector<Tensor> compute_many(Exprs shape, const F& body, std::string name = 
   const auto f = [&](const std::vector<Var>& v) { return detail::call_body<0>(body, v); };
   return detail::compute_tensors(std::move(shape), {}, f, std::move(name), site);
 }
+
+/// The rows of a scan, to be read while its step is written: at constant distances before the row that is
+/// computed. Every tensor that reads it belongs to the step and takes part in it row by row.
+Tensor scan_state(Exprs shape, Type dtype, std::string name, CallSite site = CallSite::here());
+
+namespace detail {
+std::vector<Tensor> scan_tensors(const std::vector<Tensor>& states, Recurrence how, std::vector<std::string> axis_names,
+                                 const BodyFn& first, const BodyFn& step, CallSite site);
+}  // namespace detail
+
+/// A recurrence along one dimension: `first` gives rows 0 .. rows-1, `step` every later row from earlier
+/// ones. The result has the name and shape of the state. UserError when the step reads a row that is not
+/// earlier, further back than `rows`, or when a tensor of the step has another length along the dimension.
+///
+///   auto s = scan_state({n, m}, f32, "S");
+///   auto S = scan(s, {}, [&](Var t, Var j) { return X(t, j); },
+///                        [&](Var t, Var j) { return s(t - 1, j) + X(t, j); });
+template <class First, class Step>
+Tensor scan(const Tensor& state, Recurrence how, const First& first, const Step& step, CallSite site = CallSite::here()) {
+  const auto f = [&](const std::vector<Var>& v) { return detail::call_body<0>(first, v); };
+  const auto g = [&](const std::vector<Var>& v) { return detail::call_body<0>(step, v); };
+  return detail::scan_tensors({state}, how, {}, f, g, site).front();
+}
+
+/// Several states that step together (the two of an LSTM); `first` and `step` give one expression each.
+template <class First, class Step>
+std::vector<Tensor> scan_many(const std::vector<Tensor>& states, Recurrence how, const First& first, const Step& step,
+                              CallSite site = CallSite::here()) {
+  const auto f = [&](const std::vector<Var>& v) { return detail::call_body<0>(first, v); };
+  const auto g = [&](const std::vector<Var>& v) { return detail::call_body<0>(step, v); };
+  return detail::scan_tensors(states, how, {}, f, g, site);
+}
+
+/// Statements that compute `outputs` from `inputs`: buffers of the same shapes and dtypes, in order.
+using ExternFn = std::function<ir::Stmt(const std::vector<Buffer>& inputs, const std::vector<Buffer>& outputs)>;
+
+/// Tensors that hand-written statements compute, all of one shape. What they do is opaque to schedules:
+/// the loops stay as written, and what they read is computed before. `operations` is what one run counts
+/// for. UserError when the statements touch a buffer that is neither an input, an output nor allocated by
+/// them, store into an input, or hold anything but loops, choices, lets, allocations and stores.
+std::vector<Tensor> extern_stage(Exprs shape, const std::vector<Type>& dtypes, const std::vector<Tensor>& inputs,
+                                 const ExternFn& statements, std::string name, double operations = 0,
+                                 CallSite site = CallSite::here());
+/// The same from a program: one function, one launch, its inputs and outputs as `inputs` and the result.
+std::vector<Tensor> extern_program(Exprs shape, const std::vector<Tensor>& inputs, ir::Program code, std::string name,
+                                   double operations = 0, CallSite site = CallSite::here());
 
 /// `compute` with the names of the axes given (text front ends; names show in schedules).
 Tensor compute_named(Exprs shape, std::vector<std::string> axis_names, const detail::BodyFn& body, std::string name,

@@ -79,7 +79,7 @@ std::string unique(std::string name, std::set<std::string>& taken) {
   return name;
 }
 
-std::vector<Operand> operands(const runtime::KernelImage& image) {
+std::vector<Operand> operands(const runtime::KernelImage& image, const std::map<std::string, dsl::ValueRule>& values) {
   std::set<std::string> taken(std::begin(kLocal), std::end(kLocal));
   std::vector<Operand> out;
   for (std::size_t i = 0; i < image.arguments.size(); ++i) {
@@ -94,6 +94,7 @@ std::vector<Operand> operands(const runtime::KernelImage& image) {
     o.bytes = a.bytes;
     o.alignment = a.alignment;
     o.role = a.role;
+    if (const auto promised = values.find(a.name); promised != values.end()) o.values = promised->second;
     for (const runtime::Launch& l : image.launches) {
       (l.phase == Phase::kPrepare ? o.in_prepare : o.in_run) |= touches(l, i);
     }
@@ -131,7 +132,7 @@ Bundle make_bundle(const runtime::KernelImage& image, const ir::Target& target, 
   b.description = plain_description(options.description);
   b.target = image.target.empty() ? target.text() : image.target;
   b.tool = options.tool.empty() ? "tessera" : options.tool;
-  b.operands = operands(image);
+  b.operands = operands(image, options.values);
   b.launches = image.launches;
   b.workspace_bytes = image.workspace_bytes;
   b.zero_ranges = image.zero_ranges;

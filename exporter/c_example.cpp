@@ -1,4 +1,5 @@
 // example.c, CMakeLists.txt, README.txt and manifest.json.
+#include <iomanip>
 #include <sstream>
 
 #include "exporter/detail/bundle.h"
@@ -12,9 +13,22 @@ using runtime::ArgumentRole;
 using runtime::Phase;
 
 /// A value of element i that every dtype holds exactly: -2 .. 2 where it is signed, 0 .. 4 where it is
-/// not, 0 or 1 for bool.
+/// not, 0 or 1 for bool; one that is promised where something is.
 std::string fill_value(const Operand& o, std::size_t index) {
   const std::string cycle = "(i * 7 + " + std::to_string(index) + ")";
+  const std::string limit = std::to_string(o.values.limit), as = "(" + o.type + ")";
+  switch (o.values.kind) {
+    case dsl::ValueRule::Kind::kAny: break;
+    case dsl::ValueRule::Kind::kBelow: return as + "(" + cycle + " % " + limit + ")";
+    case dsl::ValueRule::Kind::kOffsets:
+      return o.elements > 1 ? as + "(i * " + limit + " / " + std::to_string(o.elements - 1) + ")" : as + limit;
+    case dsl::ValueRule::Kind::kWithin: {
+      if (o.type != "float" && o.type != "double") return "0";
+      std::ostringstream half;
+      half << std::scientific << std::setprecision(17) << o.values.size / 2;
+      return as + "((double)(" + cycle + " % 5 - 2) * " + half.str() + ")";
+    }
+  }
   if (o.dtype == "bool") return "(uint8_t)(" + cycle + " % 2)";
   if (o.dtype == "f16") return "half_bits[" + cycle + " % 5]";
   if (o.dtype == "bf16") return "bfloat_bits[" + cycle + " % 5]";

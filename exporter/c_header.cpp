@@ -33,9 +33,18 @@ std::string shape_text(const Operand& o) {
   return out + "]";
 }
 
+/// What the kernel counts on: nothing checks it.
+std::string promise_text(const dsl::ValueRule& v) {
+  switch (v.kind) {
+    case dsl::ValueRule::Kind::kBelow: return ",\n *     values from 0 to " + std::to_string(v.limit - 1);
+    case dsl::ValueRule::Kind::kOffsets: return ",\n *     values that never fall, from 0 to " + std::to_string(v.limit) + " in the last";
+    default: return "";  // no value of another kind leads out of an operand
+  }
+}
+
 void describe(std::ostream& out, const Operand& o, const char* what) {
   out << " *   " << o.name << ": " << what << ", " << dtype_text(o) << " " << shape_text(o) << " row-major, " << o.bytes
-      << " bytes, aligned to " << o.alignment << "\n";
+      << " bytes, aligned to " << o.alignment << promise_text(o.values) << "\n";
 }
 
 void describe_parameters(std::ostream& out, const Bundle& b, Phase phase) {

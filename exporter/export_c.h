@@ -13,9 +13,11 @@
 // The same image gives the same bytes, and no file holds a path of the machine that wrote it.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "dsl/tensor.h"
 #include "ir/target.h"
 #include "runtime/kernel_image.h"
 
@@ -27,6 +29,8 @@ struct ExportOptions {
                               // replaced, what a user has added stays
   std::string description{};  // what the kernel computes, for the comments: "C[i, j] = sum(...)"
   std::string tool{};         // who wrote it, for the manifest: "tessera 0.1.0"
+  std::map<std::string, dsl::ValueRule> values{};  // promised of operands: the kernel counts on it, the
+                                                   // header says it and the example keeps it
   std::string compiler{};     // links the shared library; empty: cc, gcc or clang from the PATH
 };
 

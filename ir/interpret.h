@@ -20,6 +20,8 @@ struct InterpretOptions {
   bool flat = false;
   bool check_initialised = true;
   bool check_races = true;
+  /// Also refuses a floating-point operation whose result is rounded.
+  bool exact = false;
   /// Instructions, about one a scalar or vector operation; then the run is refused.
   std::int64_t max_steps = 20'000'000'000;
 };

@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include "ir/detail/bytecode.h"
+#include "ir/exact.h"
+#include "ir/intrinsics.h"
 #include "ir/print.h"
 
 namespace tessera::ir::detail {
@@ -44,6 +46,10 @@ class Machine {
       where += (where.empty() ? "" : ", ") + name + "=" + std::to_string(regs_[reg].i);
     throw Fault{"function " + site.function + ": " + why + ", in `" + text + "`" +
                 (where.empty() ? "" : " at " + where)};
+  }
+
+  [[noreturn]] void not_exact(const Inst& i, const std::string& what) const {
+    fail(i, what + " is not exact in " + to_string(i.type));
   }
 
   void allocate(Storage& s) const {
@@ -186,7 +192,9 @@ class Machine {
       for (std::uint32_t k = 1; k < i.aux; ++k) {
         const Scalar x = regs_[i.a + l * i.aux + k];
         if (i.type.is_float()) {
-          r.f = apply_float(kind, i.type, r.f, x.f);
+          const double folded = apply_float(kind, i.type, r.f, x.f);
+          if (options_.exact && !is_exact(kind, i.type, r.f, x.f, folded)) not_exact(i, kind_name(kind));
+          r.f = folded;
         } else {
           apply_int(kind, i.type, r.i, x.i, r.i);
         }
@@ -203,7 +211,9 @@ class Machine {
       case Op::kFloat: {
         const auto kind = static_cast<ExprKind>(i.sub);
         each(i, [&](std::uint32_t l) {
-          return Scalar{.f = apply_float(kind, i.type, regs_[i.a + l].f, regs_[i.b + l].f)};
+          const double a = regs_[i.a + l].f, b = regs_[i.b + l].f, r = apply_float(kind, i.type, a, b);
+          if (options_.exact && !off(i, l) && !is_exact(kind, i.type, a, b, r)) not_exact(i, kind_name(kind));
+          return Scalar{.f = r};
         });
         break;
       }
@@ -226,13 +236,26 @@ class Machine {
           return r == kNoReg ? Scalar{.i = 0} : regs_[r + l];
         };
         each(i, [&](std::uint32_t l) {
-          return apply_intrinsic(f, i.type, arg(i.a, l), arg(i.b, l), arg(i.c, l));
+          const Scalar a = arg(i.a, l), b = arg(i.b, l), c = arg(i.c, l);
+          const bool exact = !i.type.is_float() || is_exact_intrinsic(f) ||
+                             (f == Intrinsic::kFma && is_exact_fma(i.type, a.f, b.f, c.f));
+          if (options_.exact && !exact && !off(i, l)) not_exact(i, intrinsic_info(f).name);
+          return apply_intrinsic(f, i.type, a, b, c);
         });
         break;
       }
       case Op::kCast: {
         const auto mode = static_cast<CastMode>(i.sub);
-        each(i, [&](std::uint32_t l) { return convert(regs_[i.a + l], i.from, i.type, mode); });
+        each(i, [&](std::uint32_t l) {
+          const Scalar v = convert(regs_[i.a + l], i.from, i.type, mode);
+          if (options_.exact && i.type.is_float() && !off(i, l)) {
+            // There and back again: what was rounded is another number.
+            const bool exact = i.from.is_float() ? v.f == regs_[i.a + l].f
+                                                 : convert(v, i.type, i.from, mode).i == regs_[i.a + l].i;
+            if (!exact) not_exact(i, "a cast");
+          }
+          return v;
+        });
         break;
       }
       case Op::kReinterpret:

@@ -8,6 +8,7 @@
 #include "lower/lower.h"
 #include "lower/mutants.h"
 #include "schedule/geometry.h"
+#include "schedule/scan.h"
 #include "schedule/storage.h"
 
 namespace tessera::lower {
@@ -149,7 +150,19 @@ class Builder {
     return static_cast<int>(s.leaves.size());
   }
 
+  /// Statements as they were written, on the buffers that lowering has chosen.
+  Stmt code_of(const Stage& s) const {
+    const ir::Program& p = *s.code->code;
+    std::map<std::uint64_t, Buffer> with;
+    for (std::size_t i = 0; i < p.buffers.size(); ++i) {
+      const std::size_t inputs = s.code->reads.size();
+      with[p.buffers[i].buffer->id] = i < inputs ? memory_.stored(s.code->reads[i]) : memory_.of(s.name).buffers[i - inputs];
+    }
+    return ir::replace_buffers(p.functions[0].body, with);
+  }
+
   Stmt emit(const Stage& s) {
+    if (s.is_extern()) return code_of(s);
     const std::vector<Leaf> leaves = leaves_of(s);
     const int init_at = s.is_reduction() ? init_position(s) : -1;
     Stmt inner = update(s);
@@ -160,8 +173,10 @@ class Builder {
         for (const schedule::PrefetchMark& p : s.prefetches) {
           if (p.axis == s.leaves[l - 1]) body.push_back(memory_.prefetch(s, p));
         }
-        Stmts inside;
-        for (const Stage* q : attached(s, s.leaves[l - 1])) inside.push_back(emit(*q));
+        Stmts inside, step;
+        for (const Stage* q : attached(s, s.leaves[l - 1])) (schedule::scan_around(state_, *q) == &s ? step : inside).push_back(emit(*q));
+        // The first rows of a scan are given: no stage of its step runs for them.
+        if (!step.empty()) inside.push_back(guarded(ir::block(std::move(step)), {step_value(s) >= int_imm(s.given_rows)}));
         // Iterations past the domain run nothing, so nothing is computed for them either: the box
         // they would ask for may lie outside of what is stored.
         if (!inside.empty()) body.push_back(guarded(ir::block(std::move(inside)), guards_at(s, l)));
@@ -175,6 +190,12 @@ class Builder {
       inner = allocate_windows(s, s.leaves[l - 1], std::move(inner));
     }
     return inner;
+  }
+
+  /// The row that an iteration of a scan computes.
+  static Expr step_value(const Stage& s) {
+    const auto root = std::find_if(s.roots.begin(), s.roots.end(), [&](const RootAxis& r) { return r.axis == s.step_axis; });
+    return schedule::coordinate_values(s).at(root->coordinate.id());
   }
 
   /// The guards of `s` that its first `count` loops decide.

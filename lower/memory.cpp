@@ -1,5 +1,8 @@
-#include "ir/rewrite.h"
 #include "lower/detail/memory.h"
+
+#include <algorithm>
+
+#include "ir/rewrite.h"
 
 namespace tessera::lower {
 
@@ -10,6 +13,13 @@ using schedule::Stage;
 
 schedule::StoredBox Memory::whole_box(const Stage& s) {
   return {Exprs(s.outputs[0].rank(), int_imm(0)), {}, s.outputs[0].extents(), s.outputs[0]->layout};
+}
+
+const ir::Buffer& Memory::stored(const ir::Buffer& tensor) const {
+  const Stage* s = state_.producer(tensor.get());
+  TESSERA_CHECK(s != nullptr) << tensor->name << " is made by no stage";
+  const auto v = std::find(s->outputs.begin(), s->outputs.end(), tensor) - s->outputs.begin();
+  return of(s->name).buffers[static_cast<std::size_t>(v)];
 }
 
 Expr Memory::stored_reads(const Expr& e) const {

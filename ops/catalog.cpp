@@ -13,7 +13,9 @@
 #include "ops/norm.h"
 #include "ops/pool.h"
 #include "ops/reduce.h"
+#include "ops/scan.h"
 #include "ops/softmax.h"
+#include "ops/sparse.h"
 #include "ops/transpose.h"
 #include "support/nearest.h"
 
@@ -88,6 +90,8 @@ const std::vector<const Operator*>& catalog() {
       &max_pool2d(), &avg_pool2d(), &global_avg_pool2d(), &reduce_sum(), &reduce_max(), &reduce_mean(), &column_sum(), &argmax(), &norm(),
       // rows
       &softmax(), &log_softmax(), &layer_norm(), &rms_norm(), &l2_normalize(), &batch_norm(), &transpose(), &transpose_heads(),
+      // recurrences and sparse operands
+      &cumsum(), &cumsum_rows(), &rnn(), &csr_spmm(),
       // elements
       &relu(), &leaky_relu(), &gelu(), &silu(), &sigmoid(), &tanh(), &exp(), &log(), &sqrt(), &rsqrt(), &erf(), &abs(), &neg(),
       &add(), &sub(), &mul(), &div(), &maximum(), &minimum(), &bias_add(),

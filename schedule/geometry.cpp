@@ -2,6 +2,7 @@
 
 #include "ir/analysis/affine.h"
 #include "ir/rewrite.h"
+#include "schedule/scan.h"
 
 namespace tessera::schedule {
 
@@ -357,7 +358,7 @@ Result<Box> required_region(const State& state, const Stage& s, const FixedLoops
     box.extent.push_back(extent);
     box.bound.push_back(std::max<std::int64_t>(1, std::min(n, r.hi)));
   }
-  return box;
+  return s.is_scan() ? with_earlier_rows(state, s, std::move(box)) : box;
 }
 
 Result<Box> touched_box(const State& state, const Stage& s, const std::string& axis, const Stage& tensor, bool write) {

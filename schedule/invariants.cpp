@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "schedule/scan.h"
 #include "schedule/storage.h"
 
 namespace tessera::schedule {
@@ -173,6 +174,7 @@ Status check_invariants(const State& state) {
     TESSERA_TRY_DONE(check_memory(state, s));
     TESSERA_TRY_DONE(check_prefetches(state, s));
     TESSERA_TRY_DONE(check_outlined(state, s));
+    TESSERA_TRY_DONE(check_scan(state, s));
   }
   return Done{};
 }

@@ -10,6 +10,7 @@
 #include "schedule/geometry.h"
 #include "schedule/invariants.h"
 #include "schedule/rolling.h"
+#include "schedule/scan.h"
 
 namespace tessera::schedule {
 
@@ -41,6 +42,7 @@ Result<Stage> initial_stage(const dsl::Stage& d, const std::vector<Buffer>& prog
   s.kind = d.kind;
   s.outputs = d.outputs;
   s.body = d.body;
+  s.code = d.code;
   keep_all_values(s);
   for (const Buffer& b : d.outputs) {
     s.is_output |= std::find(program_outputs.begin(), program_outputs.end(), b) != program_outputs.end();
@@ -55,12 +57,42 @@ Result<Stage> initial_stage(const dsl::Stage& d, const std::vector<Buffer>& prog
     for (int i = 1; s.find_axis(name) != nullptr; ++i) name = a.name() + "_" + std::to_string(i);
     s.roots.push_back({name, a.var, kind, n, false});
     s.axes.push_back({name, Var::fresh(name), kind, n, ForKind::kSerial, false, {}});
-    s.leaves.push_back(name);
+    if (!d.code) s.leaves.push_back(name);
     return Done{};
   };
   for (const dsl::Axis& a : d.axes) TESSERA_TRY_DONE(add(a, AxisKind::kData));
   for (const dsl::Axis& a : d.reduce_axes) TESSERA_TRY_DONE(add(a, AxisKind::kReduce));
+  if (d.scan) {
+    s.step_axis = s.roots[static_cast<std::size_t>(d.scan->axis)].axis;
+    s.given_rows = d.scan->rows;
+  }
   return s;
+}
+
+/// The stages of a step start inside its innermost loop that steps.
+void place_steps(State& state) {
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    const Stage* scan = scan_around(state, state.stage(i));
+    if (scan == nullptr) continue;
+    Stage& s = state.edit(state.stage(i).name);
+    s.placement = Placement::kAt;
+    s.at = {scan->name, scan->step_axis};
+  }
+}
+
+/// Dimensions along which a step reads elements other than its own stand inside the steps.
+void order_step_loops(State& state) {
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    if (!state.stage(i).is_scan() || state.stage(i).leaves[0] == state.stage(i).step_axis) continue;
+    const std::vector<bool> independent = independent_dimensions(state, state.stage(i));
+    Stage& s = state.edit(state.stage(i).name);
+    std::vector<std::string> outside, inside;
+    for (std::size_t d = 0, step = static_cast<std::size_t>(s.leaf_index(s.step_axis)); d < s.leaves.size(); ++d) {
+      (d == step || (d < step && independent[d]) ? outside : inside).push_back(s.leaves[d]);
+    }
+    outside.insert(outside.end(), inside.begin(), inside.end());
+    s.leaves = std::move(outside);
+  }
 }
 
 Box whole_region(const Stage& s) {
@@ -155,6 +187,8 @@ Result<State> State::initial(std::shared_ptr<const dsl::ComputeDag> dag) {
     state.stages_.push_back(std::make_shared<const Stage>(std::move(stage)));
   }
   state.dag_ = std::move(dag);
+  order_step_loops(state);
+  place_steps(state);
   TESSERA_TRY_DONE(state.refresh());
   return state;
 }
@@ -195,9 +229,15 @@ const Stage* State::producer(const ir::BufferNode* b) const {
 
 std::vector<const Stage*> State::consumers(const Stage& s) const {
   std::vector<const Stage*> out;
+  bool after = false;
   for (const auto& q : stages_) {
-    if (q->placement == Placement::kInline || q->is_input()) continue;
+    const bool own = q->name == s.name;
+    after |= own;
+    if (!after || own || q->placement == Placement::kInline || q->is_input()) continue;
     bool reads = false;
+    for (const Buffer& o : s.outputs) {
+      reads |= q->code && std::find(q->code->reads.begin(), q->code->reads.end(), o) != q->code->reads.end();
+    }
     for (const Expr& body : q->body) {
       ir::walk(body, [&](const Expr& e) {
         const auto* l = e.as<ir::Load>();
@@ -256,6 +296,7 @@ std::string State::print_loops() const {
       out << pad << std::string(2 * l, ' ') << "for " << s.name << "." << a.name << " in 0.." << a.extent;
       if (a.loop != ForKind::kSerial) out << " " << ir::to_string(a.loop);
       if (a.kind == AxisKind::kReduce) out << " reduce";
+      if (s.is_scan() && static_cast<int>(l) == innermost_step(s)) out << " step";
       if (a.outlined) out << " outline";
       for (const auto& [k, v] : a.notes) out << " @" << k << "=" << v;
       out << "\n";
@@ -266,7 +307,7 @@ std::string State::print_loops() const {
         if (q->placement == Placement::kAt && q->at == Attach{s.name, a.name}) print(*q, indent + static_cast<int>(l) + 1);
       }
     }
-    out << pad << std::string(2 * s.leaves.size(), ' ') << s.name << " = ...";
+    out << pad << std::string(2 * s.leaves.size(), ' ') << s.name << (s.is_extern() ? " = extern" : " = ...");
     if (s.scope != ir::Scope::kGlobal) out << "  (" << ir::to_string(s.scope) << ")";
     if (s.store_at) out << "  (stored at " << s.store_at->stage << "." << s.store_at->axis << ")";
     if (s.rolling) out << "  (rolling)";

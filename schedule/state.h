@@ -110,6 +110,9 @@ struct Stage {
   std::vector<Buffer> outputs;
   std::vector<RootAxis> roots;  // data axes first, then reduction axes
   Exprs body;
+  std::string step_axis;        // of a scan: the root axis along which it steps
+  std::int64_t given_rows = 0;  // of a scan: rows that its step does not compute
+  std::optional<dsl::ExternCode> code;  // of an extern: it has no leaves
   std::vector<Axis> axes;
   std::vector<std::string> leaves;  // outermost first
   std::vector<Relation> relations;  // in the order of the steps
@@ -128,7 +131,9 @@ struct Stage {
   std::string role;               // warp-specialised role (GPU)
   Box region;                     // kept by State::refresh
 
-  bool is_input() const { return kind != dsl::OperationKind::kCompute; }
+  bool is_input() const { return kind == dsl::OperationKind::kPlaceholder || kind == dsl::OperationKind::kConstant; }
+  bool is_scan() const { return !step_axis.empty(); }
+  bool is_extern() const { return code.has_value(); }
   bool is_reduction() const;
   const ir::Reduce* reduce() const { return body.empty() ? nullptr : body[0].as<ir::Reduce>(); }
   const Axis* find_axis(const std::string& axis) const;
@@ -157,7 +162,8 @@ class State {
 
   /// The stage that writes `b`; nullptr for buffers of no stage.
   const Stage* producer(const ir::BufferNode* b) const;
-  /// Stages that read `s`, in order; inlined ones do not occur (they have been substituted).
+  /// Stages after `s` that read it, in order; inlined ones do not occur (they have been substituted), nor
+  /// does the step of a scan, which reads rows of earlier iterations.
   std::vector<const Stage*> consumers(const Stage& s) const;
   /// A name that no stage has, from `hint`.
   bool name_taken(const std::string& name) const { return index_of(name) >= 0; }

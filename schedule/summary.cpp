@@ -63,6 +63,7 @@ class Summarizer {
   }
 
   void nest(const Stage& s) {
+    if (s.is_extern()) return;  // opaque, and the same under every schedule
     const std::size_t depth = loops_.size();
     const std::size_t init_at = s.is_reduction() ? init_position(s) : SIZE_MAX;
     for (std::size_t l = 0; l <= s.leaves.size(); ++l) {

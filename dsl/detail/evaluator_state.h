@@ -14,11 +14,13 @@
 
 #include "dsl/detail/evaluate_code.h"
 #include "dsl/evaluate.h"
+#include "ir/exact.h"
 
 namespace tessera::dsl {
 
 namespace detail {
 
+using ir::product_is_exact;
 using ir::Scalar;
 
 inline constexpr std::int64_t kPage = 4096;
@@ -30,13 +32,6 @@ struct Failure {
 
 /// Numbers of `t` below 2^digits are exact.
 inline int digits_of(Type t) { return t.is_float() ? -std::ilogb(ir::unit_roundoff(t)) : 63; }
-
-/// Is p the very product of a and b?
-inline bool product_is_exact(double a, double b, double p, Type t) {
-  if (t.bits <= 32) return true;  // in double; the rounding to t is checked apart
-  return std::isfinite(p) ? std::fma(a, b, -p) == 0 && (p != 0 || a == 0 || b == 0)
-                          : !std::isnan(p);
-}
 
 /// Values that appear as they are computed: pages of them, each value known or not yet.
 class Values {
@@ -117,6 +112,9 @@ struct Unit {  // a computed stage, ready to run
   Frame combine;
   std::vector<Combine> kinds;
   std::vector<Values> values;
+  int scan = -1;                  // unit of the scan to whose step the stage belongs, or that it is
+  std::vector<bool> independent;  // of a scan: dimensions whose elements never meet
+  bool stepping = false;          // a scan whose rows are being computed, in order
 };
 
 }  // namespace detail
@@ -132,6 +130,7 @@ struct Evaluator::State {
 
   State(ComputeDag d, std::map<std::string, ir::Tensor> in, EvaluateMode m);
   void prepare(const Stage& s);
+  void prepare_steps();
 
   // ---- refusals ---------------------------------------------------------------------------------
 
@@ -170,9 +169,18 @@ struct Evaluator::State {
 
   // ---- points of a stage ------------------------------------------------------------------------
 
-  /// Computes a stage at positions that are not known yet. Stages form no cycle, so its frame is
-  /// free.
+  /// Computes a stage at positions that are not known yet. Its frame is free: stages form no cycle but
+  /// those through the rows of a scan, and these are computed before they are read.
   void ensure(std::size_t stage, const std::vector<std::int64_t>& positions);
+  void run_points(detail::Unit& u, const std::vector<std::int64_t>& positions);
+  /// Computes the rows of a scan in order, as far as `positions` and what they read along the dimensions
+  /// that are not independent.
+  void run_rows(detail::Unit& u, const std::vector<std::int64_t>& positions);
+  /// A stage of a step is asked for: the rows it may read come first.
+  void run_rows_before(const detail::Unit& part, const std::vector<std::int64_t>& positions);
+  /// Runs the statements of an extern, once.
+  void run_extern(detail::Unit& u);
+  ir::Tensor whole(const Buffer& b, double& error);
   /// Sets the axes of `count` lanes to one position.
   static void place(detail::Unit& u, std::int64_t position, int lane, int count);
   void reduce(detail::Unit& u, const std::vector<std::int64_t>& positions);

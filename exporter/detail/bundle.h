@@ -20,6 +20,7 @@ struct Operand {
   runtime::ArgumentRole role = runtime::ArgumentRole::kInput;
   std::int64_t prepared_offset = 0;  // of a prepared operand in the caller's one block
   bool in_prepare = false, in_run = false;
+  dsl::ValueRule values;
 
   bool is_prepared() const { return role == runtime::ArgumentRole::kPrepared; }
   bool is_output() const { return role == runtime::ArgumentRole::kOutput; }

@@ -26,6 +26,8 @@ class Memory {
 
   /// The box of buffers of the program: the index is the logical one.
   static schedule::StoredBox whole_box(const schedule::Stage& s);
+  /// Where a tensor is stored; of one that is computed at root.
+  const ir::Buffer& stored(const ir::Buffer& tensor) const;
   /// Every read of a stage's tensor becomes a read of where it is stored.
   ir::Expr stored_reads(const ir::Expr& e) const;
   /// One hint a cache line of what the loop of the mark will touch.

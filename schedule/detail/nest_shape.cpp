@@ -7,6 +7,7 @@
 #include "schedule/detail/point_geometry.h"
 #include "schedule/detail/step_follower.h"
 #include "schedule/geometry.h"
+#include "schedule/scan.h"
 #include "schedule/storage.h"
 
 namespace tessera::schedule::detail {
@@ -108,11 +109,20 @@ class ShapeBuilder {
     out.last_axis = out.first_axis + static_cast<Atom>(s.axes.size());
     for (const std::string& l : s.leaves) insert(out.leaves, axis(s, l));
     if (out.computed && s.placement == Placement::kAt) out.place = place(s.at);
+    if (s.is_scan()) grow(s, out);
     out.stored_apart = s.store_at && !(*s.store_at == s.at);
     if (out.stored_apart) out.kept = place(*s.store_at);
     const std::vector<Number> factors = numbers_.layout(s);
     for (std::size_t i = 0; i < s.layout.size(); ++i) out.layout.emplace_back(s.layout[i].dim, factors[i]);
     return out;
+  }
+
+  /// A scan has all rows before those that are read, and whole rows where elements meet.
+  void grow(const Stage& s, StageShape& out) const {
+    for (const bool alone : independent_dimensions(state_, s)) {
+      const bool steps = s.roots[out.growth.size()].axis == s.step_axis;
+      out.growth.push_back(alone ? Growth::kNone : steps ? Growth::kFromFirst : Growth::kWhole);
+    }
   }
 
   // ---- the order of emission: as schedule::summarize ------------------------------------------------
@@ -131,6 +141,7 @@ class ShapeBuilder {
   }
 
   Status nest(const Stage& s) {
+    if (s.is_extern()) return Done{};
     const std::size_t depth = loops_.size();
     const std::size_t init_at = s.is_reduction() ? init_position(s) : SIZE_MAX;
     for (std::size_t l = 0; l <= s.leaves.size(); ++l) {

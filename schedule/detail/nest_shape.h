@@ -81,6 +81,9 @@ struct PlaceShape {
   std::vector<char> chain;  // by stage
 };
 
+/// What a scan adds to a dimension of the box that is read of it.
+enum class Growth : std::uint8_t { kNone, kFromFirst, kWhole };
+
 struct StageShape {
   std::string name;
   bool computed = false;  // neither an input nor inlined
@@ -96,6 +99,7 @@ struct StageShape {
   Atom first_axis = 0, last_axis = 0;  // one after the last
   VariableSet leaves{};
   PlaceShape place;                  // when kAt
+  std::vector<Growth> growth;        // by dimension; empty: no scan
   bool stored_apart = false;         // store_at, at another loop
   PlaceShape kept;
   std::vector<std::pair<int, Number>> layout;  // dimension, factor (LayoutPart); empty: row-major

@@ -221,6 +221,14 @@ void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out
     if (box.extent.composite) box.extent = IndexAlgebra::ordered(box.extent);
     box.bound = std::max<std::int64_t>(1, std::min(n, algebra_.range(box.extent).hi));
   }
+  for (std::size_t d = 0; d < s.growth.size(); ++d) {
+    if (s.growth[d] == Growth::kNone) continue;
+    const std::int64_t n = number(s.roots[d].extent);
+    Dim& box = out[d];
+    box.extent = s.growth[d] == Growth::kFromFirst ? algebra_.sum(box.lo, box.extent) : IndexSum(n);
+    box.bound = box.extent.is_constant() ? box.extent.constant : n;
+    box.lo = IndexSum(0);
+  }
 }
 
 void PointGeometry::intersect(Box& a, const Box& b, std::size_t rank) {

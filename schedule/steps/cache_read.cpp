@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/rewrite.h"
+#include "schedule/scan.h"
 #include "schedule/steps/common.h"
 
 namespace tessera::schedule {
@@ -18,7 +19,11 @@ Result<State> CacheRead::apply(const State& state) const {
   if (wanted.empty()) return refuse("no stage reads '", stage, "'");
   for (const std::string& r : wanted) {
     TESSERA_TRY_DONE(require_stage(state, r).ok() ? Status(Done{}) : Status(require_stage(state, r).refusal()));
-    if (std::find(all.begin(), all.end(), r) == all.end()) return refuse("stage '", r, "' does not read '", stage, "'");
+    const bool reads = std::find(all.begin(), all.end(), r) != all.end();
+    if (!reads && source->is_scan() && (r == stage || scan_around(state, *state.find(r)) == source)) {
+      return refuse("stage '", r, "' reads the rows of scan '", stage, "' that are there when it steps; a copy would have to be made at every step");
+    }
+    if (!reads) return refuse("stage '", r, "' does not read '", stage, "'");
   }
   Stage copy;
   copy.name = into;
@@ -38,9 +43,12 @@ Result<State> CacheRead::apply(const State& state) const {
   State next = state;
   const std::map<std::uint64_t, Buffer> moved{{original->id, copy.outputs[0]}};
   for (const std::string& r : wanted) {
-    for (Expr& body : next.edit(r).body) body = ir::replace_buffers(body, moved);
+    Stage& reader = next.edit(r);
+    for (Expr& body : reader.body) body = ir::replace_buffers(body, moved);
+    if (reader.code) std::replace(reader.code->reads.begin(), reader.code->reads.end(), original, moved.at(original->id));
   }
   next.insert(static_cast<std::size_t>(state.index_of(stage)) + 1, std::move(copy));
+  place_in_step(next, into, *source);
   return finish_step(std::move(next));
 }
 

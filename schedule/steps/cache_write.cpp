@@ -1,6 +1,7 @@
 #include "schedule/steps/cache_write.h"
 
 #include "ir/rewrite.h"
+#include "schedule/scan.h"
 #include "schedule/steps/common.h"
 
 namespace tessera::schedule {
@@ -8,7 +9,10 @@ namespace tessera::schedule {
 Result<State> CacheWrite::apply(const State& state) const {
   TESSERA_TRY(s, require_compute(state, stage, "cache_write"));
   TESSERA_TRY_DONE(require_new_stage(state, into));
-  if (!s->relations.empty() || s->placement != Placement::kRoot || !computed_inside(state, *s, 0).empty()) {
+  if (s->is_scan()) return refuse("stage '", stage, "' is a scan: its steps read the rows where they are stored; cache_read it to have a copy");
+  const Stage* scan = scan_around(state, *s);
+  const bool untouched = s->placement == Placement::kRoot || (scan != nullptr && s->at == Attach{scan->name, scan->leaves[static_cast<std::size_t>(innermost_step(*scan))]});
+  if (!s->relations.empty() || !untouched || !computed_inside(state, *s, 0).empty()) {
     return refuse("stage '", stage, "' is already split, fused or placed; cache_write comes before");
   }
   for (const Axis& a : s->axes) {

@@ -16,6 +16,7 @@ Result<std::int64_t> value_of(const Param& p, const char* what, std::int64_t lo,
 Result<const Stage*> require_compute(const State& state, const std::string& stage, const char* verb) {
   TESSERA_TRY(s, require_stage(state, stage));
   if (s->is_input()) return refuse("stage '", stage, "' is an input of the program; ", verb, " needs a computed stage");
+  if (s->is_extern()) return refuse("stage '", stage, "' is extern: its statements stay as they were written; ", verb, " needs a stage that is computed by an expression");
   return s;
 }
 

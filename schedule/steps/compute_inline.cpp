@@ -24,6 +24,7 @@ Expr substitute_body(const Expr& e, const Stage& s) {
 Result<State> ComputeInline::apply(const State& state) const {
   TESSERA_TRY(s, require_compute(state, stage, "compute_inline"));
   if (s->is_output) return refuse("stage '", stage, "' is an output of the program and must be stored");
+  if (s->is_scan()) return refuse("stage '", stage, "' is a scan: every row is computed from rows that are stored; what it reads may be inlined into it");
   if (s->is_reduction()) return refuse("stage '", stage, "' is a reduction; only elementwise stages are inlined");
   if (s->outputs.size() > 1) return refuse("stage '", stage, "' has ", s->outputs.size(), " outputs; only single-output stages are inlined");
   if (const auto inside = computed_inside(state, *s, 0); !inside.empty()) {
@@ -31,7 +32,10 @@ Result<State> ComputeInline::apply(const State& state) const {
   }
   const Stage inlined = *s;
   std::vector<std::string> readers;
-  for (const Stage* q : state.consumers(*s)) readers.push_back(q->name);
+  for (const Stage* q : state.consumers(*s)) {
+    if (q->is_extern()) return refuse("stage '", stage, "' is read by the extern stage '", q->name, "', whose statements read a buffer");
+    readers.push_back(q->name);
+  }
   State next = state;
   for (const std::string& q : readers) {
     for (Expr& body : next.edit(q).body) body = substitute_body(body, inlined);

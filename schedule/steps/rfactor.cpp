@@ -5,6 +5,7 @@
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 #include "schedule/geometry.h"
+#include "schedule/scan.h"
 #include "schedule/steps/common.h"
 
 namespace tessera::schedule {
@@ -140,6 +141,7 @@ Result<State> Rfactor::apply(const State& state) const {
                                 body.as<ir::Reduce>()->index);
   }
   next.insert(static_cast<std::size_t>(state.index_of(stage)), std::move(part));
+  place_in_step(next, into, *s);
   return finish_step(std::move(next));
 }
 

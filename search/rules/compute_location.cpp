@@ -99,7 +99,7 @@ Result<SketchBuilder> located(SketchBuilder b, const std::string& name, const Ne
 
 Verdict compute_location_meets(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
-  const bool producer = !s.is_output && !s.is_reduction() && s.placement == schedule::Placement::kRoot && s.outputs.size() == 1 && !s.data_axes().empty();
+  const bool producer = !s.is_output && !s.is_reduction() && !s.is_scan() && s.placement == schedule::Placement::kRoot && s.outputs.size() == 1 && !s.data_axes().empty();
   return producer && !nest_of_reader(b, s).loops.empty() ? Verdict::kApply : Verdict::kPass;
 }
 

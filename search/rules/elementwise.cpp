@@ -26,7 +26,7 @@ std::string crossing_axis(const schedule::Stage& s) {
 
 Verdict elementwise_meets(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
-  const bool nest = !s.is_reduction() && s.placement == schedule::Placement::kRoot && !s.data_axes().empty();
+  const bool nest = !s.is_reduction() && !s.is_scan() && s.placement == schedule::Placement::kRoot && !s.data_axes().empty();
   return nest ? Verdict::kApplyAndSkipRest : Verdict::kPass;
 }
 

@@ -38,7 +38,7 @@ bool only_constants(const SketchBuilder& b, const schedule::Stage& s) {
 
 Verdict inline_elementwise_meets(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
-  if (s.is_output || s.is_reduction() || s.outputs.size() > 1) return Verdict::kPass;
+  if (s.is_output || s.is_reduction() || s.is_scan() || s.is_extern() || s.outputs.size() > 1) return Verdict::kPass;
   const auto readers = b.state().consumers(s);
   if (readers.empty()) return Verdict::kPass;
   if (only_constants(b, s)) return Verdict::kPass;

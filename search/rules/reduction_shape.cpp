@@ -35,7 +35,8 @@ ReductionShape shape_of(const Stage& s) {
   for (const RootAxis& r : data) {
     if (r.axis == out.column.axis) continue;
     const bool reused = std::any_of(vectors.begin(), vectors.end(), [&](const ir::Load* l) { return !depends(*l, r.coordinate); });
-    (reused && r.extent > 1 ? out.rows : out.others).push_back(r);
+    const auto d = static_cast<std::size_t>(&r - data.data());
+    (reused && s.region.bound[d] > 1 ? out.rows : out.others).push_back(r);
   }
   while (out.rows.size() > 2) {  // tile the innermost two
     out.others.push_back(out.rows.front());
@@ -64,7 +65,7 @@ std::string epilogue_of(const SketchBuilder& b, const Stage& s) {
   const auto readers = b.state().consumers(s);
   if (s.is_output || readers.size() != 1) return "";
   const Stage& w = *readers[0];
-  if (w.is_reduction() || w.placement != schedule::Placement::kRoot || w.outputs.size() != 1 || b.done(w.name)) return "";
+  if (w.is_reduction() || w.is_scan() || w.is_extern() || w.placement != schedule::Placement::kRoot || w.outputs.size() != 1 || b.done(w.name)) return "";
   std::vector<const RootAxis*> own;
   for (const RootAxis& r : w.roots) own.push_back(&r);
   for (const ir::Load* l : reads_of(w)) {

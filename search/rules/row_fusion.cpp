@@ -19,7 +19,7 @@ std::vector<std::string> intermediates(const SketchBuilder& b, const std::string
 
 bool fits(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
-  if (!s.is_output || s.is_reduction() || s.data_axes().size() < 2) return false;
+  if (!s.is_output || s.is_reduction() || s.is_scan() || s.is_extern() || s.data_axes().size() < 2) return false;
   const std::vector<std::string> inner = intermediates(b, name);
   if (inner.empty()) return false;
   SketchBuilder trial = b;
@@ -30,7 +30,7 @@ bool fits(const SketchBuilder& b, const std::string& name) {
     if (a == row) break;
   }
   for (const std::string& q : inner) {
-    if (has_row_reuse(b, q)) return false;
+    if (b.stage(q).is_scan() || b.stage(q).is_extern() || has_row_reuse(b, q)) return false;
     if (!trial.step(schedule::ComputeAt{q, name, row}).ok()) return false;
     const schedule::Stage& placed = trial.stage(q);
     if (volume(placed.region.bound) * rows > volume(placed, schedule::AxisKind::kData) * 1.001) return false;

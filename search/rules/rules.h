@@ -11,6 +11,12 @@ std::vector<SketchBuilder> winograd_expand(const SketchBuilder& b, const std::st
 Verdict inline_elementwise_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> inline_elementwise_expand(const SketchBuilder& b, const std::string& stage);
 
+Verdict extern_meets(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> extern_expand(const SketchBuilder& b, const std::string& stage);
+
+Verdict scan_meets(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> scan_expand(const SketchBuilder& b, const std::string& stage);
+
 Verdict row_fusion_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> row_fusion_expand(const SketchBuilder& b, const std::string& stage);
 

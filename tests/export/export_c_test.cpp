@@ -1,6 +1,7 @@
 // An outsider builds and runs what was exported, and gets the right numbers.
 #include <cstring>
 
+#include "ops/catalog.h"
 #include "tests/export/export_fixture.h"
 
 namespace tessera::exporter {
@@ -17,6 +18,20 @@ TEST(ExportC, ObjectSharedLibraryAndCmakeGiveTheRightNumbers) {
   EXPECT_EQ(build_and_run_example(out, "matmul"), expected_output(matmul()));
   const std::string by_cmake = shell(out, "cmake -S . -B ../build >../log 2>&1 && cmake --build ../build >>../log 2>&1 || cat ../log; ../build/matmul_example");
   EXPECT_EQ(by_cmake, expected_output(matmul()));
+}
+
+TEST(ExportC, ScansAndExternsOnPromisedOperands) {
+  for (const char* op : {"cumsum", "csr_spmm"}) {
+    const TemporaryDirectory directory;
+    const std::string out = directory.file("out");
+    const dsl::ComputeDag dag = ops::build({op, {{"n", 21}}, "", ""}).or_throw();
+    ExportOptions options{.name = op, .directory = out, .description = dag.to_string()};
+    for (const dsl::Stage* in : dag.inputs()) options.values[in->name] = in->values;
+    export_c(compiled(schedule::State::initial(std::make_shared<const dsl::ComputeDag>(dag)).or_throw()), host_target(), options);
+    EXPECT_EQ(build_and_run_example(out, op), expected_output(dag));
+    const bool stated = shell(out, std::string("cat ") + op + ".h").find("values that never fall, from 0 to 16384 in the last") != std::string::npos;
+    EXPECT_EQ(stated, op == std::string("csr_spmm"));
+  }
 }
 
 TEST(ExportC, HeaderServesCppAndStatesTheContract) {

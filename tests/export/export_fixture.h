@@ -102,7 +102,13 @@ inline std::string expected_output(const dsl::ComputeDag& dag) {
     ir::Tensor x(t, shape);
     for (std::int64_t i = 0; i < x.size(); ++i) {
       const std::int64_t cycle = i * 7 + slot;
-      x.set(i, static_cast<double>(t.is_bool() ? cycle % 2 : t.is_uint() ? cycle % 5 : cycle % 5 - 2));
+      if (s->values.kind == dsl::ValueRule::Kind::kBelow) {
+        x.set_int(i, cycle % s->values.limit);
+      } else if (s->values.kind == dsl::ValueRule::Kind::kOffsets) {
+        x.set_int(i, i * s->values.limit / (x.size() - 1));
+      } else {
+        x.set(i, static_cast<double>(t.is_bool() ? cycle % 2 : t.is_uint() ? cycle % 5 : cycle % 5 - 2));
+      }
     }
     inputs.emplace(s->name, std::move(x));
     ++slot;

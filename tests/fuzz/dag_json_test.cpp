@@ -15,10 +15,10 @@ namespace {
 
 std::vector<std::string> seeds() {
   std::vector<std::string> out;
-  for (const char* op : {"matmul", "conv2d", "softmax", "max_pool2d", "dense_bias_gelu"}) {
+  for (const char* op : {"matmul", "conv2d", "softmax", "max_pool2d", "dense_bias_gelu", "cumsum", "rnn", "csr_spmm"}) {
     out.push_back(dump_json(to_json_value(ops::build({op, {}, "", ""}).or_throw())));
     ops::Shape small;
-    for (const char* name : {"m", "n", "k", "h", "w", "c", "ci", "co"}) {
+    for (const char* name : {"m", "n", "k", "h", "w", "c", "ci", "co", "nnz", "seq", "batch", "hidden"}) {
       for (const ops::Parameter& p : (*ops::find_operator(op))->parameters) {
         if (p.name == name) small[name] = 5;
       }
@@ -40,7 +40,8 @@ std::vector<std::string> seeds() {
 const char* const kPieces[] = {"sum(", "max(", "reduce([x y], [x + y], [0.0], [", "if_then_else(", "select(", "A[", "]", ")", "(",
                                "i", "k", "n", " + ", " * ", " // ", " % ", "0", "1", "-1", "9223372036854775807", "1e308", "f16(inf)",
                                "i8(", "cast(f64, ", ", ", "\\u0000", "\xff", "{", "}", "[", ":", "true", "null", "let x: f32 = ",
-                               "masked(", "ramp(0, 1, 4)", "broadcast(1.0, 4096)", "\"", "f32x16", "handle", "bool", "1.5"};
+                               "masked(", "ramp(0, 1, 4)", "broadcast(1.0, 4096)", "\"", "f32x16", "handle", "bool", "1.5",
+                               "for i in 0..5 {", "parallel ", "vector ", "allocate t: f32[4] {", "i64(", "t - 1", "within", "offsets"};
 
 std::string mutated(std::string s, Rng& rng, std::int64_t most = 6) {
   for (std::int64_t n = rng.between(1, most); n > 0 && !s.empty(); --n) {

@@ -72,5 +72,53 @@ TEST(CustomProgram, SeveralStagesAndOutputs) {
   expect_tunes(ComputeDag::from_outputs({centred, square}, "moments"));
 }
 
+TEST(CustomProgram, ScanBetweenElementwiseStages) {
+  const auto X = placeholder({37, 83}, f32, "X");
+  const auto P = compute({37, 83}, [&](Var i, Var j) { return exp(X(i, j)); }, "P");
+  const auto s = scan_state({37, 83}, f32, "S");
+  const auto S = scan(s, {}, [&](Var t, Var j) { return P(t, j); }, [&](Var t, Var j) { return s(t - 1, j) * 0.5f + P(t, j); });
+  expect_tunes(ComputeDag::from_outputs({compute({37, 83}, [&](Var i, Var j) { return sqrt(S(i, j)); }, "Y")}, "smoothing"));
+}
+
+TEST(CustomProgram, RunningMaximumOfAVector) {
+  const auto X = placeholder({301}, f32, "X");
+  const auto s = scan_state({301}, f32, "S");
+  const auto S = scan(s, {}, [&](Var t) { return X(t); }, [&](Var t) { return max(s(t - 1), X(t)); });
+  expect_tunes(ComputeDag::from_outputs({S}, "running_maximum"));
+}
+
+/// Two states, four products and their gates in a step.
+TEST(CustomProgram, LongShortTermMemory) {
+  constexpr std::int64_t T = 5, B = 3, N = 24;
+  const auto X = placeholder({T, B, 4, N}, f32, "X");
+  const auto W = with_values(constant({4, N, N}, f32, "W"), within(1.0 / N));
+  const auto h = scan_state({T, B, N}, f32, "H"), c = scan_state({T, B, N}, f32, "H");
+  const auto k = reduce_axis(N, "k");
+  const auto past = compute({T, B, 4, N}, [&](Var t, Var b, Var g, Var i) { return sum(h(t - 1, b, k) * W(g, k, i), k); }, "past");
+  const auto gate = [&](const Expr& t, const Expr& b, int g, const Expr& i) { return X(t, b, g, i) + past(t, b, g, i); };
+  const auto cell = compute({T, B, N}, [&](Var t, Var b, Var i) {
+    return sigmoid(gate(t, b, 0, i)) * c(t - 1, b, i) + sigmoid(gate(t, b, 1, i)) * tanh(gate(t, b, 2, i));
+  }, "cell");
+  const auto zero = [](Var, Var, Var) { return Exprs{Expr(0.0f), Expr(0.0f)}; };
+  const auto out = scan_many({h, c}, {}, zero, [&](Var t, Var b, Var i) {
+    return Exprs{sigmoid(gate(t, b, 3, i)) * tanh(cell(t, b, i)), cell(t, b, i)};
+  });
+  expect_tunes(ComputeDag::from_outputs({out[0]}, "lstm"));
+}
+
+TEST(CustomProgram, ExternBetweenStages) {
+  const auto X = placeholder({40}, f32, "X"), bias = placeholder({8}, f32, "bias");
+  const auto rows = with_values(placeholder({9}, i32, "rows"), offsets(40));
+  const auto P = compute({40}, [&](Var i) { return X(i) * X(i); }, "P");
+  const auto S = extern_stage({8}, {f32}, {rows, P}, [](const std::vector<Buffer>& in, const std::vector<Buffer>& out) {
+    const Var i = Var::fresh("i"), p = Var::fresh("p");
+    const auto row = [&](const Expr& at) { return cast(i64, in[0].load({at})); };
+    const ir::Stmt add = ir::make_stmt<ir::Store>(out[0], Exprs{i}, out[0].load({i}) + in[1].load({p}));
+    const ir::Stmt all = ir::make_stmt<ir::For>(p, row(i), row(i + 1) - row(i), ir::ForKind::kSerial, add);
+    return ir::make_stmt<ir::For>(i, Expr(0), Expr(8), ir::ForKind::kSerial, ir::block({ir::make_stmt<ir::Store>(out[0], Exprs{i}, Expr(0.0f)), all}));
+  }, "S", 40);
+  expect_tunes(ComputeDag::from_outputs({compute({8}, [&](Var i) { return S[0](i) + bias(i); }, "Y")}, "segments"));
+}
+
 }  // namespace
 }  // namespace tessera::search

@@ -22,6 +22,7 @@ int run_export(const ExportArgs& args) {
   options.directory = args.directory;
   options.description = logged.task.dag.to_string();
   options.tool = kToolVersion;
+  for (const dsl::Stage* in : logged.task.dag.inputs()) options.values[in->name] = in->values;
   const std::vector<std::string> files = exporter::export_c(*built.image, logged.task.target, options);
   if (args.json) {
     fmt::print("{}\n", dump_json(Json{{"name", exporter::c_identifier(options.name)}, {"directory", args.directory}, {"files", files}}));

@@ -51,6 +51,16 @@ const std::map<std::string, Loops> kLoops{
     {"norm", LOOPS {
        return std::sqrt(over(c["m"], [&](std::int64_t m) { return over(c["n"], [&](std::int64_t n) { return c.get("X", {i[0], m, n}) * c.get("X", {i[0], m, n}); }); }));
      }},
+    {"cumsum", LOOPS { return over(i[0] + 1, [&](std::int64_t t) { return c.get("X", {t, i[1]}); }); }},
+    {"cumsum_rows", LOOPS { return over(i[1] + 1, [&](std::int64_t t) { return c.get("X", {i[0], t}); }); }},
+    {"rnn", recurrent},
+    {"csr_spmm", LOOPS {
+       const auto row = [&](std::int64_t r) { return static_cast<std::int64_t>(c.get("indptr", {r})); };
+       return over(row(i[0] + 1) - row(i[0]), [&](std::int64_t e) {
+         const std::int64_t p = row(i[0]) + e;
+         return c.get("values", {p}) * c.get("B", {static_cast<std::int64_t>(c.get("indices", {p})), i[1]});
+       });
+     }},
     {"softmax", LOOPS { return share(c["n"], i[1], Row{c, i[0]}); }},
     {"log_softmax", LOOPS { return Row{c, i[0]}[i[1]] - Row{c, i[0]}.top() - std::log(Row{c, i[0]}.powers()); }},
     {"layer_norm", layer_norm},
@@ -98,10 +108,11 @@ const std::map<std::string, Loops> kLoops{
 /// Values for every parameter that some operator has; each operator takes those it knows.
 std::vector<Shape> all_shapes(bool images) {
   if (!images) {
-    const std::vector<const char*> names{"m", "n", "k", "b", "seq", "heads", "dim", "hidden", "causal", "broadcast"};
+    const std::vector<const char*> names{"m", "n", "k", "b", "seq", "heads", "dim", "hidden", "causal", "broadcast", "batch", "nnz"};
     std::vector<Shape> out;
-    for (const Index& sizes : {Index{5, 7, 11, 3, 5, 3, 7, 7, 0, 0}, Index{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, Index{3, 13, 2, 2, 6, 1, 3, 2, 1, 1},
-                               Index{1, 17, 5, 1, 3, 2, 8, 4, 0, 2}, Index{9, 2, 1, 2, 4, 3, 1, 1, 1, 2}}) {
+    for (const Index& sizes : {Index{5, 7, 11, 3, 5, 3, 7, 7, 0, 0, 2, 9}, Index{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+                               Index{3, 13, 2, 2, 6, 1, 3, 2, 1, 1, 3, 5}, Index{1, 17, 5, 1, 3, 2, 8, 4, 0, 2, 1, 4},
+                               Index{9, 2, 1, 2, 4, 3, 1, 1, 1, 2, 4, 9}}) {
       Shape s;
       for (std::size_t i = 0; i < names.size(); ++i) s[names[i]] = sizes[i];
       out.push_back(s);

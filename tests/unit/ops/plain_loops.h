@@ -199,4 +199,17 @@ inline double second(const Case& c, const Index& i) {
   return c["broadcast"] == 0 ? c.get("B", i) : c.get("B", {c["broadcast"] == 1 ? i[1] : i[0]});
 }
 
+/// The state of a recurrent network, from the first step on.
+inline double recurrent(const Case& c, const Index& at) {
+  std::vector<double> h(static_cast<std::size_t>(c["hidden"]), 0.0), past = h;
+  for (std::int64_t t = 0; t <= at[0]; ++t) {
+    past = h;
+    for (std::int64_t i = 0; i < c["hidden"]; ++i) {
+      const double sum = over(c["hidden"], [&](std::int64_t k) { return past[static_cast<std::size_t>(k)] * c.get("W", {k, i}); });
+      h[static_cast<std::size_t>(i)] = std::tanh(c.get("X", {t, at[1], i}) + c.get("bias", {i}) + sum);
+    }
+  }
+  return h[static_cast<std::size_t>(at[2])];
+}
+
 }  // namespace tessera::ops::plain
