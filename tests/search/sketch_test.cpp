@@ -39,6 +39,23 @@ TEST_P(EveryOperator, PointsReplay) {
   }
 }
 
+// The mean of a row is a quotient: it is neither repeated for every element nor cut into vectors of one.
+TEST(Sketches, AQuotientOfARowIsComputedOnceARow) {
+  const std::vector<Sketch> sketches = generate_sketches(task_of("layer_norm", 1));
+  ASSERT_FALSE(sketches.empty());
+  for (const Sketch& s : sketches) {
+    bool at_row = false;
+    for (const schedule::Step& step : s.steps) {
+      const auto* inlined = std::get_if<schedule::ComputeInline>(&step);
+      EXPECT_FALSE(inlined != nullptr && inlined->stage == "Xmean") << s.name;
+      const auto* placed = std::get_if<schedule::ComputeAt>(&step);
+      at_row |= placed != nullptr && placed->stage == "Xmean" && placed->at == "Y";
+    }
+    EXPECT_TRUE(at_row) << s.name;
+    for (const Hole& h : s.space.holes()) EXPECT_FALSE(h.name.starts_with("Xmean") || h.name.starts_with("Xscale")) << h.name;
+  }
+}
+
 TEST_P(EveryOperator, SummaryWithoutLoweringIsThatOfTheLoops) {
   const Task task = task_of(GetParam(), 2);
   for (const Sketch& s : generate_sketches(task)) {

@@ -92,7 +92,7 @@ TEST(Prior, RefusesWhatItCannotTrust) {
     EXPECT_NE(at, std::string::npos) << from;
     return s.replace(at, from.size(), to);
   };
-  expect_refused(with("\"format\":2", "\"format\":3"), "format 3");
+  expect_refused(with("\"format\":3", "\"format\":4"), "format 4");
   expect_refused(with("\"features\":\"", "\"features\":\"f"), "other features");
   expect_refused(with("\"draft\"", "\"draught\""), "damaged");
   // One byte changed anywhere in the trees.

@@ -133,7 +133,7 @@ TEST(PartitionTails, ALoopTooManyAsksOnceAnIteration) {
     return out;
   }, "C");
   const std::string t = text(start(dsl::ComputeDag::from_outputs({c})), {}, "partition_tails");
-  EXPECT_HAS(t, "if 1 <= x && x <= 14");
+  EXPECT_HAS(t, "if 1 <= k && k <= 14");
   EXPECT_EQ(count(t, "C["), 18) << t;
   EXPECT_EQ(count(t, "if_then_else"), 9 * 2) << t;
 }
