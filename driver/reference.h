@@ -2,7 +2,8 @@
 //
 // Two operand sets. The first holds small integers, for which every legal schedule gives the same
 // bits (dsl/inputs.h); programs with exp, division and the like have no such inputs and use ordinary
-// numbers with proved bounds instead. The second holds ordinary numbers and serves for timing too.
+// numbers with proved bounds instead, or 1 and -1 where a sum is so long that its bound would hide a wrong
+// element. The second holds ordinary numbers and serves for timing too.
 //
 // Small programs are evaluated at every point. Large ones (above 2^22 operations) are evaluated at
 // all corners and 4,096 random points; the rest of their output is held against a plainly compiled

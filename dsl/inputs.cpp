@@ -103,10 +103,25 @@ bool keep_promise(const ValueRule& rule, std::uint64_t key, InputKind kind, std:
 
 }  // namespace
 
+std::int64_t longest_sum(const ComputeDag& dag) {
+  std::int64_t out = 0;
+  for (const Stage& s : dag.stages()) {
+    if (!s.is_reduction() || !s.outputs[0]->dtype.is_float()) continue;
+    std::int64_t n = 1;
+    for (const Axis& a : s.reduce_axes) {
+      std::int64_t extent = 1;
+      if (is_const_int(a.extent, &extent)) n *= extent;
+    }
+    out = std::max(out, n);
+  }
+  return out;
+}
+
 std::map<std::string, ir::Tensor> make_inputs(const ComputeDag& dag, std::uint64_t seed, InputKind kind) {
   TESSERA_USER_CHECK(!dag.is_symbolic()) << "program '" << dag.name() << "' has symbolic extents; give each symbol a number first";
   std::int64_t magnitude = 127;
   if (kind == InputKind::kExact) magnitude = exact_input_magnitude(dag).or_throw();
+  if (kind == InputKind::kSigns) magnitude = 1;
   const auto indices = index_inputs(dag);
   const auto positive = positive_inputs(dag);
   std::map<std::string, ir::Tensor> out;
@@ -123,8 +138,9 @@ std::map<std::string, ir::Tensor> make_inputs(const ComputeDag& dag, std::uint64
       for (std::int64_t i = 0, n = t.size(); i < n; ++i) {
         t.set_int(i, Rng(key, {static_cast<std::uint64_t>(i)}).below(std::min(index->second, ir::max_value(b->dtype))));
       }
-    } else if (kind == InputKind::kRandom && b->dtype.is_float()) {
-      ir::fill_uniform(t, key, positive.count(b->id) != 0 ? kLeastPositive : -1, 1);
+    } else if (const bool above = positive.count(b->id) != 0;
+               b->dtype.is_float() && (kind == InputKind::kRandom || (kind == InputKind::kSigns && above))) {
+      ir::fill_uniform(t, key, above ? kLeastPositive : -1, 1);
     } else {
       ir::fill_small_integers(t, key, b->dtype.is_float() ? magnitude : std::min(magnitude, ir::max_value(b->dtype)));
     }

@@ -16,14 +16,18 @@ namespace tessera::dsl {
 Result<std::int64_t> exact_input_magnitude(const ComputeDag& dag);
 bool supports_exact(const ComputeDag& dag);
 
-enum class InputKind : std::uint8_t { kExact, kRandom };
-inline std::vector<const char*> enum_names(InputKind) { return {"exact", "random"}; }
+/// The longest sum of a floating-point stage: its terms.
+std::int64_t longest_sum(const ComputeDag& dag);
+
+enum class InputKind : std::uint8_t { kExact, kSigns, kRandom };
+inline std::vector<const char*> enum_names(InputKind) { return {"exact", "signs", "random"}; }
 
 /// Values for every input, by name; each depends on (seed, name) alone. kExact: non-zero integers of
-/// exact_input_magnitude, a UserError where there is none. kRandom: floats uniform in [-1, 1), integers
+/// exact_input_magnitude, a UserError where there is none. kSigns: 1 and -1, so that long sums are exact even in a
+/// program that is not, as the root of a sum of squares. kRandom: floats uniform in [-1, 1), integers
 /// of their whole range up to 127. An input whose values are promised (dsl::with_values) keeps the promise;
 /// one that serves as an index stays inside what it indexes; one that is read in the argument of sqrt, rsqrt,
-/// log or pow or in a divisor is positive in kRandom.
+/// log or pow or in a divisor is positive and no integer in kSigns and kRandom.
 std::map<std::string, ir::Tensor> make_inputs(const ComputeDag& dag, std::uint64_t seed, InputKind kind);
 
 }  // namespace tessera::dsl

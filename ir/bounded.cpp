@@ -22,6 +22,14 @@ BoundedFloat settled(double value, double error, Type t, double halves) {
   return {value, error * (1 + 8 * kDouble)};  // the bound itself is computed in double
 }
 
+bool is_integer(const BoundedFloat& x) { return x.error == 0 && std::trunc(x.value) == x.value; }
+
+/// A sum, difference or product of integers that the dtype has is not rounded.
+bool stays_integer(Type t, const BoundedFloat& a, const BoundedFloat& b, double result) {
+  const double most = 1 / unit_roundoff(t);
+  return is_integer(a) && is_integer(b) && std::max({std::fabs(a.value), std::fabs(b.value), std::fabs(result)}) <= most;
+}
+
 double at(Intrinsic f, double x) { return apply_intrinsic(f, f64, Scalar{.f = x}, {}, {}).f; }
 
 /// A monotone function: its extremes are at the ends of the range.
@@ -82,10 +90,13 @@ BoundedFloat bounded_binary(ExprKind op, Type t, const BoundedFloat& a, const Bo
   const double both = a.error + b.error;
   switch (op) {
     case ExprKind::kAdd:
+      if (stays_integer(t, a, b, a.value + b.value)) return {a.value + b.value, 0};
       return settled(a.value + b.value, both, t, 1);
     case ExprKind::kSub:
+      if (stays_integer(t, a, b, a.value - b.value)) return {a.value - b.value, 0};
       return settled(a.value - b.value, both, t, 1);
     case ExprKind::kMul:
+      if (stays_integer(t, a, b, a.value * b.value)) return {a.value * b.value, 0};
       return settled(
           a.value * b.value,
           std::fabs(a.value) * b.error + std::fabs(b.value) * a.error + a.error * b.error, t, 1);
@@ -191,14 +202,16 @@ void BoundedSum::add(const BoundedFloat& x) {
   value_ = next;
   magnitude_ += std::fabs(x.value) + x.error;
   errors_ += x.error;
+  integers_ &= is_integer(x);
   ++count_;
 }
 
 BoundedFloat BoundedSum::result(Type t) const {
   const double value = value_ + compensation_;
   const double n = static_cast<double>(count_), nu = n * unit_roundoff(t);
-  if (!(nu < 1) || !std::isfinite(value)) return {value, HUGE_VAL};
-  const double error = errors_ + nu / (1 - nu) * magnitude_ + n * least_positive(t);
+  if (!std::isfinite(value)) return {value, HUGE_VAL};
+  if (integers_ && magnitude_ <= 1 / unit_roundoff(t)) return {value, 0};
+  const double error = errors_ + nu * magnitude_ + n * least_positive(t);
   if (std::isinf(round_to(magnitude_ + error, t))) return {value, HUGE_VAL};
   return {value, (error + 2 * kDouble * std::fabs(value) + n * n * kDouble * kDouble * magnitude_) *
                      (1 + 8 * n * kDouble)};

@@ -139,6 +139,34 @@ TEST(Bounded, CoversSumsInAnyOrder) {
   }
 }
 
+// Past 2^24 terms the classic bound has no value; this one still has, and integers need none.
+TEST(Bounded, SumsOfAnyLengthHaveABound) {
+  BoundedSum ones, thirds;
+  constexpr std::int64_t kTerms = (std::int64_t{1} << 24) + 5;
+  for (std::int64_t i = 0; i < kTerms; ++i) {
+    if (i < kTerms - 5) ones.add(BoundedFloat::exact(i % 2 == 0 ? 1 : -1));
+    thirds.add(BoundedFloat::exact(1.0F / 3));
+  }
+  EXPECT_EQ(ones.result(f32).error, 0);
+  float forward = 0;
+  for (std::int64_t i = 0; i < kTerms; ++i) forward += 1.0F / 3;
+  const BoundedFloat r = thirds.result(f32);
+  EXPECT_TRUE(std::isfinite(r.error));
+  EXPECT_TRUE(r.contains(forward)) << forward << " of " << r.value;
+  ones.add(BoundedFloat::exact(1));  // one more than f32 counts to
+  EXPECT_GT(ones.result(f32).error, 0);
+}
+
+TEST(Bounded, IntegersAreNotRounded) {
+  const auto of = [](ExprKind op, double a, double b) { return bounded_binary(op, f32, BoundedFloat::exact(a), BoundedFloat::exact(b)).error; };
+  EXPECT_EQ(of(ExprKind::kMul, 4096, 4096), 0);
+  EXPECT_EQ(of(ExprKind::kAdd, 1 << 23, 1 << 23), 0);
+  EXPECT_EQ(of(ExprKind::kSub, -5, 3), 0);
+  EXPECT_GT(of(ExprKind::kMul, 4096, 4097), 0);
+  EXPECT_GT(of(ExprKind::kMul, 0.5, 3), 0);
+  EXPECT_GT(of(ExprKind::kDiv, 6, 3), 0);
+}
+
 TEST(Bounded, CoversFunctionsOfInexactArguments) {
   const Intrinsic functions[] = {
       Intrinsic::kExp, Intrinsic::kExp2,    Intrinsic::kLog,   Intrinsic::kLog2,  Intrinsic::kTanh,
