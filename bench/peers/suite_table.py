@@ -1,7 +1,9 @@
 """A table of a suite's kernels beside the best library of each case.
 
-    autotune suite ansor --trials 64 --even --threads 1 --json > suite.json
-    bench/peers/suite_table.py suite.json PEERS/libs/RESULTS.md > docs/results/suite-ansor.md
+    ./test --proof suite-ansor
+    bench/peers/suite_table.py docs/results/suite-ansor.json PEERS/libs/RESULTS.md > docs/results/suite-ansor.md
+
+The output of `autotune suite --json` does as well.
 
 The libraries were measured on another processor (their page names it), so shares of each machine's own peak
 of fused multiply-adds are set side by side, never times. Where memory or a latency decides, shares of two
@@ -29,9 +31,13 @@ def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     suite = json.load(open(sys.argv[1], encoding="utf-8"))
+    when = ""
+    if "output" in suite:
+        when = f"{suite['date'][:10]}, {suite['cpu']}, commit {suite['commit']}. "
+        suite = suite["output"]
     best = libraries(sys.argv[2])
     print(f"# Suite {suite['suite']}: {suite['programs']} programs, one core\n")
-    print(f"{suite['trials']} trials, {suite['ok']} ok, {suite['rejected']} proposals rejected, failures: "
+    print(f"{when}{suite['trials']} trials, {suite['ok']} ok, {suite['rejected']} proposals rejected, failures: "
           f"{', '.join(f'{n} {k}' for k, n in suite['failed'].items()) or 'none'}; {suite['wall_seconds']:.0f} s, "
           f"model and features {100 * suite['model_share']:.0f} % of them.\n")
     print("| program | case | ours | of peak | best library, of its peak | ratio of shares |")

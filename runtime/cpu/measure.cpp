@@ -78,6 +78,7 @@ std::vector<Measurement> measure_interleaved(const std::vector<KernelImage>& ima
     for (std::size_t i = 0; i < count; ++i) {
       if (!timed[i]) continue;
       at(i, "timing");
+      timed[i]->warm();
       timed[i]->sample();
     }
   for (std::size_t i = 0; i < count; ++i)

@@ -13,7 +13,7 @@ namespace tessera::runtime {
 Measurement measure_candidate(const KernelImage& image, const MeasureOptions& options,
                               const MappedDataSet& data, const StageSink& stage);
 
-/// Kernels that were verified before, timed in turns so that a drifting clock touches all alike:
+/// Kernels that were verified before, timed in turns so that a drifting clock touches all alike, each warm:
 /// `options.most_samples` rounds of one sample each. Stages are "<index>:<stage>". One result per
 /// image, in order.
 std::vector<Measurement> measure_interleaved(const std::vector<KernelImage>& images,

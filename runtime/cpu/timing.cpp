@@ -95,6 +95,8 @@ std::optional<Measurement> TimedKernel::begin() {
   return std::nullopt;
 }
 
+void TimedKernel::warm() { time_runs(1); }
+
 void TimedKernel::sample() {
   for (;;) {
     const std::int64_t before = involuntary_switches();

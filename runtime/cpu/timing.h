@@ -24,6 +24,9 @@ class TimedKernel {
   /// The failure, if any.
   std::optional<Measurement> begin();
 
+  /// One run that does not count. Other kernels ran since the last sample: their operands are in the caches.
+  void warm();
+
   /// Adds one sample, then one probe of the peak. Samples of several threads that another process
   /// interrupted are thrown away and taken again, at most as often as samples are wanted in all.
   void sample();
