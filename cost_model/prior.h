@@ -23,7 +23,7 @@ struct TaskData {
 
 struct PriorInfo {
   Machine machine;  // on which its logs were measured
-  std::int64_t tasks = 0, points = 0;
+  std::int64_t tasks = 0, points = 0;  // tasks of different names
   std::string provenance;  // for people: when, from what
   static constexpr auto fields() {
     return std::tuple{field("machine", &PriorInfo::machine), field("tasks", &PriorInfo::tasks),

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "cost_model/metrics.h"
 #include "cost_model/prior.h"
@@ -81,7 +82,9 @@ Result<Prior> train_prior(std::span<const TaskData> tasks, const TrainOptions& o
     ns.insert(ns.end(), t.ns.begin(), t.ns.end());
     begin.push_back(ns.size());
   }
-  PriorInfo info{options.machine, static_cast<std::int64_t>(tasks.size()), static_cast<std::int64_t>(ns.size()), options.provenance};
+  std::set<std::string> names;
+  for (const TaskData& t : tasks) names.insert(t.task);
+  PriorInfo info{options.machine, static_cast<std::int64_t>(names.size()), static_cast<std::int64_t>(ns.size()), options.provenance};
   DraftCoefficients draft = default_draft();
   if (options.fit_draft) {
     const std::vector<DraftPoint> points = draft_points(tasks);

@@ -12,7 +12,8 @@ namespace tessera::autotune {
 namespace {
 
 struct Data {
-  std::vector<cost_model::TaskData> tasks;
+  std::vector<cost_model::TaskData> tasks;  // a task of two recordings is there twice
+  std::set<std::string> names;
   std::set<std::string> machines, dates;
   std::optional<cost_model::Machine> machine;
   std::int64_t points = 0;
@@ -31,7 +32,9 @@ Data read_data(const std::vector<std::string>& files) {
       out.machines.insert(r.machine.cpu);
       out.dates.insert(r.date);
       out.points += static_cast<std::int64_t>(data->ns.size());
-      if (data->ns.size() > 1) out.tasks.push_back(std::move(*data));
+      if (data->ns.size() < 2) continue;
+      out.names.insert(data->task);
+      out.tasks.push_back(std::move(*data));
     }
   }
   return out;
@@ -63,13 +66,13 @@ int run_train(const TrainArgs& args) {
   TESSERA_ENVIRONMENT_CHECK(!train.tasks.empty()) << "no task with two measured points to train on";
   cost_model::TrainOptions options;
   options.machine = *train.machine;
-  options.provenance = fmt::format("{} points of {} tasks, measured {} on {}; {}", train.points, train.tasks.size(), joined_set(train.dates),
+  options.provenance = fmt::format("{} points of {} tasks, measured {} on {}; {}", train.points, train.names.size(), joined_set(train.dates),
                                    joined_set(train.machines), joined(args.data, ", "));
   const cost_model::Prior prior = cost_model::train_prior(train.tasks, options).or_throw();
   if (const Status s = prior.save(args.output); !s.ok()) throw UserError(s.reason(), 1);
   Json j;
   j["output"] = args.output;
-  j["tasks"] = train.tasks.size();
+  j["tasks"] = train.names.size();
   j["points"] = train.points;
   j["provenance"] = options.provenance;
   if (!args.json) fmt::print("{}: {}\n", args.output, options.provenance);
