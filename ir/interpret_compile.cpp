@@ -279,7 +279,8 @@ class Compiler {
 
   void loop(const For& n) {
     const Reg lo = expr(n.min), extent = expr(n.extent), var = fresh(1), end = fresh(1);
-    const bool parallel = options_.check_races && runs_in_parallel(n.loop);
+    // Threads that share a reduction meet; iteration after iteration gives the same.
+    const bool parallel = options_.check_races && runs_in_parallel(n.loop) && n.notes.count("reduce") == 0;
     vars_[n.var.id()] = var;
     emit(Op::kLoopEnter, i64, var, lo, extent, end);
     const std::uint32_t enter = here() - 1;

@@ -51,10 +51,13 @@ const char* kind_name(StmtKind k) {
   return "?";
 }
 
+std::vector<const char*> enum_names(ForKind) {
+  return {"serial", "parallel", "vector", "unroll", "block.x", "block.y", "block.z",
+          "cluster.x", "cluster.y", "cluster.z", "warpgroup", "warp", "lane", "thread.x", "thread.y", "thread.z",
+          "vthread", "persistent"};
+}
 const char* to_string(ForKind k) {
-  static constexpr const char* kNames[] = {"serial", "parallel", "vector", "unroll", "block.x", "block.y", "block.z",
-      "cluster.x", "cluster.y", "cluster.z", "warpgroup", "warp", "lane", "thread.x", "thread.y", "thread.z",
-      "vthread", "persistent"};
+  static const std::vector<const char*> kNames = enum_names(k);
   return kNames[static_cast<std::size_t>(k)];
 }
 const char* to_string(Tail t) { return enum_names(t)[static_cast<std::size_t>(t)]; }

@@ -55,6 +55,12 @@ enum class ForKind : std::uint8_t {
   kThreadX, kThreadY, kThreadZ, kVThread, kPersistent, kCount,
 };
 const char* to_string(ForKind k);
+std::vector<const char*> enum_names(ForKind);
+/// Bound to the grid; to the threads of a block.
+inline bool is_block_level(ForKind k) { return k == ForKind::kBlockX || k == ForKind::kBlockY || k == ForKind::kBlockZ; }
+inline bool is_thread_level(ForKind k) {
+  return k == ForKind::kThreadX || k == ForKind::kThreadY || k == ForKind::kThreadZ || k == ForKind::kWarp || k == ForKind::kLane;
+}
 
 /// How a loop whose trip count varies is realised at the end of lowering. kPartition: specialised
 /// copies with constant counts. kGuard: one copy, iterations tested.

@@ -50,7 +50,11 @@ class Builder {
       (prepared_.count(s.name) != 0 ? prepare : run).push_back(std::move(nest));
     }
     add_phase(ir::RunPhase::kPrepare, options_.name + "_prepare", std::move(prepare));
-    add_phase(ir::RunPhase::kRun, options_.name, std::move(run));
+    if (options_.target == ir::TargetKind::kCuda) {
+      for (std::size_t i = 0; i < run.size(); ++i) add_phase(ir::RunPhase::kRun, options_.name + "_" + std::to_string(i), {run[i]});
+    } else {
+      add_phase(ir::RunPhase::kRun, options_.name, std::move(run));
+    }
     return std::move(program_);
   }
 
@@ -132,9 +136,11 @@ class Builder {
     return out;
   }
 
-  static Stmt loop(const Leaf& l, const Var& var, Stmt body) {
+  static Stmt loop(const Leaf& l, const Var& var, Stmt body, int slots = 1) {
     std::map<std::string, std::int64_t> notes = l.axis->notes;
     if (l.axis->outlined) notes["outline"] = 1;
+    if (l.axis->kind == AxisKind::kReduce && ir::is_thread_level(l.axis->loop)) notes["reduce"] = 1;
+    if (slots > 1) notes["pipeline"] = slots;
     return make_stmt<ir::For>(var, int_imm(0), l.extent, l.axis->loop, std::move(body), std::move(notes));
   }
 
@@ -174,7 +180,7 @@ class Builder {
           if (p.axis == s.leaves[l - 1]) body.push_back(memory_.prefetch(s, p));
         }
         Stmts inside, step;
-        for (const Stage* q : attached(s, s.leaves[l - 1])) (schedule::scan_around(state_, *q) == &s ? step : inside).push_back(emit(*q));
+        for (const Stage* q : attached(s, s.leaves[l - 1])) (schedule::scan_around(state_, *q) == &s ? step : inside).push_back(in_slot(*q, emit(*q)));
         // The first rows of a scan are given: no stage of its step runs for them.
         if (!step.empty()) inside.push_back(guarded(ir::block(std::move(step)), {step_value(s) >= int_imm(s.given_rows)}));
         // Iterations past the domain run nothing, so nothing is computed for them either: the box
@@ -186,10 +192,24 @@ class Builder {
       inner = ir::block(std::move(body));
       if (l == 0) break;
       inner = allocate(s, s.leaves[l - 1], std::move(inner));
-      inner = loop(leaves[l - 1], leaves[l - 1].axis->var, std::move(inner));
+      inner = loop(leaves[l - 1], leaves[l - 1].axis->var, std::move(inner), slots_at(s, s.leaves[l - 1]));
       inner = allocate_windows(s, s.leaves[l - 1], std::move(inner));
     }
     return inner;
+  }
+
+  /// Slots of the tiles that are pipelined along a loop.
+  int slots_at(const Stage& s, const std::string& leaf) const {
+    int slots = 1;
+    for (const Stage* q : attached(s, leaf)) slots = std::max(slots, q->slots);
+    return slots;
+  }
+
+  /// What fills a slot of a channel says so.
+  static Stmt in_slot(const Stage& s, Stmt fill) {
+    if (s.slots <= 1) return fill;
+    const auto channel = [&](ir::ChannelAction a) { return make_stmt<ir::ChannelOp>(s.name, a, int_imm(0)); };
+    return ir::block({channel(ir::ChannelAction::kAcquire), std::move(fill), channel(ir::ChannelAction::kCommit)});
   }
 
   /// The row that an iteration of a scan computes.
@@ -322,10 +342,29 @@ class Builder {
     for (std::size_t v = 0; v < st.buffers.size(); ++v) {
       Expr x = memory_.stored_reads(ir::substitute(s.body[v], values));
       for (const Expr& c : value_conditions) x = ir::if_then_else(c, x, ir::constant_of(x.type(), 0));
+      x = inside_tensor(s, std::move(x));
       stores.push_back(make_stmt<ir::Store>(st.buffers[v], store_index(s, values), x, Expr(), s.streaming));
     }
     // A multi-output stage that reads nothing of its own needs no order between its stores.
     return ir::block(std::move(stores));
+  }
+
+  /// Zero where a padded stage computes past its tensor. What it reads of padded boxes is there.
+  Expr inside_tensor(const Stage& s, Expr x) const {
+    bool reads_tensor = s.reduce() == nullptr;
+    for (const Expr& body : s.body) {
+      ir::walk(body, [&](const Expr& e) {
+        const auto* load = e.as<ir::Load>();
+        if (load != nullptr) reads_tensor |= !state_.producer(load->buffer.get())->padded;
+        return true;
+      });
+    }
+    if (!reads_tensor) return x;
+    for (const Expr& c : schedule::padding_guards(s)) {
+      const Expr open = ir::simplify(c, bounds_);
+      if (!is_true(open)) x = ir::if_then_else(open, x, ir::constant_of(x.type(), 0));
+    }
+    return x;
   }
 
   Stmt reduction(const Stage& s, const VarMap& values) {
@@ -333,14 +372,14 @@ class Builder {
     const Storage& st = memory_.of(s.name);
     const Exprs index = store_index(s, values);
     Exprs sources;
-    for (const Expr& x : r.sources) sources.push_back(memory_.stored_reads(ir::substitute(x, values)));
+    for (const Expr& x : r.sources) sources.push_back(inside_tensor(s, memory_.stored_reads(ir::substitute(x, values))));
     VarMap with;
-    if (sources.size() == 1) {
+    if (sources.size() == 1 && !joins_threads(s)) {
       with[r.combiner->lhs[0].id()] = st.buffers[0].load(index);
       with[r.combiner->rhs[0].id()] = sources[0];
       return make_stmt<ir::Store>(st.buffers[0], index, ir::substitute(r.combiner->result[0], with));
     }
-    // Tuples: all old values and sources are read before any new value is written.
+    // Tuples, and parts of threads that will meet: all old values and sources are read before any new value is written.
     std::vector<std::pair<Var, Expr>> lets;
     const auto bind = [&](const Var& v, Expr value, const std::string& name) {
       const Var fresh = Var::fresh(name, value.type());
@@ -362,6 +401,14 @@ class Builder {
     for (auto it = results.rbegin(); it != results.rend(); ++it) body = make_stmt<ir::LetStmt>(it->first, it->second, std::move(body));
     for (auto it = lets.rbegin(); it != lets.rend(); ++it) body = make_stmt<ir::LetStmt>(it->first, it->second, std::move(body));
     return body;
+  }
+
+  /// Whether threads add up parts of one result.
+  static bool joins_threads(const Stage& s) {
+    return std::any_of(s.leaves.begin(), s.leaves.end(), [&](const std::string& l) {
+      const Axis& a = *s.find_axis(l);
+      return a.kind == AxisKind::kReduce && ir::is_thread_level(a.loop);
+    });
   }
 
   /// The output that holds value `i` of the reduced tuple. A tuple needs all its values kept.

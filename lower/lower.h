@@ -9,6 +9,7 @@
 #pragma once
 
 #include "ir/program.h"
+#include "ir/target.h"
 #include "schedule/state.h"
 #include "support/result.h"
 
@@ -35,6 +36,7 @@ const char* to_string(Mutant m);
 
 struct Options {
   std::string name = "kernel";
+  ir::TargetKind target = ir::TargetKind::kCpu;  // kCuda: a kernel for every stage at root, threads of a block side by side
   int vector_bytes = 64;            // widest vector register of the target
   std::int64_t max_statements = 60'000;  // refuse programs that unroll or specialise beyond this
   Mutant mutant = Mutant::kNone;

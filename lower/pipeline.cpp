@@ -8,9 +8,13 @@
 
 #include "ir/check.h"
 #include "ir/print.h"
+#include "lower/passes/bind_threads.h"
+#include "lower/passes/distribute_registers.h"
 #include "lower/passes/flatten_buffers.h"
+#include "lower/passes/insert_barriers.h"
 #include "lower/passes/outline_functions.h"
 #include "lower/passes/partition_tails.h"
+#include "lower/passes/pipeline_loops.h"
 #include "lower/passes/strip_instances.h"
 #include "lower/passes/unroll_loops.h"
 #include "lower/passes/vectorize_loops.h"
@@ -41,13 +45,18 @@ struct Watch {
 
 }  // namespace
 
-const std::vector<Pass>& finish_passes() {
-  static const std::vector<Pass> kPasses{
+const std::vector<Pass>& finish_passes(ir::TargetKind target) {
+  static const std::vector<Pass> kCpu{
       {"strip_instances", strip_instances, false},     {"partition_tails", partition_tails, false},
       {"unroll_loops", unroll_loops, false},           {"flatten_buffers", flatten_buffers, true},
       {"vectorize_loops", vectorize_loops, true},      {"outline_functions", outline_functions, true},
   };
-  return kPasses;
+  static const std::vector<Pass> kCuda{
+      {"pipeline_loops", pipeline_loops, false},       {"insert_barriers", insert_barriers, false},
+      {"bind_threads", bind_threads, false},           {"distribute_registers", distribute_registers, false},
+      {"flatten_buffers", flatten_buffers, true},      {"vectorize_loops", vectorize_loops, true},
+  };
+  return target == ir::TargetKind::kCuda ? kCuda : kCpu;
 }
 
 Result<ir::Program> map_functions(const ir::Program& p, const std::function<Result<ir::Stmt>(const ir::Stmt&)>& f) {
@@ -65,7 +74,7 @@ Result<ir::Program> finish(const ir::Program& structured, const Options& options
   std::string text = watch.dump ? ir::to_string(p) : "";
   if (watch.dump) watch.write(0, "build", text);
   int number = 0;
-  for (const Pass& pass : finish_passes()) {
+  for (const Pass& pass : finish_passes(options.target)) {
     ++number;
     const auto start = std::chrono::steady_clock::now();
     TESSERA_TRY(next, pass.run(p, options));

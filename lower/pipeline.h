@@ -16,7 +16,7 @@ struct Pass {
 };
 
 /// In order. Each row says in its header what it needs and leaves true.
-const std::vector<Pass>& finish_passes();
+const std::vector<Pass>& finish_passes(ir::TargetKind target);
 
 /// Applies a statement pass to every function.
 Result<ir::Program> map_functions(const ir::Program& p, const std::function<Result<ir::Stmt>(const ir::Stmt&)>& f);

@@ -189,6 +189,8 @@ Result<SpanMap> coordinate_spans(const State& state, const Stage& q, const Fixed
   if (!chain && q.placement == Placement::kAt && !here) {
     TESSERA_TRY(inner, required_region(state, q, fixed));
     box = std::move(inner);
+    // A padded box begins inside of what is needed and may end anywhere in the tile after it.
+    for (std::size_t d = 0; q.padded && d < box.extent.size(); ++d) box.extent[d] = box.extent[d] + q.region.bound[d];
   }
   const Spans spans(q, fixed);
   for (std::size_t d = 0; d < q.roots.size(); ++d) {
@@ -263,6 +265,16 @@ Guards guards(const Stage& s) {
     if (r.kind != Relation::Kind::kSplit || !r.guarded) continue;
     Exprs& conditions = r.tail == ir::Tail::kPad && !s.is_output ? out.value : out.statement;
     conditions.push_back(axis_value(s, r.whole) < axis_extent(s, r.whole));
+  }
+  return out;
+}
+
+Exprs padding_guards(const Stage& s) {
+  Exprs out;
+  if (!s.padded) return out;
+  const ir::VarMap values = coordinate_values(s);
+  for (const RootAxis& r : s.roots) {
+    if (r.kind == AxisKind::kData) out.push_back(values.at(r.coordinate.id()) < int_imm(r.extent));
   }
   return out;
 }

@@ -30,6 +30,8 @@ struct Guards {
   Exprs statement, value;
 };
 Guards guards(const Stage& s);
+/// Of a padded stage: the conditions under which what an iteration computes lies inside of the tensor.
+Exprs padding_guards(const Stage& s);
 /// Position among the leaves of a reduction before which its result is initialised.
 std::size_t init_position(const Stage& s);
 /// Ranges of the loop variables of all stages.

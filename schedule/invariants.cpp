@@ -37,8 +37,9 @@ Status check_storage(const Stage& s, const std::vector<Enclosing>& around) {
                   "', which does not enclose loop '", s.at.axis, "' of '", s.at.stage, "', where it is computed");
   }
   for (std::size_t i = place + 1; i < around.size(); ++i) {
-    if (around[i].axis->loop == ForKind::kParallel) {
-      return refuse("stage '", s.name, "' is stored outside the parallel loop '", around[i].axis->name, "' of '",
+    const ForKind kind = around[i].axis->loop;
+    if (kind == ForKind::kParallel || ir::is_block_level(kind) || ir::is_thread_level(kind)) {
+      return refuse("stage '", s.name, "' is stored outside the ", ir::to_string(kind), " loop '", around[i].axis->name, "' of '",
                     around[i].stage->name, "'; its iterations would share the buffer");
     }
   }
@@ -71,14 +72,71 @@ Status check_nesting(const Stage& s, const std::vector<Enclosing>& around) {
   return Done{};
 }
 
+/// Levels of the GPU: blocks around everything, each level once, lanes and warps or threads.
+Status check_levels(const Stage& s, const std::vector<Enclosing>& around) {
+  std::vector<Enclosing> all = around;
+  for (const std::string& l : s.leaves) all.push_back({&s, s.find_axis(l)});
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const ForKind kind = all[i].axis->loop;
+    const bool block = ir::is_block_level(kind), bound = block || ir::is_thread_level(kind);
+    for (std::size_t k = 0; bound && k < i; ++k) {
+      const ForKind outer = all[k].axis->loop;
+      if (block && !ir::is_block_level(outer)) {
+        return refuse("loop '", all[i].axis->name, "' of stage '", all[i].stage->name, "' is ", ir::to_string(kind), " inside loop '",
+                      all[k].axis->name, "' of '", all[k].stage->name, "'; blocks are the outermost loops, reorder first");
+      }
+      const bool mixed = (kind == ForKind::kThreadX && (outer == ForKind::kWarp || outer == ForKind::kLane)) ||
+                         (outer == ForKind::kThreadX && (kind == ForKind::kWarp || kind == ForKind::kLane));
+      if (outer == kind || mixed || outer == ForKind::kVector || outer == ForKind::kParallel) {
+        return refuse("loop '", all[i].axis->name, "' of stage '", all[i].stage->name, "' is ", ir::to_string(kind), " inside loop '",
+                      all[k].axis->name, "' of '", all[k].stage->name, "', which is ", ir::to_string(outer), " already");
+      }
+    }
+    if (kind == ForKind::kParallel) {
+      for (std::size_t k = 0; k < i; ++k) {
+        const ForKind outer = all[k].axis->loop;
+        if (ir::is_block_level(outer) || ir::is_thread_level(outer)) {
+          return refuse("loop '", all[i].axis->name, "' of stage '", all[i].stage->name, "' is parallel inside a ", ir::to_string(outer),
+                        " loop; bind it to a level of the GPU instead");
+        }
+      }
+    }
+  }
+  if (s.slots > 1) {
+    const Axis& loop = *all[around.size() - 1].axis;
+    if (loop.loop != ForKind::kSerial) {
+      return refuse("stage '", s.name, "' has ", s.slots, " slots and is computed at loop '", loop.name, "', which is ", ir::to_string(loop.loop),
+                    "; the iterations of a pipeline run one after the other");
+    }
+  }
+  return Done{};
+}
+
+/// What cannot stick out of its tensor.
+Status check_padded(const Stage& s) {
+  if (s.slots > 1 && s.placement != Placement::kAt) return refuse("stage '", s.name, "' has ", s.slots, " slots and needs a place inside the loop of its pipeline");
+  if (s.slots > 1 && (s.store_at || s.rolling)) return refuse("stage '", s.name, "' has ", s.slots, " slots; it is stored where it is computed");
+  if (!s.padded) return Done{};
+  const char* why = s.placement != Placement::kAt ? "is computed at root" : s.is_scan() ? "is a scan" : s.is_extern() ? "is extern"
+                    : s.rolling ? "rolls" : s.store_at && !(*s.store_at == s.at) ? "is stored at another loop" : nullptr;
+  if (why != nullptr) return refuse("stage '", s.name, "' ", why, "; its box cannot be padded");
+  return Done{};
+}
+
 Status check_registers(const Stage& s) {
   if (s.scope != ir::Scope::kRegister) return Done{};
   if (s.placement != Placement::kAt) {
     return refuse("stage '", s.name, "' is a register tile and needs a place inside a loop of its reader; set its scope first");
   }
-  const std::int64_t bytes = tile_bytes(s);
+  // Threads share a tile out.
+  std::int64_t threads = 1;
+  for (const std::string& l : s.leaves) {
+    const Axis& a = *s.find_axis(l);
+    if (a.kind == AxisKind::kData && ir::is_thread_level(a.loop)) threads *= a.extent;
+  }
+  const std::int64_t bytes = tile_bytes(s) / threads;
   if (bytes > kMostRegisterBytes) {
-    return refuse("the tile of stage '", s.name, "' takes ", bytes, " bytes; a register tile has at most ", kMostRegisterBytes);
+    return refuse("the tile of stage '", s.name, "' takes ", bytes, " bytes", threads > 1 ? " a thread" : "", "; a register tile has at most ", kMostRegisterBytes);
   }
   return Done{};
 }
@@ -170,6 +228,8 @@ Status check_invariants(const State& state) {
     const std::vector<Enclosing> around = loops_around(state, s);
     TESSERA_TRY_DONE(check_storage(s, around));
     TESSERA_TRY_DONE(check_nesting(s, around));
+    TESSERA_TRY_DONE(check_padded(s));
+    TESSERA_TRY_DONE(check_levels(s, around));
     TESSERA_TRY_DONE(check_registers(s));
     TESSERA_TRY_DONE(check_memory(state, s));
     TESSERA_TRY_DONE(check_prefetches(state, s));

@@ -43,6 +43,9 @@ class Schedule {
   Schedule& unroll(std::string stage, std::string axis) { return apply(Unroll{std::move(stage), std::move(axis)}); }
   Schedule& vectorize(std::string stage, std::string axis) { return apply(Vectorize{std::move(stage), std::move(axis)}); }
   Schedule& parallel(std::string stage, std::string axis) { return apply(Parallel{std::move(stage), std::move(axis)}); }
+  Schedule& bind(std::string stage, std::string axis, ir::ForKind to) { return apply(Bind{std::move(stage), std::move(axis), to}); }
+  Schedule& pad_box(std::string stage) { return apply(PadBox{std::move(stage)}); }
+  Schedule& pipeline(std::string stage, Param slots) { return apply(Pipeline{std::move(stage), std::move(slots)}); }
   Schedule& compute_at(std::string stage, std::string at, std::string axis) {
     return apply(ComputeAt{std::move(stage), std::move(at), std::move(axis)});
   }

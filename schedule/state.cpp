@@ -141,6 +141,11 @@ void set_extents(Stage& s) {
   }
 }
 
+/// The box at its full size in every iteration, wherever it ends.
+void pad(Box& box) {
+  for (std::size_t d = 0; d < box.extent.size(); ++d) box.extent[d] = ir::int_imm(box.bound[d]);
+}
+
 const char* placement_word(Placement p) { return p == Placement::kRoot ? "root" : "inlined"; }
 
 }  // namespace
@@ -279,6 +284,7 @@ Status State::refresh() {
         TESSERA_TRY(fresh, rolled_box(*this, s, box));
         box = std::move(fresh);
       }
+      if (s.padded) pad(box);
       next.region = std::move(box);
     }
     set_extents(next);

@@ -124,6 +124,7 @@ struct Stage {
   std::vector<LayoutPart> layout;  // of the stored box; empty: row-major
   std::vector<StrideAlignment> alignments;  // at most one a dimension
   bool streaming = false;  // its stores go past the caches
+  bool padded = false;     // computes its whole box in every iteration, zero outside of the tensor
   bool rolling = false;    // kept from one iteration of the loop `at` to the next
   std::vector<PrefetchMark> prefetches;
   std::optional<Tensorized> tensorized;

@@ -9,6 +9,7 @@
 #include "schedule/plan.h"
 #include "schedule/state.h"
 #include "schedule/steps/annotate.h"
+#include "schedule/steps/bind.h"
 #include "schedule/steps/cache_read.h"
 #include "schedule/steps/cache_write.h"
 #include "schedule/steps/compute_at.h"
@@ -18,7 +19,9 @@
 #include "schedule/steps/fuse.h"
 #include "schedule/steps/outline.h"
 #include "schedule/steps/pack.h"
+#include "schedule/steps/pad_box.h"
 #include "schedule/steps/parallel.h"
+#include "schedule/steps/pipeline.h"
 #include "schedule/steps/prefetch.h"
 #include "schedule/steps/reorder.h"
 #include "schedule/steps/rfactor.h"
@@ -37,8 +40,8 @@
 
 namespace tessera::schedule {
 
-using Step = std::variant<Annotate, CacheRead, CacheWrite, ComputeAt, ComputeInline, ComputeRoot, DecomposeReduction,
-                          Fuse, Outline, Pack, Parallel, Prefetch, Reorder, Rfactor, RollingWindow, SetScope, Split,
+using Step = std::variant<Annotate, Bind, CacheRead, CacheWrite, ComputeAt, ComputeInline, ComputeRoot, DecomposeReduction,
+                          Fuse, Outline, Pack, PadBox, Parallel, Pipeline, Prefetch, Reorder, Rfactor, RollingWindow, SetScope, Split,
                           StorageAlign, StoreAt, StreamingStore, Tensorize, Tile, TransformLayout, Unroll, UseAlgorithm, Vectorize>;
 
 using StepList = std::vector<Step>;

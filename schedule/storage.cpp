@@ -87,6 +87,7 @@ Exprs StoredBox::index(const Exprs& logical) const {
   for (std::size_t d = 0; d < logical.size(); ++d) {
     const bool rolls = d < window.size() && window[d] > 0;
     out.push_back(rolls ? ir::floormod(logical[d], ir::int_imm(window[d])) : logical[d] - base[d]);
+    if (d == 0 && slot.defined()) out.back() = out.back() + slot;
   }
   return out;
 }
@@ -105,6 +106,11 @@ Result<StoredBox> stored_box(const State& state, const Stage& s) {
     out.window[d] = box.bound[d];
   }
   out.extents = stored_extents(s, box);
+  if (s.slots > 1) {
+    const Var loop = state.find(s.at.stage)->find_axis(s.at.axis)->var;
+    out.slot = ir::floormod(loop, ir::int_imm(s.slots)) * ir::int_imm(out.extents[0]);
+    out.extents[0] *= s.slots;
+  }
   TESSERA_TRY(layout, stored_layout(s, out.extents));
   out.layout = std::move(layout);
   return out;

@@ -12,8 +12,9 @@ namespace tessera::schedule {
 struct StoredBox {
   Exprs base;
   std::vector<std::int64_t> window;    // a dimension that rolls is stored modulo this; 0 elsewhere
-  std::vector<std::int64_t> extents;   // allocated
+  std::vector<std::int64_t> extents;   // allocated, all slots
   ir::Layout layout;
+  Expr slot = {};                      // of a pipelined stage: where its first index begins for this iteration
 
   /// The index into the buffer: logical - base, or logical modulo the window.
   Exprs index(const Exprs& logical) const;

@@ -74,7 +74,7 @@ PairOutcome check(const CheckedProgram& program, const schedule::StepList& steps
   if (const Status s = ir::check_well_formed(*built); !s.ok()) return failed("check build", s.reason());
   if (const std::string why = interpreted(program, *built, false); !why.empty()) return failed("interpret build", why);
   ir::Program p = std::move(*built);
-  for (const lower::Pass& pass : lower::finish_passes()) {
+  for (const lower::Pass& pass : lower::finish_passes(ir::TargetKind::kCpu)) {
     auto next = pass.run(p, options);
     if (!next.ok()) return {true, std::string(pass.name) + ": " + next.reason()};
     p = std::move(*next);
@@ -83,7 +83,7 @@ PairOutcome check(const CheckedProgram& program, const schedule::StepList& steps
   if (std::string why = interpreted(program, p, true); !why.empty()) {
     // Which pass was it? The first one after which the program is wrong.
     ir::Program q = *lower::build(*state, options);
-    for (const lower::Pass& pass : lower::finish_passes()) {
+    for (const lower::Pass& pass : lower::finish_passes(ir::TargetKind::kCpu)) {
       q = *pass.run(q, options);
       const std::string here = interpreted(program, q, pass.flat);
       if (!here.empty()) return failed(std::string("interpret ") + pass.name, here);

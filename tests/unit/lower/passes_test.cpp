@@ -17,7 +17,7 @@ ir::Program lowered_to(const State& s, const std::string& last, const Options& o
   ir::Program p = build(s, options).or_throw();
   EXPECT_TRUE(ir::check_well_formed(p).ok());
   if (last == "build") return p;
-  for (const Pass& pass : finish_passes()) {
+  for (const Pass& pass : finish_passes(ir::TargetKind::kCpu)) {
     p = pass.run(p, options).or_throw();
     const Status ok = ir::check_well_formed(p, {.flat = pass.flat});
     EXPECT_TRUE(ok.ok()) << pass.name << ": " << ok.reason();

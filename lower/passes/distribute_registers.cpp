@@ -1,0 +1,260 @@
+#include "lower/passes/distribute_registers.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "ir/analysis/affine.h"
+#include "ir/print.h"
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+#include "lower/pipeline.h"
+
+namespace tessera::lower {
+
+namespace {
+
+using ir::Bounds;
+using ir::Buffer;
+using ir::Expr;
+using ir::Exprs;
+using ir::int_imm;
+using ir::make_stmt;
+using ir::Stmt;
+
+bool in_registers(const ir::BufferNode* b) { return b->scope == ir::Scope::kRegister || b->scope == ir::Scope::kLocal; }
+
+/// A dimension of an index: what chooses the thread, and the thread's own part.
+struct Place {
+  std::vector<std::pair<std::uint64_t, std::int64_t>> thread;  // atom, coefficient; sorted
+  ir::AffineSum own;
+};
+
+/// Own indices count in steps of these sizes: digit d stands for `stride`, has `extent` values, and is
+/// `dense` apart in the thread's array.
+struct Digit {
+  std::int64_t stride = 1, extent = 1, dense = 1;
+};
+
+struct Tile {
+  Buffer buffer;
+  std::vector<std::vector<std::pair<std::uint64_t, std::int64_t>>> thread;  // by dimension, of the first access
+  std::vector<std::set<std::pair<std::int64_t, std::int64_t>>> steps;       // by dimension: stride, count
+  std::vector<std::vector<Digit>> digits;
+  Buffer own;
+};
+
+class Distribution {
+ public:
+  std::string refusal;
+
+  Stmt run(const Stmt& kernel) {
+    find_threads(kernel);
+    visit(kernel, {}, [&](const Buffer& b, const Exprs& at, const Bounds& bounds) { note(b, at, bounds); });
+    for (auto& [id, t] : tiles_) lay_out(t);
+    return refusal.empty() ? rebuilt(kernel, {}) : kernel;
+  }
+
+ private:
+  void find_threads(const Stmt& s) {
+    if (const auto* n = s.as<ir::For>()) {
+      if (n->loop != ir::ForKind::kThreadX) return find_threads(n->body);
+      threads_.insert(n->var.id());
+      Stmt body = n->body;
+      while (const auto* let = body.as<ir::LetStmt>()) {
+        threads_.insert(let->var.id());
+        body = let->body;
+      }
+    }
+  }
+
+  template <class F>
+  void visit(const Stmt& s, Bounds bounds, const F& f) {
+    const ir::ExprFn expr = [&](const Expr& e) -> Expr {
+      if (const auto* n = e.as<ir::Load>(); n != nullptr && in_registers(n->buffer.get())) f(Buffer(n->buffer), n->indices, bounds);
+      return ir::map_children(e, expr);
+    };
+    extend(s, bounds);
+    if (const auto* n = s.as<ir::Store>(); n != nullptr && in_registers(n->buffer.get())) f(n->buffer, n->indices, bounds);
+    ir::for_each_child(s, [&](const Expr& e) { expr(e); }, [&](const Stmt& x) { if (x) visit(x, bounds, f); });
+  }
+
+  static void extend(const Stmt& s, Bounds& bounds) {
+    if (const auto* n = s.as<ir::For>()) {
+      const ir::Interval lo = ir::range_of(n->min, bounds), count = ir::affine_sum(n->extent).range(bounds);
+      bounds[n->var.id()] = {lo.lo, (lo + count - ir::Interval::point(1)).hi};
+    }
+    if (const auto* n = s.as<ir::LetStmt>()) bounds[n->var.id()] = ir::range_of(n->value, bounds);
+  }
+
+  Place place(const Buffer& b, const Expr& index, const Bounds& bounds) {
+    Place out;
+    const ir::AffineSum sum = ir::affine_sum(ir::simplify(index, bounds));
+    out.own.constant = sum.constant;
+    for (const ir::Term& t : sum.terms) {
+      bool mine = false, others = false;
+      for (const ir::Var& v : ir::free_vars(t.atom)) (threads_.count(v.id()) != 0 ? mine : others) = true;
+      if (mine && others) {
+        refuse_("index " + text(index) + " of register tile '" + b->name + "' mixes threads and registers in one term; split so that the tile of a thread is whole");
+      }
+      if (mine) {
+        out.thread.emplace_back(t.atom.hash(), t.coefficient);
+      } else {
+        out.own.add(t.atom, t.coefficient);
+      }
+    }
+    std::sort(out.thread.begin(), out.thread.end());
+    return out;
+  }
+
+  void note(const Buffer& b, const Exprs& at, const Bounds& bounds) {
+    Tile& t = tiles_[b->id];
+    const bool first = !t.buffer;
+    t.buffer = b;
+    if (first) {
+      t.thread.resize(at.size());
+      t.steps.resize(at.size());
+    }
+    for (std::size_t d = 0; d < at.size(); ++d) {
+      Place p = place(b, at[d], bounds);
+      if (first) t.thread[d] = p.thread;
+      if (t.thread[d] != p.thread) {
+        refuse_("register tile '" + b->name + "' is spread over the threads in two ways; one thread cannot read the registers of another, put the tile in shared memory");
+      }
+      for (const ir::Term& term : p.own.terms) {
+        const ir::Interval r = ir::range_of(term.atom, bounds);
+        if (!r.is_bounded() || r.lo < 0 || term.coefficient < 0) {
+          refuse_("index " + text(at[d]) + " of register tile '" + b->name + "' does not count up from the start of the tile");
+          return;
+        }
+        if (r.hi > 0) t.steps[d].insert({term.coefficient, r.hi + 1});
+      }
+      // A constant part reaches as far as the digits it is made of.
+      if (p.own.constant < 0) refuse_("index " + text(at[d]) + " of register tile '" + b->name + "' begins before the tile");
+      if (p.own.constant > 0) constants_[b->id].emplace_back(d, p.own.constant);
+    }
+  }
+
+  void lay_out(Tile& t) {
+    if (!refusal.empty()) return;
+    std::int64_t dense = 1;
+    t.digits.resize(t.steps.size());
+    for (std::size_t d = t.steps.size(); d-- > 0;) {
+      std::map<std::int64_t, std::int64_t> reach;  // stride -> first index past what its terms reach
+      for (const auto& [stride, count] : t.steps[d]) reach[stride] = std::max(reach[stride], stride * count);
+      for (const auto& [dim, value] : constants_[t.buffer->id]) {
+        if (dim == d) add_constant(reach, value);
+      }
+      std::vector<Digit>& digits = t.digits[d];
+      for (auto it = reach.begin(); it != reach.end(); ++it) {
+        std::int64_t end = it->second;
+        for (auto before = reach.begin(); before != it; ++before) end = std::max(end, before->second);
+        const auto next = std::next(it);
+        if (next != reach.end()) {
+          if (next->first % it->first != 0) return uneven(t, d);
+          end = std::min(end, next->first);
+        }
+        digits.push_back({it->first, (end + it->first - 1) / it->first, 1});
+      }
+      for (Digit& digit : digits) {
+        digit.dense = dense;
+        dense *= digit.extent;
+      }
+    }
+    t.own = Buffer::fresh(t.buffer->name, t.buffer->dtype, {int_imm(std::max<std::int64_t>(1, dense))}, ir::Scope::kRegister);
+  }
+
+  /// A constant is a value of the digit with the largest stride that divides it.
+  static void add_constant(std::map<std::int64_t, std::int64_t>& reach, std::int64_t value) {
+    for (auto it = reach.rbegin(); it != reach.rend(); ++it) {
+      if (value >= it->first) {
+        it->second = std::max(it->second, value / it->first * it->first + it->first);
+        value %= it->first;
+      }
+    }
+    if (value > 0) reach[1] = std::max(reach[1], value + 1);
+  }
+
+  void uneven(const Tile& t, std::size_t d) {
+    refuse_("dimension " + std::to_string(d) + " of register tile '" + t.buffer->name + "' is cut into pieces that do not divide each other");
+  }
+
+  /// The index of an access in the thread's array.
+  Expr own_index(const Tile& t, const Exprs& at, const Bounds& bounds) {
+    Expr out = int_imm(0);
+    for (std::size_t d = 0; d < at.size(); ++d) {
+      const Place p = place(t.buffer, at[d], bounds);
+      for (const ir::Term& term : p.own.terms) out = out + dense(t, d, term.atom, term.coefficient, ir::range_of(term.atom, bounds).hi + 1);
+      std::int64_t rest = p.own.constant;
+      for (auto digit = t.digits[d].rbegin(); digit != t.digits[d].rend(); ++digit) {
+        out = out + int_imm(rest / digit->stride * digit->dense);
+        rest %= digit->stride;
+      }
+    }
+    return ir::simplify(out, bounds);
+  }
+
+  /// atom * stride, where it may run through several digits.
+  static Expr dense(const Tile& t, std::size_t d, const Expr& atom, std::int64_t stride, std::int64_t count) {
+    Expr out = int_imm(0);
+    std::int64_t done = 1;  // values of the atom that lower digits stand for
+    for (const Digit& digit : t.digits[d]) {
+      if (digit.stride < stride || done >= count) continue;
+      const Expr value = ir::floordiv(atom, int_imm(done));
+      const bool last = done * digit.extent >= count;
+      out = out + (last ? value : ir::floormod(value, int_imm(digit.extent))) * int_imm(digit.dense);
+      done *= digit.extent;
+    }
+    return out;
+  }
+
+  Stmt rebuilt(const Stmt& s, Bounds bounds) {
+    extend(s, bounds);
+    const ir::ExprFn expr = [&](const Expr& e) -> Expr {
+      const Expr r = ir::map_children(e, expr);
+      const auto* n = r.as<ir::Load>();
+      if (n == nullptr || !in_registers(n->buffer.get())) return r;
+      const Tile& t = tiles_.at(n->buffer->id);
+      return ir::make<ir::Load>(t.own, Exprs{own_index(t, n->indices, bounds)}, n->predicate, n->type.lanes);
+    };
+    const Stmt r = ir::map_children(s, expr, [&](const Stmt& x) { return x ? rebuilt(x, bounds) : x; });
+    if (const auto* n = r.as<ir::Store>(); n != nullptr && in_registers(n->buffer.get())) {
+      const Tile& t = tiles_.at(n->buffer->id);
+      return make_stmt<ir::Store>(t.own, Exprs{own_index(t, n->indices, bounds)}, n->value, n->predicate, n->streaming);
+    }
+    if (const auto* n = r.as<ir::Allocate>(); n != nullptr && in_registers(n->buffer.get())) {
+      const auto t = tiles_.find(n->buffer->id);
+      return t == tiles_.end() ? n->body : make_stmt<ir::Allocate>(t->second.own, n->body);
+    }
+    if (const auto* n = r.as<ir::TileOp>()) {
+      std::vector<ir::Region> regions = n->regions;
+      for (ir::Region& g : regions) {
+        if (const auto t = tiles_.find(g.buffer->id); t != tiles_.end()) g.buffer = t->second.own;
+      }
+      return make_stmt<ir::TileOp>(n->intrinsic, std::move(regions));
+    }
+    return r;
+  }
+
+  static std::string text(const Expr& e) { return ir::to_string(e); }
+  void refuse_(const std::string& why) {
+    if (refusal.empty()) refusal = why;
+  }
+
+  std::set<ir::VarId> threads_;
+  std::map<std::uint64_t, Tile> tiles_;
+  std::map<std::uint64_t, std::vector<std::pair<std::size_t, std::int64_t>>> constants_;
+};
+
+}  // namespace
+
+Result<ir::Program> distribute_registers(const ir::Program& program, const Options&) {
+  return map_functions(program, [](const Stmt& s) -> Result<Stmt> {
+    Distribution pass;
+    const Stmt out = pass.run(s);
+    if (!pass.refusal.empty()) return Refusal{pass.refusal};
+    return out;
+  });
+}
+
+}  // namespace tessera::lower
