@@ -184,17 +184,12 @@ using detail::check_shape;
 using detail::kMostDimensions;
 
 Tensor input(Exprs shape, Type dtype, std::string name, OperationKind kind, CallSite site) {
-  check_name(name, site);
+  std::vector<std::string> axis_names;
+  for (std::size_t d = 0; d < shape.size(); ++d) axis_names.push_back("d" + std::to_string(d));
+  const auto op = detail::new_operation(kind, shape, axis_names, name, site);
   check_shape(shape, dtype, name, site);
   TESSERA_USER_CHECK(dtype.is_scalar() && dtype.code != ir::TypeCode::kHandle)
       << site << "'" << name << "' cannot have dtype " << dtype;
-  TESSERA_USER_CHECK(shape.size() <= kMostDimensions)
-      << site << "'" << name << "' has " << shape.size() << " dimensions; at most 8 are supported";
-  auto op = std::make_shared<Operation>();
-  op->kind = kind;
-  op->name = name;
-  op->site = site;
-  for (std::size_t d = 0; d < shape.size(); ++d) op->axes.push_back({Var::fresh("d" + std::to_string(d)), shape[d]});
   return Tensor(Buffer::fresh(std::move(name), dtype, std::move(shape)).with_origin(op, 0));
 }
 

@@ -29,8 +29,7 @@ class Summarizer {
       // A loop of at most one iteration is none, unless it makes lanes.
       if (extent.hi <= 1 && n->loop != ForKind::kVector) return visit(n->body);
       vars_.push_back(n->var);
-      const auto unroll = n->notes.find("unroll");
-      loops_.push_back({extent.hi, n->loop, copies_of(n->loop, extent.hi, unroll == n->notes.end() ? 1 : unroll->second)});
+      loops_.push_back({extent.hi, n->loop, copies_of(n->loop, extent.hi, n->notes)});
       visit(n->body);
       vars_.pop_back();
       loops_.pop_back();

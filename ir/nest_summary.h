@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,11 @@ struct NestSummary {
 /// LoopSummary::copies of a loop annotated with `unroll`: only serial loops take copies, at most as many as they run.
 inline std::int64_t copies_of(ForKind kind, std::int64_t extent, std::int64_t unroll) {
   return kind == ForKind::kSerial ? std::min(extent, unroll) : 1;
+}
+/// The same, of a loop with its annotations.
+inline std::int64_t copies_of(ForKind kind, std::int64_t extent, const std::map<std::string, std::int64_t>& notes) {
+  const auto unroll = notes.find("unroll");
+  return copies_of(kind, extent, unroll == notes.end() ? 1 : unroll->second);
 }
 
 /// What the outermost node of `e` adds to the count.

@@ -84,8 +84,7 @@ class Summarizer {
   void push(const Axis& a) {
     // Loops that run once disappear when lowering simplifies, unless they are lanes.
     if (a.extent == 1 && a.loop != ForKind::kVector) return;
-    const auto unroll = a.notes.find("unroll");
-    loops_.push_back({a.extent, a.loop, ir::copies_of(a.loop, a.extent, unroll == a.notes.end() ? 1 : unroll->second)});
+    loops_.push_back({a.extent, a.loop, ir::copies_of(a.loop, a.extent, a.notes)});
     vars_.push_back(a.var);
   }
 

@@ -9,6 +9,7 @@ namespace tessera::search {
 namespace {
 
 constexpr std::size_t kParents = 64;
+constexpr std::size_t kMostFailures = 10;
 constexpr std::int64_t kStackBytes = 512 << 10;  // of a thread, what codegen grants scratch memory
 
 std::int64_t bytes_of(const schedule::Stage& s) {
@@ -61,6 +62,16 @@ std::string text_of(const Sketch& s, const Values& values) {
 
 }  // namespace
 
+ProposalCheck& ProposalCheck::operator+=(const ProposalCheck& o) {
+  proposals += o.proposals;
+  lowered += o.lowered;
+  failed += o.failed;
+  for (const std::string& f : o.failures) {
+    if (failures.size() < kMostFailures) failures.push_back(f);
+  }
+  return *this;
+}
+
 ProposalCheck check_proposals(const Task& task, std::int64_t count, std::int64_t lowered, std::uint64_t seed) {
   const std::vector<Sketch> sketches = generate_sketches(task);
   const Mutator mutator(sketches);
@@ -85,7 +96,7 @@ ProposalCheck check_proposals(const Task& task, std::int64_t count, std::int64_t
     out.lowered += lower ? 1 : 0;
     if (!why.empty()) {
       ++out.failed;
-      if (out.failures.size() < 10) out.failures.push_back(text_of(sketches[p->sketch], p->values) + ": " + why);
+      if (out.failures.size() < kMostFailures) out.failures.push_back(text_of(sketches[p->sketch], p->values) + ": " + why);
       continue;
     }
     if (parents.size() < kParents) {

@@ -14,6 +14,8 @@ struct ProposalCheck {
   std::int64_t proposals = 0, lowered = 0;
   std::vector<std::string> failures;  // sketch, decisions and reason, at most ten
   std::int64_t failed = 0;
+
+  ProposalCheck& operator+=(const ProposalCheck& o);
 };
 
 /// Draws `count` points of the task's sketches, a third each fresh, mutated and crossed, replays them and

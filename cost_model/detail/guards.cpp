@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/partition.h"
+
 namespace tessera::cost_model::detail {
 
 namespace {
 
-constexpr int kMaxCopies = 24;     // as in lower/passes/partition_tails.cpp
 constexpr int kMaxDimensions = 8;
 constexpr double kMaxWindow = 16, kMaxStep = 4;  // of a window: its size, its stride or dilation
 
@@ -65,18 +66,15 @@ class Cutter {
       d = outer;
     };
     const auto end_of = [&](std::size_t k) { return k + 1 < count ? cuts[k + 1] : n.extent; };
-    if (copies * static_cast<int>(count) <= kMaxCopies) {
+    if (copies * static_cast<int>(count) <= ir::kMaxCopies) {
       for (std::size_t k = 0; k < count; ++k) piece(cuts[k], end_of(k), copies * static_cast<int>(count), end_of(k) - cuts[k]);
       return;
     }
-    std::size_t widest = 0;
-    for (std::size_t k = 1; k < count; ++k) {
-      if (end_of(k) - cuts[k] > end_of(widest) - cuts[widest]) widest = k;
-    }
-    const double most = end_of(widest) - cuts[widest];
-    if (copies > kMaxCopies || 2 * most < n.extent) return piece(0, n.extent, copies, n.extent);
-    piece(cuts[widest], end_of(widest), copies, most);
-    piece(0, n.extent, kMaxCopies + 1, n.extent - most);
+    const auto widest = ir::widest_piece(std::span<const double>(cuts.data(), count), n.extent);
+    if (copies > ir::kMaxCopies || !widest) return piece(0, n.extent, copies, n.extent);
+    const double most = end_of(*widest) - cuts[*widest];
+    piece(cuts[*widest], end_of(*widest), copies, most);
+    piece(0, n.extent, ir::kMaxCopies + 1, n.extent - most);
   }
 
   void leaf(double work) {

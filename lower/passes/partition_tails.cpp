@@ -5,6 +5,7 @@
 #include <set>
 
 #include "ir/analysis/affine.h"
+#include "ir/partition.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 #include "lower/pipeline.h"
@@ -17,11 +18,10 @@ using ir::Bounds;
 using ir::Expr;
 using ir::Interval;
 using ir::int_imm;
+using ir::kMaxCopies;
 using ir::make_stmt;
 using ir::Stmt;
 using ir::Var;
-
-constexpr int kMaxCopies = 24;
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) {
   const std::int64_t q = a / b;
@@ -170,11 +170,11 @@ class Partition {
   ///   for v in 0..n {body}  ->  for v in 0..n {if from <= v <= to {body on [from, to]} else {body}}
   Stmt apart(const ir::For& n, const Stmt& s, const Interval& range, const std::vector<std::int64_t>& cuts, const Bounds& bounds,
              int copies) {
-    Interval widest{0, -1};
-    for_each_piece(range, cuts, [&](std::int64_t from, std::int64_t to) {
-      if (to - from > widest.hi - widest.lo) widest = {from, to};
-    });
-    if (2 * (widest.hi - widest.lo + 1) < range.hi - range.lo + 1) return inside(n, s, bounds, copies);
+    std::vector<std::int64_t> begins{range.lo};
+    begins.insert(begins.end(), cuts.begin(), cuts.end());
+    const auto at = ir::widest_piece(std::span<const std::int64_t>(begins), range.hi + 1);
+    if (!at) return inside(n, s, bounds, copies);
+    const Interval widest{begins[*at], *at + 1 < begins.size() ? begins[*at + 1] - 1 : range.hi};
     Bounds inner = bounds;
     inner[n.var.id()] = range;
     const Stmt rest = stmt(n.body, inner, kMaxCopies + 1);

@@ -9,6 +9,7 @@
 #include "dsl/dsl.h"
 #include "ops/catalog.h"
 #include "search/sketch.h"
+#include "tests/support/native_pair.h"
 
 namespace tessera::driver {
 namespace {
@@ -22,14 +23,8 @@ using namespace tessera::schedule;  // NOLINT: steps
 using dsl::Tensor;
 
 std::string wrong(const std::vector<Tensor>& outputs, const StepList& steps) {
-  const auto program = CheckedProgram::make(dsl::ComputeDag::from_outputs(outputs), 1).or_throw();
-  ir::Program finished;
   NativeCheck native("cpu");
-  lower::Options options;
-  options.vector_bytes = native.target().vector_bytes;
-  PairOutcome out = check_pair(program, steps, options, &finished);
-  if (out.why.empty()) out = native.run(program, finished, 2);
-  return out.why;
+  return test::wrong(dsl::ComputeDag::from_outputs(outputs), steps, native);
 }
 
 // Tiles that pad a box stored around several places of computation begin anywhere inside it.

@@ -12,6 +12,7 @@
 #include "dsl/inputs.h"
 #include "ops/catalog.h"
 #include "runtime/cpu/host.h"
+#include "tests/support/native_pair.h"
 #include "tests/support/options.h"
 
 namespace tessera::driver {
@@ -21,6 +22,7 @@ using namespace tessera::dsl;       // NOLINT: programs
 using namespace tessera::schedule;  // NOLINT: steps
 using dsl::ComputeDag;
 using dsl::Tensor;
+using test::wrong;
 
 /// P = X * 2;  S[t, j] = S[t - 1, j] + P[t, j];  Y = S[t, j] + S[t, j + 1]
 ComputeDag sums() {
@@ -82,16 +84,6 @@ ComputeDag segments() {
     return ir::make_stmt<ir::For>(i, Expr(0), Expr(7), ir::ForKind::kParallel, ir::make_stmt<ir::Allocate>(total, body));
   }, "S", 20);
   return ComputeDag::from_outputs({compute({7}, [&](Var i) { return y[0](i) * 2.0f + cast(f32, y[1](i)); }, "Y")}, "segments");
-}
-
-std::string wrong(const ComputeDag& dag, const StepList& steps, NativeCheck& native) {
-  const auto program = CheckedProgram::make(dag, 1).or_throw();
-  ir::Program finished;
-  lower::Options options;
-  options.vector_bytes = native.target().vector_bytes;
-  PairOutcome out = check_pair(program, steps, options, &finished);
-  if (out.why.empty()) out = native.run(program, finished, 2);
-  return out.why;
 }
 
 TEST(Scans, ChosenSchedules) {

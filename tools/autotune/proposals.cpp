@@ -11,24 +11,42 @@
 
 namespace tessera::autotune {
 
+namespace {
+
+constexpr std::int64_t kPiece = 100;  // points drawn at a time: dearer than the sketches they are drawn from
+
+}  // namespace
+
 int run_proposals(const ProposalsArgs& args) {
   const auto& catalog = ops::catalog();
   const auto operators = static_cast<std::int64_t>(catalog.size());
-  std::atomic<std::size_t> next{0};
+  // An operator's points are drawn in pieces: the last operators are the dearest, and one thread would be
+  // left with them.
+  const std::int64_t pieces = std::max<std::int64_t>(1, args.count / operators / kPiece);
+  struct Row {
+    search::ProposalCheck sum;
+    std::int64_t left = 0;
+  };
+  std::vector<Row> found(catalog.size(), Row{{}, pieces});
+  std::atomic<std::int64_t> next{0};
   std::mutex print;
   search::ProposalCheck total;
   Json rows = Json::array();
   const auto work = [&] {
-    for (std::size_t i = next++; i < catalog.size(); i = next++) {
+    for (std::int64_t i = next++; i < operators * pieces; i = next++) {
+      const std::size_t at = static_cast<std::size_t>(i / pieces);
       search::Task task;
-      task.op = catalog[i]->name;
-      task.dag = ops::build({catalog[i]->name, {}, "", ""}).or_throw();
+      task.op = catalog[at]->name;
+      task.dag = ops::build({catalog[at]->name, {}, "", ""}).or_throw();
       task.target = driver::resolve_target(args.target);
       task.threads = args.threads;
-      const auto at = static_cast<std::int64_t>(i);
-      const auto share = [&](std::int64_t n) { return n * (at + 1) / operators - n * at / operators; };
-      const search::ProposalCheck r = search::check_proposals(task, share(args.count), share(args.lowered), args.seed);
+      const auto share = [&](std::int64_t n) { return n * (i + 1) / (operators * pieces) - n * i / (operators * pieces); };
+      const auto seed = args.seed + static_cast<std::uint64_t>(i % pieces);
+      const search::ProposalCheck part = search::check_proposals(task, share(args.count), share(args.lowered), seed);
       const std::lock_guard lock(print);
+      search::ProposalCheck& r = found[at].sum;
+      r += part;
+      if (--found[at].left > 0) continue;
       if (args.json) {
         Json row;
         row["op"] = task.op;
@@ -42,9 +60,7 @@ int run_proposals(const ProposalsArgs& args) {
         for (const std::string& f : r.failures) fmt::print("  {}\n", f);
         std::fflush(stdout);
       }
-      total.proposals += r.proposals;
-      total.lowered += r.lowered;
-      total.failed += r.failed;
+      total += r;
     }
   };
   std::vector<std::thread> others;
