@@ -30,12 +30,8 @@ class Algebra {
       quotient.constant = wrapping_add(quotient.constant, floor_div(r.lo, c));
       return quotient;
     }
-    std::int64_t g = c;
-    for (const Term& t : rest.terms) g = t.coefficient == INT64_MIN ? 1 : std::gcd(g, t.coefficient);
-    if (g > 1) {  // (g*y + k) // (g*c') = (y + k // g) // c'
-      AffineSum y;
-      y.constant = floor_div(rest.constant, g);
-      for (const Term& t : rest.terms) y.add(t.atom, t.coefficient / g);
+    AffineSum y, low;
+    if (const std::int64_t g = blocks(rest, c, y, low); g > 1) {  // (g*y + r) // (g*c') = y // c',  r in [0, g)
       rest = y;
       c /= g;
     }
@@ -52,19 +48,43 @@ class Algebra {
       rest.constant = wrapping_add(rest.constant, wrapping_mul(floor_div(r.lo, c), -c));
       return rest;
     }
-    AffineSum out;
-    std::int64_t g = c;
-    for (const Term& t : rest.terms) g = t.coefficient == INT64_MIN ? 1 : std::gcd(g, t.coefficient);
-    if (g > 1) {  // (g*y + k) % (g*c') = g*((y + k//g) % c') + k % g
-      AffineSum y;
-      y.constant = floor_div(rest.constant, g);
-      for (const Term& t : rest.terms) y.add(t.atom, t.coefficient / g);
+    AffineSum out, y, low;
+    if (const std::int64_t g = blocks(rest, c, y, low); g > 1) {  // (g*y + r) % (g*c') = g*(y % c') + r,  r in [0, g)
       out.add(modulo_atom(y, c / g), g);
-      out.constant += rest.constant - floor_div(rest.constant, g) * g;
+      out.add(low);
       return out;
     }
     out.add(modulo_atom(rest, c), 1);
     return out;
+  }
+
+  /// x = g*y + low with low in [0, g): the largest such g that divides c; 1 when there is none.
+  std::int64_t blocks(const AffineSum& x, std::int64_t c, AffineSum& y, AffineSum& low) const {
+    std::vector<std::int64_t> sizes{1};
+    for (const Term& t : x.terms) sizes.push_back(t.coefficient == INT64_MIN ? 1 : std::gcd(c, t.coefficient));
+    for (std::size_t i = 1, n = sizes.size(); i < n; ++i) {
+      for (std::size_t k = i + 1; k < n; ++k) sizes.push_back(std::gcd(sizes[i], sizes[k]));
+    }
+    std::int64_t best = 1;
+    for (const std::int64_t g : sizes) {
+      if (g <= best) continue;
+      AffineSum high, rest;
+      high.constant = floor_div(x.constant, g);
+      rest.constant = x.constant - high.constant * g;
+      for (const Term& t : x.terms) {
+        if (t.coefficient % g == 0) {
+          high.add(t.atom, t.coefficient / g);
+        } else {
+          rest.add(t.atom, t.coefficient);
+        }
+      }
+      const Interval r = rest.range(bounds_);
+      if (r.lo < 0 || r.hi >= g) continue;
+      best = g;
+      y = std::move(high);
+      low = std::move(rest);
+    }
+    return best;
   }
 
   /// (y // c)*k*c + (y % c)*k = y*k, wherever both stand in one sum.
@@ -248,7 +268,20 @@ class Simplifier {
     const Interval r = difference(a, b);
     const Interval known = range_of(make_zero_compare(n->kind, r), bounds_);
     if (known.is_point()) return bool_imm(known.lo != 0);
+    if (n->kind == ExprKind::kLT) return less(a, b);
     return make_binary(n->kind, a.expr(), b.expr());
+  }
+
+  /// g*x + r < g*y is x < y for r in [0, g): what counts inside a block cannot decide.
+  Expr less(const AffineSum& a, const AffineSum& b) {
+    AffineSum d = a, high, low;
+    d.add(b, -1);
+    std::int64_t whole = 0;
+    for (const Term& t : d.terms) whole = std::max(whole, t.coefficient == INT64_MIN ? 0 : std::abs(t.coefficient));
+    if (whole <= 1 || algebra_.blocks(d, whole, high, low) <= 1 || (low.terms.empty() && low.constant == 0)) return a.expr() < b.expr();
+    AffineSum left = a;
+    left.add(low, -1);
+    return left.expr() < b.expr();
   }
 
   /// "x op 0" for an x of range r, as an expression whose range tells whether it is decided.

@@ -74,16 +74,18 @@ PairOutcome check(const CheckedProgram& program, const schedule::StepList& steps
   if (const Status s = ir::check_well_formed(*built); !s.ok()) return failed("check build", s.reason());
   if (const std::string why = interpreted(program, *built, false); !why.empty()) return failed("interpret build", why);
   ir::Program p = std::move(*built);
-  for (const lower::Pass& pass : lower::finish_passes(ir::TargetKind::kCpu)) {
+  for (const lower::Pass& pass : lower::finish_passes(options.target)) {
     auto next = pass.run(p, options);
     if (!next.ok()) return {true, std::string(pass.name) + ": " + next.reason()};
     p = std::move(*next);
     if (const Status s = ir::check_well_formed(p, {.flat = pass.flat}); !s.ok()) return failed(std::string("check ") + pass.name, s.reason());
   }
-  if (std::string why = interpreted(program, p, true); !why.empty()) {
+  // Threads that meet at barriers are the emulator's to run.
+  const bool sequential = options.target == ir::TargetKind::kCpu;
+  if (std::string why = sequential ? interpreted(program, p, true) : ""; !why.empty()) {
     // Which pass was it? The first one after which the program is wrong.
     ir::Program q = *lower::build(*state, options);
-    for (const lower::Pass& pass : lower::finish_passes(ir::TargetKind::kCpu)) {
+    for (const lower::Pass& pass : lower::finish_passes(options.target)) {
       q = *pass.run(q, options);
       const std::string here = interpreted(program, q, pass.flat);
       if (!here.empty()) return failed(std::string("interpret ") + pass.name, here);

@@ -32,8 +32,8 @@ struct PairOutcome {
   bool failed() const { return !refused && !why.empty(); }
 };
 
-/// JSON round trip, replay, build, every pass with its structural check, the interpreter before and
-/// after. `finished`, where it is not null, gets the finished program for a native run.
+/// JSON round trip, replay, build, every pass with its structural check, the interpreter before and, of
+/// programs for a CPU, after. `finished`, where it is not null, gets the finished program for a native run.
 PairOutcome check_pair(const CheckedProgram& program, const schedule::StepList& steps, const lower::Options& options,
                        ir::Program* finished = nullptr);
 

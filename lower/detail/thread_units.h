@@ -23,6 +23,11 @@ struct ThreadShape {
   bool operator<(const ThreadShape& o) const {
     return std::tie(extents, warps, lanes) < std::tie(o.extents, o.warps, o.lanes);
   }
+  /// Whether statements of this shape run on a part of that one's x and y: a row cut short by the end of
+  /// the tensor. One-dimensional statements do not: they lie on the threads in their own order.
+  bool fits(const ThreadShape& o) const {
+    return warps == 0 && o.warps == 0 && extents[1] * extents[2] > 1 && extents[0] <= o.extents[0] && extents[1] <= o.extents[1] && extents[2] <= o.extents[2];
+  }
   std::int64_t count() const { return warps > 0 ? warps * kWarpThreads : extents[0] * extents[1] * extents[2]; }
   std::int64_t extent(ir::ForKind level) const;
 };

@@ -91,8 +91,8 @@ class Unit {
     if (const auto* n = s.as<ir::For>()) {
       if (is_join(*n)) return join(*n, condition, bounds);
       if (ir::is_thread_level(n->loop)) {
-        const auto [body, inside] = coordinate(*n, bounds);
-        return apart(body, both(condition, inside), bounds);
+        const auto [body, inside, inner] = coordinate(*n, bounds);
+        return apart(body, both(condition, inside), inner);
       }
       if (is_const_int(n->extent)) {
         const bool outer = std::exchange(in_loop_, true);
@@ -108,15 +108,16 @@ class Unit {
   }
 
   /// The body for this thread, and the condition under which the loop reaches it.
-  std::pair<Stmt, Expr> coordinate(const ir::For& n, const Bounds& bounds) {
+  std::tuple<Stmt, Expr, Bounds> coordinate(const ir::For& n, const Bounds& bounds) {
     bound_.insert(n.loop);
     const Var c = coordinates_.of(shape_, n.loop);
+    Bounds inner = bounds;
+    inner[c.id()] = {0, shape_.extent(n.loop) - 1};
     std::int64_t count = 0;
     const bool whole = is_const_int(n.extent, &count) && count == shape_.extent(n.loop) && !(n.loop == ForKind::kLane && count < kWarpThreads);
     const bool warps = n.loop == ForKind::kWarp && count * kWarpThreads < threads_;
     const Expr inside = whole && !warps ? Expr() : Expr(c) < n.extent;
-    (void)bounds;
-    return {ir::substitute(n.body, n.var, n.min + c), inside};
+    return {ir::substitute(n.body, n.var, n.min + c), inside, inner};
   }
 
   Stmt plain(const Stmt& s, const Bounds& bounds) {
@@ -124,8 +125,8 @@ class Unit {
     if (const auto* n = s.as<ir::For>()) {
       if (ir::is_thread_level(n->loop)) {
         const std::set<ForKind> outer = bound_;
-        const auto [body, inside] = coordinate(*n, bounds);
-        Stmt out = when(inside, plain(body, bounds));
+        const auto [body, inside, inner] = coordinate(*n, bounds);
+        Stmt out = when(inside, plain(body, inner));
         bound_ = outer;
         return out;
       }
@@ -193,8 +194,8 @@ class Unit {
       out.push_back(make_stmt<ir::Store>(partial.back(), Exprs{int_imm(0)}, identity->second));
     }
     const std::set<ForKind> outer = bound_;
-    const auto [body, inside] = coordinate(n, bounds);
-    out.push_back(when(both(condition, inside), plain(on_partials(body, *update, moved), bounds)));
+    const auto [body, inside, inner] = coordinate(n, bounds);
+    out.push_back(when(both(condition, inside), plain(on_partials(body, *update, moved), inner)));
     out.push_back(joined(*update, partial, *group, threads_, in_loop_, coordinates_.thread()));
     Exprs totals;
     for (const Buffer& p : partial) totals.push_back(p.load({int_imm(0)}));
@@ -293,6 +294,7 @@ class Binder {
       if (n != nullptr && ir::is_thread_level(n->loop)) {
         const auto shape = thread_shape(s, inner);
         if (shape.ok()) threads_ = std::max(threads_, shape->count());
+        if (shape.ok() && shape->count() > widest_.count()) widest_ = *shape;
         out = shape.ok() ? Status(Done{}) : Status(shape.refusal());
         return;
       }
@@ -343,6 +345,7 @@ class Binder {
     ThreadShape shape = thread_shape(s, bounds).or_throw();
     // Outside of loops over threads all of them run: thread 0 writes memory.
     if (s.as<ir::Store>() != nullptr) shape.extents[0] = threads_;
+    if (shape.fits(widest_)) shape = widest_;
     Unit unit(shape, *coordinates_, threads_, in_loop, identities_);
     const Stmt out = unit.run(s, bounds);
     if (!unit.refusal.empty() && refusal_.empty()) refusal_ = unit.refusal;
@@ -350,6 +353,7 @@ class Binder {
   }
 
   std::int64_t threads_ = 1;
+  ThreadShape widest_;  // of the statements with most threads
   Coordinates* coordinates_ = nullptr;
   std::map<std::uint64_t, Expr> identities_;
   std::string refusal_;
