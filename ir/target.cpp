@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "ir/cuda_arch.h"
+
 namespace tessera::ir {
 
 std::string Target::text() const {
@@ -36,6 +38,7 @@ Result<Target> parse_target(const std::string& text) {
                     cpu ? "-mcpu=, -mattr=, -mtriple=" : "-arch=sm_XX");
     }
   }
+  if (!t.arch.empty()) TESSERA_TRY_DONE(cuda_arch(t.arch));
   return t;
 }
 
