@@ -44,6 +44,9 @@ class Schedule {
   Schedule& vectorize(std::string stage, std::string axis) { return apply(Vectorize{std::move(stage), std::move(axis)}); }
   Schedule& parallel(std::string stage, std::string axis) { return apply(Parallel{std::move(stage), std::move(axis)}); }
   Schedule& bind(std::string stage, std::string axis, ir::ForKind to) { return apply(Bind{std::move(stage), std::move(axis), to}); }
+  Schedule& spread(std::string stage, std::string axis, Names into, std::string like) {
+    return apply(Spread{std::move(stage), std::move(axis), std::move(into), std::move(like)});
+  }
   Schedule& pad_box(std::string stage) { return apply(PadBox{std::move(stage)}); }
   Schedule& pipeline(std::string stage, Param slots) { return apply(Pipeline{std::move(stage), std::move(slots)}); }
   Schedule& compute_at(std::string stage, std::string at, std::string axis) {

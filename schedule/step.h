@@ -28,6 +28,7 @@
 #include "schedule/steps/rolling_window.h"
 #include "schedule/steps/set_scope.h"
 #include "schedule/steps/split.h"
+#include "schedule/steps/spread.h"
 #include "schedule/steps/storage_align.h"
 #include "schedule/steps/store_at.h"
 #include "schedule/steps/streaming_store.h"
@@ -41,7 +42,7 @@
 namespace tessera::schedule {
 
 using Step = std::variant<Annotate, Bind, CacheRead, CacheWrite, ComputeAt, ComputeInline, ComputeRoot, DecomposeReduction,
-                          Fuse, Outline, Pack, PadBox, Parallel, Pipeline, Prefetch, Reorder, Rfactor, RollingWindow, SetScope, Split,
+                          Fuse, Outline, Pack, PadBox, Parallel, Pipeline, Prefetch, Reorder, Rfactor, RollingWindow, SetScope, Split, Spread,
                           StorageAlign, StoreAt, StreamingStore, Tensorize, Tile, TransformLayout, Unroll, UseAlgorithm, Vectorize>;
 
 using StepList = std::vector<Step>;

@@ -1,5 +1,5 @@
-// What to measure next: a pool of points, evolved under the cost model, and a diverse batch of the
-// best of it. Deterministic: a batch is a function of the seed, the task, the batch's number, the
+// What to measure next: a pool of points, evolved under the cost model where that is asked for, and a
+// diverse batch of the best of it. Deterministic: a batch is a function of the seed, the task, the batch's number, the
 // points proposed before, and the trials of batches that were complete two batches ago.
 #pragma once
 
@@ -22,7 +22,7 @@ struct ProposerOptions {
   int population = 128; // points of a generation
   int generations = 3;  // offspring of the pool
   int jobs = 1;         // threads that score
-  bool use_draft = true, use_prior = true, use_model = true, use_evolution = true;
+  bool use_draft = true, use_prior = true, use_model = true, use_evolution = false;
   std::shared_ptr<const cost_model::Prior> prior = nullptr;  // may be null
   std::optional<cost_model::Machine> machine = std::nullopt;  // that times come from; nullopt: this one
 };

@@ -27,7 +27,8 @@ struct SearchOptions {
   int patience = 0;       // stop after that many batches with an expected gain under 0.5 %; 0: never
   int jobs = 1;           // threads that score candidates
   bool default_first = true;  // the first trial is the default plan, so that tuning never makes slower
-  bool use_draft = true, use_prior = true, use_model = true, use_evolution = true;
+  bool use_draft = true, use_prior = true, use_model = true;
+  bool use_evolution = false;  // no better than a wide pool (docs/decisions/0007-evolution-off.md)
   std::shared_ptr<const cost_model::Prior> prior = nullptr;  // may be null
   std::optional<cost_model::Machine> machine = std::nullopt;  // that times come from; nullopt: this one
   std::vector<Rule> rules = {};                         // asked before the builtin ones

@@ -126,11 +126,11 @@ std::vector<Sketch> expand_all(const Task& task, const std::vector<const Rule*>&
 std::vector<Sketch> generate_sketches(const Task& task, const std::vector<Rule>& user_rules) {
   std::vector<const Rule*> rules;
   for (const Rule& r : user_rules) rules.push_back(&r);
-  for (const Rule& r : builtin_rules()) rules.push_back(&r);
+  for (const Rule& r : task.target.kind == ir::TargetKind::kCuda ? cuda_rules() : builtin_rules()) rules.push_back(&r);
   std::vector<Sketch> out = expand_all(task, rules);
   // Programs of some tens of microseconds may lose more to waking threads than they win.
   constexpr double kSmall = 2e7;
-  if (task.threads == 1 || task.dag.flops() > kSmall) return out;
+  if (task.target.kind == ir::TargetKind::kCuda || task.threads == 1 || task.dag.flops() > kSmall) return out;
   Task serial = task;
   serial.threads = 1;
   for (Sketch& s : expand_all(serial, rules)) {

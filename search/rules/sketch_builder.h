@@ -72,6 +72,8 @@ struct Rule {
 
 /// The ordered list; order matters, later rules catch what earlier ones leave.
 const std::vector<Rule>& builtin_rules();
+/// The list for CUDA (search/rules/cuda/).
+const std::vector<Rule>& cuda_rules();
 
 // Shared by rules.
 /// Scratch memory that a sketch may take of a thread: some of its stack (codegen grants 512 KiB) stays for

@@ -32,7 +32,7 @@ struct SearchArgs {
   std::uint64_t seed = 1;
   int patience = 0;     // batches with little to expect until the search stops; 0: never
   int jobs = 1;         // threads that score candidates
-  std::string without;  // "prior,draft,model,evolution": parts that are left out
+  std::string with, without;  // "prior,draft,model,evolution": parts that are used, left out
   std::string prior;    // file; empty: the shipped one
   std::string transfer; // logs of similar programs to start from, separated by commas
 };

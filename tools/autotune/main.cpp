@@ -61,6 +61,7 @@ void add_search(CLI::App& app, SearchArgs& s) {
   app.add_option("--seed", s.seed, "seed of the search")->check(kSeeds);
   app.add_option("--patience", s.patience, "stop after that many batches with an expected gain under 0.5 % (default: never)")->check(CLI::Range(1, 1000000));
   app.add_option("--jobs", s.jobs, "threads that score candidates")->check(CLI::Range(1, 1024));
+  app.add_option("--with", s.with, "use parts of the search that are off: evolution");
   app.add_option("--without", s.without, "leave out parts of the search: prior, draft, model, evolution");
   app.add_option("--prior", s.prior, "file of autotune train (default: the shipped one)")->check(kNotEmpty);
   app.add_option("--transfer", s.transfer, "logs of similar programs to start from")->check(kNotEmpty);

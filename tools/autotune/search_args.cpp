@@ -10,12 +10,16 @@ search::SessionOptions session_options(const SearchArgs& args, int trials, const
   o.search.seed = args.seed;
   o.search.patience = args.patience;
   o.search.jobs = args.jobs;
-  for (const std::string& part : split_words(args.without)) {
-    bool* const use = part == "prior" ? &o.search.use_prior : part == "draft" ? &o.search.use_draft : part == "model" ? &o.search.use_model
-                      : part == "evolution" ? &o.search.use_evolution : nullptr;
-    TESSERA_USER_CHECK(use != nullptr) << "--without takes prior, draft, model, evolution, not '" << part << "'";
-    *use = false;
-  }
+  const auto set = [&](const char* flag, const std::string& parts, bool value) {
+    for (const std::string& part : split_words(parts)) {
+      bool* const use = part == "prior" ? &o.search.use_prior : part == "draft" ? &o.search.use_draft : part == "model" ? &o.search.use_model
+                        : part == "evolution" ? &o.search.use_evolution : nullptr;
+      TESSERA_USER_CHECK(use != nullptr) << flag << " takes prior, draft, model, evolution, not '" << part << "'";
+      *use = value;
+    }
+  };
+  set("--with", args.with, true);
+  set("--without", args.without, false);
   if (o.search.use_prior) {
     auto prior = args.prior.empty() ? cost_model::shipped_prior() : cost_model::Prior::load(args.prior);
     if (!prior.ok()) throw UserError(prior.reason(), 1);

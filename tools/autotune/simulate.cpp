@@ -13,18 +13,20 @@ namespace {
 
 using search::SimulationResult;
 
-/// A way to search: what is left out of it. The names are keys of the JSON, so that claims can name them.
+/// A way to search: what is added to the usual one and left out of it. The names are keys of the JSON, so
+/// that claims can name them.
 struct Policy {
   const char* name;
+  const char* with;
   const char* without;
 };
 constexpr Policy kPolicies[] = {
-    {"full", ""},
-    {"without_prior", "prior"},
-    {"without_evolution", "evolution"},
-    {"without_model", "model"},
-    {"without_draft_prior", "draft,prior"},
-    {"random", "draft,prior,model,evolution"},
+    {"full", "", ""},
+    {"without_prior", "", "prior"},
+    {"with_evolution", "evolution", ""},
+    {"without_model", "", "model"},
+    {"without_draft_prior", "", "draft,prior"},
+    {"random", "", "draft,prior,model"},
 };
 
 /// How near to the optimum, and the trials until then.
@@ -42,6 +44,7 @@ int median(std::vector<int> v) {
 /// One search a seed.
 std::vector<SimulationResult> searches(const search::Recording& r, const search::Task& task, const Policy& p, const SimulateArgs& args) {
   SearchArgs s = args.search;
+  s.with = p.with;
   s.without = p.without;
   std::vector<SimulationResult> out;
   for (int seed = 1; seed <= args.seeds; ++seed) {

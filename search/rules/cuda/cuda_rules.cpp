@@ -1,0 +1,39 @@
+#include <algorithm>
+
+#include "search/rules/cuda/rules.h"
+
+namespace tessera::search {
+
+const std::vector<Rule>& cuda_rules() {
+  static const std::vector<Rule> kRules{
+      {"cuda_inline", cuda_inline_meets, cuda_inline_expand, When::kEarly},
+      {"cuda_rows", cuda_rows_meets, cuda_rows_expand},  // before the rules that take its stages one by one
+      {"cuda_tile", cuda_tile_meets, cuda_tile_expand},
+      {"cuda_rfactor", cuda_rfactor_meets, cuda_rfactor_expand},
+      {"cuda_reduction", cuda_reduction_meets, cuda_reduction_expand},
+      {"cuda_transpose", cuda_transpose_meets, cuda_transpose_expand},
+      {"cuda_threads", cuda_threads_meets, cuda_threads_expand},  // last: it takes every stage
+  };
+  return kRules;
+}
+
+std::vector<std::int64_t> powers_between(std::int64_t low, std::int64_t high) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t p = low; p <= std::max(low, high); p *= 2) out.push_back(p);
+  return out;
+}
+
+Result<std::string> fused(SketchBuilder& b, const std::string& stage, const std::vector<std::string>& axes, const std::string& into) {
+  if (axes.size() == 1) return axes[0];
+  TESSERA_TRY_DONE(b.step(schedule::Fuse{stage, axes, into}));
+  return into;
+}
+
+const ir::CudaArch& arch_of(const Task& task) {
+  const auto archs = ir::cuda_archs();
+  const std::string name = task.target.arch.empty() ? ir::kDefaultCudaArch : task.target.arch;
+  const auto it = std::find_if(archs.begin(), archs.end(), [&](const ir::CudaArch& a) { return name == a.name; });
+  return it == archs.end() ? archs.back() : *it;
+}
+
+}  // namespace tessera::search

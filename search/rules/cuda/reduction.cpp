@@ -1,0 +1,122 @@
+// A reduction over memory that lies along it: neighbouring threads read neighbouring elements, add up
+// their parts and meet (warp shuffles, then shared memory). Several results a block when they are short.
+//
+//   f.b (block.x)  f.y (thread.y): acc: k.x (thread.x, joined)  k.0 (serial)
+//
+// cuda_rfactor before it: few results and a long reduction are cut into chunks, a kernel for the chunks
+// and one for their sum.
+#include <algorithm>
+
+#include "search/rules/cuda/rules.h"
+
+namespace tessera::search {
+
+namespace {
+
+std::vector<std::string> axes_of(const schedule::Stage& s, schedule::AxisKind kind) {
+  std::vector<std::string> out;
+  for (const schedule::RootAxis& r : s.roots) {
+    if (r.kind == kind) out.push_back(r.axis);
+  }
+  return out;
+}
+
+bool is_free_reduction(const SketchBuilder& b, const std::string& name) {
+  const schedule::Stage& s = b.stage(name);
+  return s.is_reduction() && !s.is_scan() && s.placement == schedule::Placement::kRoot;
+}
+
+/// Whether some read is contiguous along the last reduction axis, or along no data axis either.
+bool lies_along(const schedule::Stage& s) {
+  const std::vector<std::string> reduce = axes_of(s, schedule::AxisKind::kReduce);
+  for (const schedule::RootAxis& r : s.roots) {
+    if (r.axis != reduce.back()) continue;
+    for (const ir::Load* l : reads_of(s)) {
+      if (stride_of(*l, r.coordinate) == 1) return true;
+    }
+  }
+  return axes_of(s, schedule::AxisKind::kData).empty();
+}
+
+}  // namespace
+
+Verdict cuda_reduction_meets(const SketchBuilder& b, const std::string& name) {
+  return is_free_reduction(b, name) && lies_along(b.stage(name)) ? Verdict::kApplyAndSkipRest : Verdict::kPass;
+}
+
+std::vector<SketchBuilder> cuda_reduction_expand(const SketchBuilder& b, const std::string& name) {
+  SketchBuilder next = b;
+  const auto run = [&]() -> Status {
+    const bool several = b.stage(name).outputs.size() > 1, single = axes_of(b.stage(name), schedule::AxisKind::kData).empty();
+    const std::string acc = several ? name : name + ".acc";
+    if (!several) TESSERA_TRY_DONE(next.step(schedule::CacheWrite{name, acc}));
+    const double results = volume(next.stage(acc), schedule::AxisKind::kData), length = volume(next.stage(acc), schedule::AxisKind::kReduce);
+    const auto most = static_cast<std::int64_t>(std::min(1024.0, length));
+    const schedule::Param x = next.hole(name + ".threads", powers_between(std::min<std::int64_t>(8, most), most));
+    std::string row;
+    if (!single) {
+      const schedule::Param rows = next.hole(name + ".rows", powers_up_to(static_cast<std::int64_t>(std::min(16.0, results))));
+      next.require({"threads of a block", {{1, {name + ".threads", name + ".rows"}}}, std::min<std::int64_t>(32, most), 1024});
+      TESSERA_TRY(f, fused(next, name, next.stage(name).data_axes(), "f"));
+      TESSERA_TRY_DONE(next.step(schedule::Split{name, f, {f + ".b", f + ".y"}, {rows}, ir::Tail::kPartition}));
+      TESSERA_TRY_DONE(next.step(schedule::Bind{name, f + ".b", ir::ForKind::kBlockX}));
+      TESSERA_TRY_DONE(next.step(schedule::Bind{name, f + ".y", ir::ForKind::kThreadY}));
+      row = f + ".y";
+      if (!several) TESSERA_TRY_DONE(next.step(schedule::ComputeAt{acc, name, row}));
+    }
+    TESSERA_TRY(k, fused(next, acc, axes_of(next.stage(acc), schedule::AxisKind::kReduce), "k"));
+    TESSERA_TRY_DONE(next.step(schedule::Split{acc, k, {k + ".0", k + ".x"}, {x}, ir::Tail::kPartition}));
+    std::vector<std::string> order;
+    for (const std::string& leaf : next.stage(acc).leaves) {
+      if (leaf != k + ".0" && leaf != k + ".x") order.push_back(leaf);
+    }
+    order.push_back(k + ".x");
+    order.push_back(k + ".0");
+    TESSERA_TRY_DONE(next.step(schedule::Reorder{acc, order}));
+    TESSERA_TRY_DONE(next.step(schedule::Bind{acc, k + ".x", ir::ForKind::kThreadX}));
+    if (!several && !single) TESSERA_TRY_DONE(next.step(schedule::SetScope{acc, ir::Scope::kRegister}));
+    next.finish(acc);
+    return Done{};
+  };
+  if (!run().ok()) return {};
+  next.add_name(name + ".joined");
+  next.finish(name);
+  return {std::move(next)};
+}
+
+namespace {
+constexpr double kFewResults = 16384;   // that do not fill a device with a thread each
+constexpr double kLongReduction = 1024;
+
+/// Whether this stage, or the one whose parts it holds, has been cut already.
+bool is_cut(const SketchBuilder& b, const std::string& name) {
+  const std::string part = ".part";
+  const bool is_part = name.size() > part.size() && name.compare(name.size() - part.size(), part.size(), part) == 0;
+  return b.has_hole(name + ".chunk") || (is_part && b.has_hole(name.substr(0, name.size() - part.size()) + ".chunk"));
+}
+}  // namespace
+
+Verdict cuda_rfactor_meets(const SketchBuilder& b, const std::string& name) {
+  if (!is_free_reduction(b, name)) return Verdict::kPass;
+  const schedule::Stage& s = b.stage(name);
+  const double results = volume(s, schedule::AxisKind::kData), length = volume(s, schedule::AxisKind::kReduce);
+  const bool few = lies_along(s) ? results < 1024 && length >= 8 * kLongReduction : results < kFewResults;
+  return few && length >= kLongReduction && !is_cut(b, name) ? Verdict::kApply : Verdict::kPass;
+}
+
+std::vector<SketchBuilder> cuda_rfactor_expand(const SketchBuilder& b, const std::string& name) {
+  SketchBuilder next = b;
+  const std::string part = name + ".part";
+  const auto run = [&]() -> Status {
+    TESSERA_TRY(k, fused(next, name, axes_of(b.stage(name), schedule::AxisKind::kReduce), "k"));
+    const std::int64_t length = next.stage(name).find_axis(k)->extent;
+    const schedule::Param chunk = next.hole(name + ".chunk", powers_between(256, std::min<std::int64_t>(16384, length / 2)));
+    TESSERA_TRY_DONE(next.step(schedule::Split{name, k, {k + ".o", k + ".i"}, {chunk}, ir::Tail::kPartition}));
+    return next.step(schedule::Rfactor{name, k + ".o", part});
+  };
+  if (!run().ok()) return {};
+  next.add_name("rfactor");
+  return {std::move(next)};
+}
+
+}  // namespace tessera::search
