@@ -105,8 +105,10 @@ class Builder {
     for (const std::int64_t n : box.extents) shape.push_back(int_imm(n));
     st.program = s.placement == Placement::kRoot;
     st.box = box;
+    // Inside a kernel there is no memory for all: what is not shared is each thread's own.
+    const bool own = options_.target == ir::TargetKind::kCuda && !st.program && s.scope == ir::Scope::kGlobal;
     for (const Buffer& b : s.outputs) {
-      Buffer fresh = Buffer::fresh(b->name, b->dtype, shape, s.scope).with_layout(box.layout);
+      Buffer fresh = Buffer::fresh(b->name, b->dtype, shape, own ? ir::Scope::kLocal : s.scope).with_layout(box.layout);
       st.buffers.push_back(fresh);
       if (!st.program) continue;
       const bool once = prepared_.count(s.name) != 0;

@@ -22,16 +22,6 @@ std::string value_text(const ir::Tensor& t, std::int64_t i) {
   return t.dtype.is_float() ? std::to_string(t.get(i)) : std::to_string(t.get_int(i));
 }
 
-/// The first element that differs; -0 equals +0.
-std::string difference(const std::string& name, const ir::Tensor& expected, const ir::Tensor& got) {
-  if (expected.dtype != got.dtype || expected.shape != got.shape) return name + " has another type or shape";
-  for (std::int64_t i = 0; i < expected.size(); ++i) {
-    const bool same = expected.dtype.is_float() ? expected.at(i).f == got.at(i).f : expected.at(i).i == got.at(i).i;
-    if (!same) return name + " element " + std::to_string(i) + " is " + value_text(got, i) + ", expected " + value_text(expected, i);
-  }
-  return "";
-}
-
 std::string interpreted(const CheckedProgram& program, const ir::Program& lowered, bool flat) {
   ir::InterpretOptions options;
   options.flat = flat;
@@ -97,6 +87,15 @@ PairOutcome check(const CheckedProgram& program, const schedule::StepList& steps
 }
 
 }  // namespace
+
+std::string difference(const std::string& name, const ir::Tensor& expected, const ir::Tensor& got) {
+  if (expected.dtype != got.dtype || expected.shape != got.shape) return name + " has another type or shape";
+  for (std::int64_t i = 0; i < expected.size(); ++i) {
+    const bool same = expected.dtype.is_float() ? expected.at(i).f == got.at(i).f : expected.at(i).i == got.at(i).i;
+    if (!same) return name + " element " + std::to_string(i) + " is " + value_text(got, i) + ", expected " + value_text(expected, i);
+  }
+  return "";
+}
 
 Result<CheckedProgram> CheckedProgram::make(dsl::ComputeDag dag, std::uint64_t seed) {
   static std::atomic<std::uint64_t> count{0};

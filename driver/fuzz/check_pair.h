@@ -37,6 +37,9 @@ struct PairOutcome {
 PairOutcome check_pair(const CheckedProgram& program, const schedule::StepList& steps, const lower::Options& options,
                        ir::Program* finished = nullptr);
 
+/// The first element of output `name` that differs, in words; -0 equals +0. Empty when none does.
+std::string difference(const std::string& name, const ir::Tensor& expected, const ir::Tensor& got);
+
 /// Compiles a finished program and runs it under the runner's guards.
 class NativeCheck {
  public:

@@ -12,7 +12,8 @@ const std::vector<Rule>& cuda_rules() {
       {"cuda_rfactor", cuda_rfactor_meets, cuda_rfactor_expand},
       {"cuda_reduction", cuda_reduction_meets, cuda_reduction_expand},
       {"cuda_transpose", cuda_transpose_meets, cuda_transpose_expand},
-      {"cuda_threads", cuda_threads_meets, cuda_threads_expand},  // last: it takes every stage
+      {"cuda_threads", cuda_threads_meets, cuda_threads_expand},
+      {"leave", leave_meets, leave_expand},  // last: one thread, for what nothing can be shared out of
   };
   return kRules;
 }

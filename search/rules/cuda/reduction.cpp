@@ -62,7 +62,10 @@ std::vector<SketchBuilder> cuda_reduction_expand(const SketchBuilder& b, const s
       TESSERA_TRY_DONE(next.step(schedule::Bind{name, f + ".b", ir::ForKind::kBlockX}));
       TESSERA_TRY_DONE(next.step(schedule::Bind{name, f + ".y", ir::ForKind::kThreadY}));
       row = f + ".y";
-      if (!several) TESSERA_TRY_DONE(next.step(schedule::ComputeAt{acc, name, row}));
+      if (!several) {
+        TESSERA_TRY_DONE(next.step(schedule::ComputeAt{acc, name, row}));
+        TESSERA_TRY_DONE(next.step(schedule::PadBox{acc}));
+      }
     }
     TESSERA_TRY(k, fused(next, acc, axes_of(next.stage(acc), schedule::AxisKind::kReduce), "k"));
     TESSERA_TRY_DONE(next.step(schedule::Split{acc, k, {k + ".0", k + ".x"}, {x}, ir::Tail::kPartition}));

@@ -36,14 +36,19 @@ std::vector<SketchBuilder> cuda_threads_expand(const SketchBuilder& b, const std
     const std::int64_t n = next.stage(name).find_axis(f)->extent;
     const bool plain = !reduces && !next.stage(name).is_scan();
     const int bytes = std::max(1, next.stage(name).outputs[0]->dtype.bytes());
-    const std::int64_t widest = plain ? std::max<std::int64_t>(1, std::min<std::int64_t>(16 / bytes, next.stage(name).find_axis(f)->extent)) : 1;
     const schedule::Param x = next.hole(name + ".threads", powers_between(std::min<std::int64_t>(32, n), std::min<std::int64_t>(plain ? 1024 : 256, n)));
-    const schedule::Param u = next.hole(name + ".unroll", plain ? powers_up_to(std::min<std::int64_t>(8, n)) : std::vector<std::int64_t>{1});
-    const schedule::Param v = next.hole(name + ".vector", powers_up_to(widest));
-    TESSERA_TRY_DONE(next.step(schedule::Split{name, f, {f + ".b", f + ".u", f + ".x", f + ".v"}, {u, x, v}, ir::Tail::kPartition}));
-    std::vector<std::string> order{f + ".b", f + ".x", f + ".u", f + ".v"};
-    for (const std::string& leaf : next.stage(name).leaves) {
-      if (std::find(order.begin(), order.end(), leaf) == order.end()) order.insert(order.end() - 1, leaf);
+    std::vector<std::string> order{f + ".b", f + ".x"};
+    if (plain) {
+      const schedule::Param u = next.hole(name + ".unroll", powers_up_to(std::min<std::int64_t>(8, n)));
+      const schedule::Param v = next.hole(name + ".vector", powers_up_to(std::min<std::int64_t>(16 / bytes, n)));
+      TESSERA_TRY_DONE(next.step(schedule::Split{name, f, {f + ".b", f + ".u", f + ".x", f + ".v"}, {u, x, v}, ir::Tail::kPartition}));
+      order.push_back(f + ".u");
+      order.push_back(f + ".v");
+    } else {
+      TESSERA_TRY_DONE(next.step(schedule::Split{name, f, order, {x}, ir::Tail::kPartition}));
+      for (const std::string& leaf : next.stage(name).leaves) {
+        if (std::find(order.begin(), order.end(), leaf) == order.end()) order.push_back(leaf);
+      }
     }
     TESSERA_TRY_DONE(next.step(schedule::Reorder{name, order}));
     TESSERA_TRY_DONE(next.step(schedule::Bind{name, f + ".b", ir::ForKind::kBlockX}));
@@ -53,7 +58,8 @@ std::vector<SketchBuilder> cuda_threads_expand(const SketchBuilder& b, const std
       return next.step(schedule::Vectorize{name, f + ".v"});
     }
     if (!reduces || !single) return Done{};
-    TESSERA_TRY_DONE(next.step(schedule::ComputeAt{name + ".acc", name, f + ".u"}));
+    TESSERA_TRY_DONE(next.step(schedule::ComputeAt{name + ".acc", name, f + ".x"}));
+    TESSERA_TRY_DONE(next.step(schedule::PadBox{name + ".acc"}));
     TESSERA_TRY_DONE(next.step(schedule::SetScope{name + ".acc", ir::Scope::kRegister}));
     next.finish(name + ".acc");
     return Done{};

@@ -236,16 +236,36 @@ class SimtTile {
 
 }  // namespace
 
-Verdict cuda_tile_meets(const SketchBuilder& b, const std::string& name) {
+namespace {
+
+bool is_tiled(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
   const bool single = s.is_reduction() && !s.is_scan() && s.outputs.size() == 1 && s.placement == schedule::Placement::kRoot && !s.data_axes().empty();
-  return single && !shape_of(s).rows.empty() && shape_of(s).column.extent > 1 ? Verdict::kApply : Verdict::kPass;
+  return single && !b.done(name) && !shape_of(s).rows.empty() && shape_of(s).column.extent > 1;
+}
+
+/// The tiled reduction whose results an elementwise stage takes one by one; empty when there is none.
+std::string tiled_producer(const SketchBuilder& b, const std::string& name) {
+  if (b.stage(name).is_reduction()) return "";
+  for (const ir::Load* l : reads_of(b.stage(name))) {
+    const schedule::Stage* p = b.state().producer(l->buffer.get());
+    if (!p->is_input() && is_tiled(b, p->name) && epilogue_of(b, *p) == name) return p->name;
+  }
+  return "";
+}
+
+}  // namespace
+
+Verdict cuda_tile_meets(const SketchBuilder& b, const std::string& name) {
+  if (!tiled_producer(b, name).empty()) return Verdict::kApplyAndSkipRest;
+  return is_tiled(b, name) ? Verdict::kApply : Verdict::kPass;
 }
 
 std::vector<SketchBuilder> cuda_tile_expand(const SketchBuilder& b, const std::string& name) {
+  const std::string producer = tiled_producer(b, name), reduction = producer.empty() ? name : producer;
   SketchBuilder next = b;
-  if (!SimtTile(next, name).run().ok()) return {};
-  next.add_name(name + ".tile");
+  if (!SimtTile(next, reduction).run().ok()) return {};
+  next.add_name(reduction + (producer.empty() ? ".tile" : ".tile.epilogue"));
   return {std::move(next)};
 }
 
