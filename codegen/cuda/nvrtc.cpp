@@ -179,4 +179,9 @@ const Result<Nvrtc>& nvrtc() {
   return found;
 }
 
+const Nvrtc& needed_nvrtc() {
+  if (!nvrtc().ok()) throw UserError(nvrtc().reason(), 4);
+  return *nvrtc();
+}
+
 }  // namespace tessera::codegen

@@ -41,6 +41,9 @@ Result<Nvrtc> find_nvrtc(const NvrtcSearch& search = {});
 /// The answer of find_nvrtc at the first call in this process.
 const Result<Nvrtc>& nvrtc();
 
+/// The same for those who cannot go on without: UserError (exit code 4) with the refusal.
+const Nvrtc& needed_nvrtc();
+
 /// The command that installs one for the user.
 inline constexpr const char* kNvrtcCommand = "python3 -m pip install nvidia-cuda-nvrtc";
 
