@@ -83,11 +83,6 @@ MeasureStatus status_of_cuda(int code) {
   }
 }
 
-bool is_sticky_cuda(int code) {
-  const MeasureStatus s = status_of_cuda(code);
-  return s == MeasureStatus::kGpuFault || s == MeasureStatus::kGpuTimeout;
-}
-
 std::string describe_cuda(const detail::DriverApi& api, const std::string& call, int code) {
   const char* name = nullptr;
   const char* text = nullptr;

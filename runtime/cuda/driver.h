@@ -24,10 +24,9 @@ struct CudaDriver {
 /// A process that has done so must not fork and go on using it in the child.
 Result<CudaDriver> open_cuda_driver();
 
-/// What became of a candidate when a call ended with this code (not 0).
+/// What became of a candidate when a call ended with this code (not 0). After gpu_fault and gpu_timeout the
+/// context is lost.
 MeasureStatus status_of_cuda(int code);
-/// After such a code the context is lost and every later call fails: the process must be replaced.
-bool is_sticky_cuda(int code);
 /// "cuLaunchKernelEx: CUDA_ERROR_ILLEGAL_ADDRESS (700): an illegal memory access was encountered".
 std::string describe_cuda(const detail::DriverApi& api, const std::string& call, int code);
 

@@ -152,8 +152,6 @@ TEST_F(Device, StatusesOfCodes) {
   EXPECT_EQ(to_string(status_of_cuda(2)), "resource");
   EXPECT_EQ(to_string(status_of_cuda(209)), "unsupported_target");
   EXPECT_EQ(to_string(status_of_cuda(1)), "internal");
-  EXPECT_TRUE(is_sticky_cuda(716));
-  EXPECT_FALSE(is_sticky_cuda(701));
 }
 
 TEST_F(Device, IsDescribed) {
