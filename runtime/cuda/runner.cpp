@@ -1,6 +1,5 @@
 #include "runtime/cuda/runner.h"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -16,17 +15,12 @@ struct Served {
   std::unique_ptr<CudaDeviceSession> session;
 };
 
-InProcessAnswer answer(std::vector<Measurement> results) {
-  const bool lost = std::any_of(results.begin(), results.end(), is_context_lost);
-  return {encode(results), lost};
-}
-
 }  // namespace
 
-InProcessAnswer handle_cuda_request(const InProcessCall& call) {
+std::vector<std::byte> handle_cuda_request(const InProcessCall& call) {
   static Served served;
   const auto failed = [](MeasureStatus status, std::string message) {
-    return answer({failed_measurement(status, "request", std::move(message))});
+    return encode({failed_measurement(status, "request", std::move(message))});
   };
   const auto request = decode_cuda_request(call.request);
   if (!request) return failed(MeasureStatus::kInternal, request.reason());
@@ -35,7 +29,7 @@ InProcessAnswer handle_cuda_request(const InProcessCall& call) {
     call.stage("device");
     Measurement why;
     served = {options.device, CudaDeviceSession::open(options.device, why)};
-    if (!served.session) return answer({std::move(why)});
+    if (!served.session) return encode({std::move(why)});
   }
   if (served.device != options.device) return failed(MeasureStatus::kInternal, "this process serves another device");
   std::optional<MappedDataSet> data;
@@ -45,8 +39,8 @@ InProcessAnswer handle_cuda_request(const InProcessCall& call) {
     data.emplace(std::move(*mapped));
   }
   const MappedDataSet* operands = data ? &*data : nullptr;
-  if (request->images.size() == 1) return answer({served.session->measure(request->images.front(), operands, options, call.stage)});
-  return answer(served.session->measure_interleaved(request->images, operands, options, call.stage));
+  if (request->images.size() == 1) return encode({served.session->measure(request->images.front(), operands, options, call.stage)});
+  return encode(served.session->measure_interleaved(request->images, operands, options, call.stage));
 }
 
 }  // namespace tessera::runtime

@@ -76,12 +76,9 @@ int serve_in_process(int fd, const InProcessHandler& handler) {
   return serve_calls(fd, [&](const ServedCall& served) {
     Answering answering(served);
     Reply reply;
-    bool last = false;
     try {
-      InProcessAnswer answer = handler({served.call.request, served.attachment, [&](std::string_view name) { answering.stage(name); }});
+      reply.bytes = handler({served.call.request, served.attachment, [&](std::string_view name) { answering.stage(name); }});
       reply.outcome = Outcome::kOk;
-      reply.bytes = std::move(answer.bytes);
-      last = answer.last;
     } catch (const std::bad_alloc&) {
       reply.outcome = Outcome::kResource;
       reply.message = "out of memory";
@@ -89,7 +86,7 @@ int serve_in_process(int fd, const InProcessHandler& handler) {
       reply.outcome = Outcome::kExited;
       reply.message = e.what();
     }
-    return answering.send(std::move(reply)) && !last;
+    return answering.send(std::move(reply));
   });
 }
 

@@ -1,6 +1,6 @@
 // A server that answers calls in its own process, for state that is dear to make and cannot be forked: a
-// CUDA context. What a call leaves behind the next one finds, so a handler that knows its state to be lost
-// ends the server, and the client (Worker) starts another for the next call.
+// CUDA context. What a call leaves behind the next one finds; a client that learns from an answer that the
+// state is lost replaces the server (Worker::replace_server).
 #pragma once
 
 #include <cstddef>
@@ -17,13 +17,8 @@ struct InProcessCall {
   std::function<void(std::string_view)> stage;   // names what comes next; a failure is blamed on the last name sent
 };
 
-struct InProcessAnswer {
-  std::vector<std::byte> bytes;
-  bool last = false;  // end this process after sending it
-};
-
-/// Exceptions are reported: std::bad_alloc as kResource, others as kExited; the server goes on.
-using InProcessHandler = std::function<InProcessAnswer(const InProcessCall&)>;
+/// Returns the reply bytes. Exceptions are reported: std::bad_alloc as kResource, others as kExited; the server goes on.
+using InProcessHandler = std::function<std::vector<std::byte>(const InProcessCall&)>;
 
 /// Serves requests on `fd` until its other end closes, then returns 0; returns 3 after garbage. A second
 /// thread watches: past the wall limit of a call it sends kTimeout and ends the process, whatever the

@@ -70,8 +70,8 @@ inline constexpr int kCuMultiprocessors = 16, kCuL2Bytes = 38, kCuCapabilityMajo
   X(MemAlloc, "cuMemAlloc_v2", (CuAddress*, std::size_t))                                              \
   X(MemFree, "cuMemFree_v2", (CuAddress))                                                              \
   X(MemGetInfo, "cuMemGetInfo_v2", (std::size_t*, std::size_t*))                                       \
-  X(MemcpyHtoD, "cuMemcpyHtoD_v2", (CuAddress, const void*, std::size_t))                              \
-  X(MemcpyDtoH, "cuMemcpyDtoH_v2", (void*, CuAddress, std::size_t))                                    \
+  X(MemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2", (CuAddress, const void*, std::size_t, CuStream))          \
+  X(MemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", (void*, CuAddress, std::size_t, CuStream))                \
   X(MemsetD8Async, "cuMemsetD8Async", (CuAddress, unsigned char, std::size_t, CuStream))               \
   X(StreamCreate, "cuStreamCreate", (CuStream*, unsigned))                                             \
   X(StreamDestroy, "cuStreamDestroy_v2", (CuStream))                                                   \

@@ -44,12 +44,12 @@ std::int64_t DeviceOperands::bytes(const KernelImage& image) {
 DeviceOperands::DeviceOperands(const Session& session, const KernelImage& image)
     : session_(session), places_(places(image, all_)), memory_(session.allocate(all_)) {
   session.fill(memory_.get(), kPattern, all_);
-  session.synchronize();
 }
 
 void DeviceOperands::upload(const HostOperands& host) const {
   for (std::size_t i = 0; i + 1 < places_.size(); ++i) session_.upload(argument(i), host.memory().arguments[i]);
   session_.upload(workspace(), host.memory().workspace);
+  session_.synchronize();
 }
 
 void DeviceOperands::download(const HostOperands& host) const {

@@ -35,11 +35,14 @@ std::int64_t Session::free_bytes() const {
 }
 
 void Session::upload(CuAddress to, std::span<const std::byte> bytes) const {
-  if (!bytes.empty()) check(api(), "cuMemcpyHtoD", api().MemcpyHtoD(to, bytes.data(), bytes.size()));
+  if (bytes.empty()) return;
+  check(api(), "cuMemcpyHtoDAsync", api().MemcpyHtoDAsync(to, bytes.data(), bytes.size(), stream()));
 }
 
 void Session::download(std::span<std::byte> to, CuAddress from) const {
-  if (!to.empty()) check(api(), "cuMemcpyDtoH", api().MemcpyDtoH(to.data(), from, to.size()));
+  if (to.empty()) return;
+  check(api(), "cuMemcpyDtoHAsync", api().MemcpyDtoHAsync(to.data(), from, to.size(), stream()));
+  synchronize();
 }
 
 void Session::fill(CuAddress to, std::byte value, std::int64_t bytes) const {

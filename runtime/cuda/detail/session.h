@@ -22,12 +22,13 @@ class Session {
   const CudaDevice& device() const { return device_; }
   CuStream stream() const { return stream_.get(); }
 
-  // All throw CudaFailure.
+  // All throw CudaFailure. What moves bytes does so in the stream: the copies without one are ordered against
+  // the default stream alone, which ours does not wait for.
   OwnedMemory allocate(std::int64_t bytes) const;
   std::int64_t free_bytes() const;
-  void upload(CuAddress to, std::span<const std::byte> bytes) const;
-  void download(std::span<std::byte> to, CuAddress from) const;
-  void fill(CuAddress to, std::byte value, std::int64_t bytes) const;  // in the stream
+  void upload(CuAddress to, std::span<const std::byte> bytes) const;  // `bytes` stay until synchronize()
+  void download(std::span<std::byte> to, CuAddress from) const;       // waits
+  void fill(CuAddress to, std::byte value, std::int64_t bytes) const;
   void synchronize() const;
 
  private:

@@ -311,14 +311,13 @@ CuResult cuMemGetInfo_v2(std::size_t* free, std::size_t* total) {
   *free = *total = std::size_t{1} << 30;
   return 0;
 }
-CuResult cuMemcpyHtoD_v2(CuAddress to, const void* from, std::size_t bytes) {
-  FAIL_OR_GO_ON("cuMemcpyHtoD_v2");
+CuResult cuMemcpyHtoDAsync_v2(CuAddress to, const void* from, std::size_t bytes, CuStream) {
+  FAIL_OR_GO_ON("cuMemcpyHtoDAsync_v2");
   std::memcpy(reinterpret_cast<void*>(to), from, bytes);
   return 0;
 }
-CuResult cuMemcpyDtoH_v2(void* to, CuAddress from, std::size_t bytes) {
-  FAIL_OR_GO_ON("cuMemcpyDtoH_v2");
-  if (const int code = synchronize(); code != 0) return code;
+CuResult cuMemcpyDtoHAsync_v2(void* to, CuAddress from, std::size_t bytes, CuStream) {
+  FAIL_OR_GO_ON("cuMemcpyDtoHAsync_v2");
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
   return 0;
 }
