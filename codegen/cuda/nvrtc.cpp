@@ -180,7 +180,7 @@ const Result<Nvrtc>& nvrtc() {
 }
 
 const Nvrtc& needed_nvrtc() {
-  if (!nvrtc().ok()) throw UserError(nvrtc().reason(), 4);
+  if (!nvrtc().ok()) throw UserError(nvrtc().reason() + "; --target cpu works without", 4);
   return *nvrtc();
 }
 

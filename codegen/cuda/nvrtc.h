@@ -41,7 +41,8 @@ Result<Nvrtc> find_nvrtc(const NvrtcSearch& search = {});
 /// The answer of find_nvrtc at the first call in this process.
 const Result<Nvrtc>& nvrtc();
 
-/// The same for those who cannot go on without: UserError (exit code 4) with the refusal.
+/// The same for those who cannot go on without: UserError (exit code 4) with the refusal
+/// and what works instead.
 const Nvrtc& needed_nvrtc();
 
 /// The command that installs one for the user.

@@ -7,9 +7,10 @@ namespace tessera::runtime::detail {
 
 namespace {
 
-constexpr std::int64_t kMostSets = 64;
+constexpr std::int64_t kMostSets = 256;
 constexpr double kShareOfFreeMemory = 0.6;
 constexpr int kMostRunsOfAGraph = 256, kMostLaunches = 1 << 14;
+constexpr double kLongestRound = 4;  // samples that one run on every set may take
 
 OwnedEvent make_event(const DriverApi& api) {
   CuEvent event = nullptr;
@@ -43,12 +44,22 @@ TimedImage::TimedImage(const Session& session, const KernelImage& image, const H
     for (std::size_t i = 1; i < sets_.size(); ++i) loaded_.enqueue(Phase::kPrepare, sets_[i]);
     session.synchronize();
   }
-  capture(static_cast<int>(sets_.size()));
+  choose_runs();
+}
+
+void TimedImage::choose_runs() {
+  const auto sample = static_cast<double>(options_.sample_ns);
+  capture(1);
   elapsed_ns(1);  // the first launch uploads the graph
-  const double run_ns = std::max(1.0, elapsed_ns(1) / runs_);
-  const double runs = std::max(1.0, std::ceil(static_cast<double>(options.sample_ns) / run_ns));
-  capture(static_cast<int>(std::min<double>(runs, kMostRunsOfAGraph)));
-  launches_ = static_cast<int>(std::min<double>(kMostLaunches, std::ceil(runs / runs_)));
+  const double alone = std::max(1.0, elapsed_ns(1));
+  // Every set in a graph, or what was read stays in the cache; not of kernels so long that this would take
+  // seconds, which pass through more than the cache themselves.
+  const double round = std::min(static_cast<double>(sets_.size()), std::ceil(kLongestRound * sample / alone));
+  capture(static_cast<int>(std::clamp<double>(std::max(round, std::ceil(sample / alone)), 1, kMostRunsOfAGraph)));
+  elapsed_ns(1);
+  // A single run counted the launch of its graph too.
+  const double graph_ns = std::max(1.0, elapsed_ns(1));
+  launches_ = static_cast<int>(std::clamp<double>(std::ceil(sample / graph_ns), 1, kMostLaunches));
 }
 
 void TimedImage::capture(int runs) {

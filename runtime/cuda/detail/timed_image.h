@@ -25,6 +25,7 @@ class TimedImage {
   void download(const HostOperands& host) const { sets_[static_cast<std::size_t>(runs_ - 1) % sets_.size()].download(host); }
 
  private:
+  void choose_runs();
   void capture(int runs);
   double elapsed_ns(int launches);  // of so many launches of the graph
 
