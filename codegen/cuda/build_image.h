@@ -19,8 +19,9 @@ struct CudaSource {
   int registers = 0;  // of a thread, estimated; 0: not known
 };
 
-/// The gate on what is estimated, compilation (or the cache), the verdict on the report, the gate again on what
-/// the compiler says. Each refusal is one reason. `target` must name its architecture.
-Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& cache, const ir::Target& target, CudaSource source);
+/// The gate on what is estimated, compilation (or the cache), the verdict on the report, the gate again on
+/// what the compiler says. Each refusal is one reason. `target` must name its architecture.
+Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& cache, const ir::Target& target,
+                                              CudaSource source);
 
 }  // namespace tessera::codegen

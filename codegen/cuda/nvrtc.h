@@ -20,10 +20,11 @@ struct NvrtcApi;
 /// that takes one may be called from several threads.
 struct Nvrtc {
   std::shared_ptr<const detail::NvrtcApi> api;
-  std::string path;                // of the library
-  std::string origin;              // "TESSERA_NVRTC", "toolkit" or "wheel of /usr/bin/python3"
-  int major = 0, minor = 0;        // of the library
-  std::vector<int> architectures;  // compute capabilities it compiles for: 80, 90, ...; empty: it does not say
+  std::string path;          // of the library
+  std::string origin;        // "TESSERA_NVRTC", "toolkit" or "wheel of /usr/bin/python3"
+  int major = 0, minor = 0;  // of the library
+  std::vector<int>
+      architectures;  // compute capabilities it compiles for: 80, 90, ...; empty: it does not say
 
   std::string version() const { return std::to_string(major) + "." + std::to_string(minor); }
 };

@@ -24,13 +24,16 @@ Result<CudaDevice> device_at(const detail::DriverApi& api, int ordinal) {
                     {detail::kCuSharedPerSm, &shared_per_sm},
                     {detail::kCuRegistersPerSm, &out.registers_per_sm},
                     {detail::kCuSharedPerBlockOptIn, &shared_per_block}};
-  if (const int code = api.DeviceGet(&handle, ordinal); code != 0) return refuse(describe_cuda(api, "cuDeviceGet", code));
+  if (const int code = api.DeviceGet(&handle, ordinal); code != 0)
+    return refuse(describe_cuda(api, "cuDeviceGet", code));
   if (const int code = api.DeviceGetName(name.data(), static_cast<int>(name.size()) - 1, handle); code != 0) {
     return refuse(describe_cuda(api, "cuDeviceGetName", code));
   }
-  if (const int code = api.DeviceTotalMem(&memory, handle); code != 0) return refuse(describe_cuda(api, "cuDeviceTotalMem", code));
+  if (const int code = api.DeviceTotalMem(&memory, handle); code != 0)
+    return refuse(describe_cuda(api, "cuDeviceTotalMem", code));
   for (const auto& [which, value] : attributes) {
-    if (const int code = api.DeviceGetAttribute(value, which, handle); code != 0) return refuse(describe_cuda(api, "cuDeviceGetAttribute", code));
+    if (const int code = api.DeviceGetAttribute(value, which, handle); code != 0)
+      return refuse(describe_cuda(api, "cuDeviceGetAttribute", code));
   }
   out.name = name.data();
   out.memory_bytes = static_cast<std::int64_t>(memory);
@@ -45,7 +48,8 @@ Result<CudaDevice> device_at(const detail::DriverApi& api, int ordinal) {
 Result<std::vector<CudaDevice>> cuda_devices(const CudaDriver& driver) {
   const detail::DriverApi& api = *driver.api;
   int count = 0;
-  if (const int code = api.DeviceGetCount(&count); code != 0) return refuse(describe_cuda(api, "cuDeviceGetCount", code));
+  if (const int code = api.DeviceGetCount(&count); code != 0)
+    return refuse(describe_cuda(api, "cuDeviceGetCount", code));
   if (count <= 0) return refuse("the CUDA driver finds no device");
   std::vector<CudaDevice> out;
   for (int i = 0; i < count; ++i) {

@@ -88,7 +88,8 @@ std::string describe_cuda(const detail::DriverApi& api, const std::string& call,
   const char* text = nullptr;
   if (api.GetErrorName(code, &name) != detail::kCuSuccess || name == nullptr) name = "unknown error";
   if (api.GetErrorString(code, &text) != detail::kCuSuccess) text = nullptr;
-  return call + ": " + name + " (" + std::to_string(code) + ")" + (text == nullptr ? "" : std::string(": ") + text);
+  return call + ": " + name + " (" + std::to_string(code) + ")" +
+         (text == nullptr ? "" : std::string(": ") + text);
 }
 
 Result<CudaDriver> open_cuda_driver() {
@@ -104,10 +105,13 @@ Result<CudaDriver> open_cuda_driver() {
 #define X(member, symbol, parameters) find(api->member, symbol);
   TESSERA_CUDA_FUNCTIONS(X)
 #undef X
-  if (missing != nullptr) return refuse("the CUDA driver has no ", missing, ": one for CUDA 11.8 or later is needed");
-  if (const int code = api->Init(0); code != detail::kCuSuccess) return refuse("the CUDA driver does not start: ", describe_cuda(*api, "cuInit", code));
+  if (missing != nullptr)
+    return refuse("the CUDA driver has no ", missing, ": one for CUDA 11.8 or later is needed");
+  if (const int code = api->Init(0); code != detail::kCuSuccess)
+    return refuse("the CUDA driver does not start: ", describe_cuda(*api, "cuInit", code));
   CudaDriver out{api, 0};
-  if (const int code = api->DriverGetVersion(&out.version); code != detail::kCuSuccess) return refuse(describe_cuda(*api, "cuDriverGetVersion", code));
+  if (const int code = api->DriverGetVersion(&out.version); code != detail::kCuSuccess)
+    return refuse(describe_cuda(*api, "cuDriverGetVersion", code));
   return out;
 }
 

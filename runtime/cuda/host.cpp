@@ -18,14 +18,20 @@ std::string after(const Reply& reply) { return reply.stage.empty() ? "" : " at "
 Measurement blame(const Reply& reply, std::int64_t wall_ns) {
   switch (reply.outcome) {
     case Outcome::kTimeout:
-      return failed_measurement(MeasureStatus::kGpuTimeout, reply.stage, "did not end within " + std::to_string(wall_ns / 1'000'000) + " ms");
-    case Outcome::kResource: return failed_measurement(MeasureStatus::kResource, reply.stage, reply.message);
-    case Outcome::kExited: return failed_measurement(MeasureStatus::kInternal, reply.stage, reply.message);
-    case Outcome::kOk: return failed_measurement(MeasureStatus::kInternal, reply.stage, "the worker sent no measurement");
+      return failed_measurement(MeasureStatus::kGpuTimeout, reply.stage,
+                                "did not end within " + std::to_string(wall_ns / 1'000'000) + " ms");
+    case Outcome::kResource:
+      return failed_measurement(MeasureStatus::kResource, reply.stage, reply.message);
+    case Outcome::kExited:
+      return failed_measurement(MeasureStatus::kInternal, reply.stage, reply.message);
+    case Outcome::kOk:
+      return failed_measurement(MeasureStatus::kInternal, reply.stage, "the worker sent no measurement");
     case Outcome::kCrashed:
-    case Outcome::kProtocol: break;
+    case Outcome::kProtocol:
+      break;
   }
-  return failed_measurement(MeasureStatus::kCrash, reply.stage, "the measuring process ended" + after(reply) + ": " + reply.message);
+  return failed_measurement(MeasureStatus::kCrash, reply.stage,
+                            "the measuring process ended" + after(reply) + ": " + reply.message);
 }
 
 /// Whether it may have been the state of the worker, and not the candidate, that failed.
@@ -38,7 +44,8 @@ CudaMeasurer::CudaMeasurer(Spawner spawn) : worker_(std::move(spawn)) {}
 
 void CudaMeasurer::install(const DataSet& data) { worker_.attach(make_data_file(data).get()); }
 
-std::vector<Measurement> CudaMeasurer::results_of(const Reply& reply, std::int64_t wall_ns, std::size_t count) {
+std::vector<Measurement> CudaMeasurer::results_of(const Reply& reply, std::int64_t wall_ns,
+                                                  std::size_t count) {
   std::vector<Measurement> out;
   if (reply.outcome == Outcome::kOk) {
     auto decoded = decode_measurements(reply.bytes);
@@ -49,7 +56,8 @@ std::vector<Measurement> CudaMeasurer::results_of(const Reply& reply, std::int64
     const Measurement failed = blame(reply, wall_ns);
     std::size_t suspect = 0;
     std::from_chars(reply.stage.data(), reply.stage.data() + reply.stage.size(), suspect);
-    out.assign(count, failed_measurement(MeasureStatus::kInternal, failed.phase, "not timed: another image ended the measuring process"));
+    out.assign(count, failed_measurement(MeasureStatus::kInternal, failed.phase,
+                                         "not timed: another image ended the measuring process"));
     out[suspect < count ? suspect : 0] = failed;
   }
   if (std::any_of(out.begin(), out.end(), is_suspect)) {
@@ -100,7 +108,8 @@ Measurement CudaMeasurer::finish() {
   if (is_suspect(m)) {
     const Measurement again = call(request_).front();
     if (again.ok()) {
-      m = failed_measurement(MeasureStatus::kFlaky, m.phase, "failed once and passed when repeated alone: " + m.message);
+      m = failed_measurement(MeasureStatus::kFlaky, m.phase,
+                             "failed once and passed when repeated alone: " + m.message);
     } else {
       m = again;
     }
@@ -109,7 +118,8 @@ Measurement CudaMeasurer::finish() {
   return m;
 }
 
-std::vector<Measurement> CudaMeasurer::measure_interleaved(std::span<const KernelImage> images, const CudaMeasureOptions& options) {
+std::vector<Measurement> CudaMeasurer::measure_interleaved(std::span<const KernelImage> images,
+                                                           const CudaMeasureOptions& options) {
   std::vector<Measurement> out(images.size());
   std::vector<std::size_t> left;  // indexes of the images without a result
   for (std::size_t i = 0; i < images.size(); ++i) left.push_back(i);

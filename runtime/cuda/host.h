@@ -32,9 +32,9 @@ class CudaMeasurer {
   /// From now on before the first candidate and every so many; not while one is in flight.
   void install(CudaAnchor anchor) { anchor_ = std::move(anchor); }
 
-  /// Exactly one result, whatever the kernel does. A candidate that took the context, or the worker, with it is
-  /// measured once more in a fresh worker: when that ends so too, this is its status; when it ends well the
-  /// candidate is `flaky`.
+  /// Exactly one result, whatever the kernel does. A candidate that took the context, or the worker, with it
+  /// is measured once more in a fresh worker: when that ends so too, this is its status; when it ends well
+  /// the candidate is `flaky`.
   Measurement measure(const KernelImage& image, const CudaMeasureOptions& options);
 
   /// The same in three parts, to build the next candidate meanwhile.
@@ -46,7 +46,8 @@ class CudaMeasurer {
 
   /// Times kernels that were measured ok before, in turns: options.samples each. One result an image; those
   /// that an image took the context from are timed again without it.
-  std::vector<Measurement> measure_interleaved(std::span<const KernelImage> images, const CudaMeasureOptions& options);
+  std::vector<Measurement> measure_interleaved(std::span<const KernelImage> images,
+                                               const CudaMeasureOptions& options);
 
   /// Nanoseconds of the anchor, in the order taken. Drift is the last over the first.
   const std::vector<std::int64_t>& anchors_ns() const { return anchors_ns_; }

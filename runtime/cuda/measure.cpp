@@ -40,8 +40,8 @@ bool has_float_output(const KernelImage& image) {
 
 class Candidate {
  public:
-  Candidate(const Session& session, const KernelImage& image, const CudaMeasureOptions& options, const std::function<void(std::string_view)>& stage,
-            std::string prefix = "")
+  Candidate(const Session& session, const KernelImage& image, const CudaMeasureOptions& options,
+            const std::function<void(std::string_view)>& stage, std::string prefix = "")
       : session_(session), image_(image), options_(options), stage_(stage), prefix_(std::move(prefix)) {}
 
   /// Runs `work` and turns what goes wrong into a failed measurement that names the phase.
@@ -73,7 +73,8 @@ class Candidate {
       host_ = filled(data->real(), kFirstPoison);
     } else {
       host_.emplace(image_);
-      for (const auto argument : host_->memory().arguments) std::fill(argument.begin(), argument.end(), kSmallNumber);
+      for (const auto argument : host_->memory().arguments)
+        std::fill(argument.begin(), argument.end(), kSmallNumber);
     }
     enter("timing");
     timed_.emplace(session_, image_, *host_, options_);
@@ -88,7 +89,9 @@ class Candidate {
   }
 
   bool hopeless() const {
-    return options_.incumbent_ns > 0 && static_cast<double>(result_.samples_ns.front()) > options_.give_up_ratio * static_cast<double>(options_.incumbent_ns);
+    return options_.incumbent_ns > 0 &&
+           static_cast<double>(result_.samples_ns.front()) >
+               options_.give_up_ratio * static_cast<double>(options_.incumbent_ns);
   }
 
   /// The outputs again, after all the runs that were timed.
@@ -97,13 +100,15 @@ class Candidate {
     const double seconds = static_cast<double>(result_.median_ns()) * 1e-9;
     const double most = options_.peak_gflops * 1e9 * options_.implausible_ratio * seconds;
     if (most > 0 && options_.fewest_operations > most) {
-      fail(MeasureStatus::kImplausible, "timing", std::to_string(result_.median_ns()) + " ns is faster than the device's peak of " +
-                                                      std::to_string(static_cast<std::int64_t>(options_.peak_gflops)) + " GFLOP/s allows");
+      fail(MeasureStatus::kImplausible, "timing",
+           std::to_string(result_.median_ns()) + " ns is faster than the device's peak of " +
+               std::to_string(static_cast<std::int64_t>(options_.peak_gflops)) + " GFLOP/s allows");
     }
     if (!options_.verify || data == nullptr) return result_;
     enter("verify_timed");
     timed_->download(*host_);
-    if (auto bad = check_outputs(image_, data->real(), host_->memory(), kFirstPoison, "verify_timed")) throw Failed{*std::move(bad)};
+    if (auto bad = check_outputs(image_, data->real(), host_->memory(), kFirstPoison, "verify_timed"))
+      throw Failed{*std::move(bad)};
     return result_;
   }
 
@@ -118,7 +123,8 @@ class Candidate {
   HostOperands filled(const OperandSetView& set, std::byte value) {
     HostOperands host(image_);
     poison(image_, host.memory(), value, true);
-    if (const Status loaded = load_operands(image_, set, host.memory()); !loaded) fail(MeasureStatus::kInternal, "allocate", loaded.reason());
+    if (const Status loaded = load_operands(image_, set, host.memory()); !loaded)
+      fail(MeasureStatus::kInternal, "allocate", loaded.reason());
     return host;
   }
 
@@ -149,7 +155,8 @@ class Candidate {
       const auto was = before.memory().arguments[i], is = after.memory().arguments[i];
       const bool written = image_.arguments[i].role == ArgumentRole::kOutput;
       if (!written && !std::equal(was.begin(), was.end(), is.begin())) {
-        fail(MeasureStatus::kInputModified, phase, "'" + image_.arguments[i].name + "' was changed, which the kernel may only read");
+        fail(MeasureStatus::kInputModified, phase,
+             "'" + image_.arguments[i].name + "' was changed, which the kernel may only read");
       }
     }
     if (auto bad = check_outputs(image_, set, after.memory(), value, phase)) throw Failed{*std::move(bad)};
@@ -168,9 +175,12 @@ class Candidate {
 
 }  // namespace
 
-bool is_context_lost(const Measurement& m) { return m.status == MeasureStatus::kGpuFault || m.status == MeasureStatus::kGpuTimeout; }
+bool is_context_lost(const Measurement& m) {
+  return m.status == MeasureStatus::kGpuFault || m.status == MeasureStatus::kGpuTimeout;
+}
 
-CudaDeviceSession::CudaDeviceSession(std::unique_ptr<detail::Session> session) : session_(std::move(session)) {}
+CudaDeviceSession::CudaDeviceSession(std::unique_ptr<detail::Session> session)
+    : session_(std::move(session)) {}
 CudaDeviceSession::~CudaDeviceSession() = default;
 
 std::unique_ptr<CudaDeviceSession> CudaDeviceSession::open(int device, Measurement& failed) {
@@ -183,17 +193,20 @@ std::unique_ptr<CudaDeviceSession> CudaDeviceSession::open(int device, Measureme
   const auto devices = cuda_devices(*driver);
   if (!devices.ok()) return refused(MeasureStatus::kUnsupportedTarget, devices.reason());
   if (static_cast<std::size_t>(device) >= devices->size()) {
-    return refused(MeasureStatus::kUnsupportedTarget, "there is no CUDA device " + std::to_string(device) + "; this machine has " + std::to_string(devices->size()));
+    return refused(MeasureStatus::kUnsupportedTarget, "there is no CUDA device " + std::to_string(device) +
+                                                          "; this machine has " +
+                                                          std::to_string(devices->size()));
   }
   try {
-    return std::unique_ptr<CudaDeviceSession>(
-        new CudaDeviceSession(std::make_unique<detail::Session>(*driver, (*devices)[static_cast<std::size_t>(device)])));
+    return std::unique_ptr<CudaDeviceSession>(new CudaDeviceSession(
+        std::make_unique<detail::Session>(*driver, (*devices)[static_cast<std::size_t>(device)])));
   } catch (const CudaFailure& f) {
     return refused(status_of_cuda(f.code), f.message);
   }
 }
 
-Measurement CudaDeviceSession::measure(const KernelImage& image, const MappedDataSet* data, const CudaMeasureOptions& options,
+Measurement CudaDeviceSession::measure(const KernelImage& image, const MappedDataSet* data,
+                                       const CudaMeasureOptions& options,
                                        const std::function<void(std::string_view)>& stage) {
   Candidate candidate(*session_, image, options, stage);
   Measurement out;
@@ -211,12 +224,13 @@ Measurement CudaDeviceSession::measure(const KernelImage& image, const MappedDat
   return failed ? *std::move(failed) : std::move(out);
 }
 
-std::vector<Measurement> CudaDeviceSession::measure_interleaved(const std::vector<KernelImage>& images, const MappedDataSet* data,
-                                                                const CudaMeasureOptions& options,
-                                                                const std::function<void(std::string_view)>& stage) {
+std::vector<Measurement> CudaDeviceSession::measure_interleaved(
+    const std::vector<KernelImage>& images, const MappedDataSet* data, const CudaMeasureOptions& options,
+    const std::function<void(std::string_view)>& stage) {
   std::vector<std::unique_ptr<Candidate>> candidates;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    candidates.push_back(std::make_unique<Candidate>(*session_, images[i], options, stage, std::to_string(i) + ":"));
+    candidates.push_back(
+        std::make_unique<Candidate>(*session_, images[i], options, stage, std::to_string(i) + ":"));
   }
   std::vector<Measurement> out(images.size());
   std::vector<bool> dead(images.size());
@@ -235,7 +249,9 @@ std::vector<Measurement> CudaDeviceSession::measure_interleaved(const std::vecto
   for (int s = 0; s < options.samples; ++s) each([&](Candidate& c, Measurement&) { c.sample(); });
   each([&](Candidate& c, Measurement& m) { m = c.finish(data); });
   for (std::size_t i = 0; i < images.size() && gone; ++i) {
-    if (!dead[i]) out[i] = failed_measurement(MeasureStatus::kInternal, "timing", "not timed: another image ended the device's context");
+    if (!dead[i])
+      out[i] = failed_measurement(MeasureStatus::kInternal, "timing",
+                                  "not timed: another image ended the device's context");
   }
   return out;
 }

@@ -33,9 +33,11 @@ class CudaDeviceSession {
                       const std::function<void(std::string_view)>& stage);
 
   /// Times images that were measured ok before, in turns, options.samples each. One result an image; an image
-  /// that fails leaves the others their results, unless it took the context with it: theirs are then `internal`.
-  std::vector<Measurement> measure_interleaved(const std::vector<KernelImage>& images, const MappedDataSet* data,
-                                               const CudaMeasureOptions& options, const std::function<void(std::string_view)>& stage);
+  /// that fails leaves the others their results, unless it took the context with it: theirs are then
+  /// `internal`.
+  std::vector<Measurement> measure_interleaved(const std::vector<KernelImage>& images,
+                                               const MappedDataSet* data, const CudaMeasureOptions& options,
+                                               const std::function<void(std::string_view)>& stage);
 
  private:
   explicit CudaDeviceSession(std::unique_ptr<detail::Session> session);

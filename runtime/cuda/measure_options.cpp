@@ -41,9 +41,10 @@ CudaMeasureOptions get_options(WireReader& r) {
   o.peak_gflops = r.get<double>();
   o.implausible_ratio = r.get<double>();
   o.wall_ns = r.get<std::int64_t>();
-  const bool sane = o.device >= 0 && o.device < kMostDevices && o.sample_ns >= 0 && o.warm_ups >= 0 && o.warm_ups <= kMostSamples &&
-                    o.samples >= 1 && o.samples <= kMostSamples && o.rotate_over_l2 >= 0 && o.rotate_over_l2 <= 100 &&
-                    o.incumbent_ns >= 0 && o.give_up_ratio >= 1 && o.fewest_operations >= 0 && o.peak_gflops >= 0 &&
+  const bool sane = o.device >= 0 && o.device < kMostDevices && o.sample_ns >= 0 && o.warm_ups >= 0 &&
+                    o.warm_ups <= kMostSamples && o.samples >= 1 && o.samples <= kMostSamples &&
+                    o.rotate_over_l2 >= 0 && o.rotate_over_l2 <= 100 && o.incumbent_ns >= 0 &&
+                    o.give_up_ratio >= 1 && o.fewest_operations >= 0 && o.peak_gflops >= 0 &&
                     std::isfinite(o.implausible_ratio) && o.wall_ns > 0;
   if (!sane) r.fail();
   return o;

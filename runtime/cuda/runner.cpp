@@ -31,7 +31,8 @@ std::vector<std::byte> handle_cuda_request(const InProcessCall& call) {
     served = {options.device, CudaDeviceSession::open(options.device, why)};
     if (!served.session) return encode({std::move(why)});
   }
-  if (served.device != options.device) return failed(MeasureStatus::kInternal, "this process serves another device");
+  if (served.device != options.device)
+    return failed(MeasureStatus::kInternal, "this process serves another device");
   std::optional<MappedDataSet> data;
   if (!options.own_operands) {
     auto mapped = MappedDataSet::map(call.attachment);
@@ -39,7 +40,8 @@ std::vector<std::byte> handle_cuda_request(const InProcessCall& call) {
     data.emplace(std::move(*mapped));
   }
   const MappedDataSet* operands = data ? &*data : nullptr;
-  if (request->images.size() == 1) return encode({served.session->measure(request->images.front(), operands, options, call.stage)});
+  if (request->images.size() == 1)
+    return encode({served.session->measure(request->images.front(), operands, options, call.stage)});
   return encode(served.session->measure_interleaved(request->images, operands, options, call.stage));
 }
 

@@ -20,7 +20,10 @@ namespace {
 class Answering {
  public:
   explicit Answering(const ServedCall& served)
-      : served_(served), begin_ns_(monotonic_now_ns()), done_(::eventfd(0, EFD_CLOEXEC)), watch_([this] { watch(); }) {}
+      : served_(served),
+        begin_ns_(monotonic_now_ns()),
+        done_(::eventfd(0, EFD_CLOEXEC)),
+        watch_([this] { watch(); }) {}
   ~Answering() {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t told = ::write(done_.get(), &one, sizeof one);
@@ -32,7 +35,8 @@ class Answering {
   void stage(std::string_view name) {
     const std::lock_guard lock(mutex_);
     stage_ = name;
-    send_to_client(served_.client, FrameKind::kStage, served_.request, std::as_bytes(std::span(name.data(), name.size())));
+    send_to_client(served_.client, FrameKind::kStage, served_.request,
+                   std::as_bytes(std::span(name.data(), name.size())));
   }
 
   /// False when the client is gone.
@@ -77,7 +81,8 @@ int serve_in_process(int fd, const InProcessHandler& handler) {
     Answering answering(served);
     Reply reply;
     try {
-      reply.bytes = handler({served.call.request, served.attachment, [&](std::string_view name) { answering.stage(name); }});
+      reply.bytes = handler(
+          {served.call.request, served.attachment, [&](std::string_view name) { answering.stage(name); }});
       reply.outcome = Outcome::kOk;
     } catch (const std::bad_alloc&) {
       reply.outcome = Outcome::kResource;

@@ -13,11 +13,13 @@ namespace tessera::runtime {
 
 struct InProcessCall {
   std::span<const std::byte> request;
-  int attachment = -1;                           // the descriptor the client attached last, or -1
-  std::function<void(std::string_view)> stage;   // names what comes next; a failure is blamed on the last name sent
+  int attachment = -1;  // the descriptor the client attached last, or -1
+  std::function<void(std::string_view)>
+      stage;  // names what comes next; a failure is blamed on the last name sent
 };
 
-/// Returns the reply bytes. Exceptions are reported: std::bad_alloc as kResource, others as kExited; the server goes on.
+/// Returns the reply bytes. Exceptions are reported: std::bad_alloc as kResource, others as kExited; the
+/// server goes on.
 using InProcessHandler = std::function<std::vector<std::byte>(const InProcessCall&)>;
 
 /// Serves requests on `fd` until its other end closes, then returns 0; returns 3 after garbage. A second

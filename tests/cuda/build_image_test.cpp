@@ -9,7 +9,8 @@ namespace {
 
 class BuildImage : public NvrtcTest {
  protected:
-  Result<runtime::KernelImage> build(const CudaSource& source, const std::string& target = "cuda -arch=sm_90a") {
+  Result<runtime::KernelImage> build(const CudaSource& source,
+                                     const std::string& target = "cuda -arch=sm_90a") {
     return build_cuda_image(*nvrtc(), cache_, ir::parse_target(target).or_throw(), source);
   }
   std::string refusal(const CudaSource& source) {
@@ -32,19 +33,24 @@ TEST_F(BuildImage, HasCodeAndItsReport) {
 TEST_F(BuildImage, RefusalsComeBeforeTheCompilerWhereTheyCan) {
   CudaSource source = test::doubling_source();
   source.image.launches[0].block.x = 2048;
-  EXPECT_NE(refusal(source).find("launch of 'doubles': a block of 2048 threads"), std::string::npos) << refusal(source);
+  EXPECT_NE(refusal(source).find("launch of 'doubles': a block of 2048 threads"), std::string::npos)
+      << refusal(source);
   source = test::doubling_source();
   source.registers = 300;
   EXPECT_NE(refusal(source).find("300 registers"), std::string::npos);
   EXPECT_EQ(cache_.counts().misses, 0);  // nothing was compiled
 
-  source = test::doubling_source("__shared__ float s[12000]; s[i % 12000] = a[i % n]; __syncthreads(); o[i % n] = s[11999 - i % 12000];");
+  source = test::doubling_source(
+      "__shared__ float s[12000]; s[i % 12000] = a[i % n]; __syncthreads(); o[i % n] = s[11999 - i % "
+      "12000];");
   source.image.launches[0].shared_bytes = 200 << 10;
   EXPECT_NE(refusal(source).find("252800 bytes of shared memory"), std::string::npos) << refusal(source);
   source = test::doubling_source();
   source.image.launches[0].entry = source.image.entries[0].name = "other";
   EXPECT_NE(refusal(source).find("no kernel 'other'"), std::string::npos) << refusal(source);
-  source = test::doubling_source("float r[64]; for (int j = 0; j < 64; ++j) r[j] = a[j]; r[i & 63] = 1; for (int j = 0; j < i; ++j) r[(j * i) & 63] += r[j & 63]; o[i % n] = r[(i + 5) & 63];");
+  source = test::doubling_source(
+      "float r[64]; for (int j = 0; j < 64; ++j) r[j] = a[j]; r[i & 63] = 1; for (int j = 0; j < i; ++j) "
+      "r[(j * i) & 63] += r[j & 63]; o[i % n] = r[(i + 5) & 63];");
   EXPECT_NE(refusal(source).find("local memory"), std::string::npos) << refusal(source);
 }
 

@@ -15,7 +15,10 @@ using namespace testing;  // NOLINT: fixtures
 
 class Device : public ::testing::Test {
  protected:
-  Device() : file_(make_data_file(doubling_data<float>())), mapped_(MappedDataSet::map(file_.get())), data_(*mapped_) {}
+  Device()
+      : file_(make_data_file(doubling_data<float>())),
+        mapped_(MappedDataSet::map(file_.get())),
+        data_(*mapped_) {}
 
   /// From opening the driver to closing the device.
   Measurement measure(const KernelImage& image, const CudaMeasureOptions& options = quick_options()) {
@@ -25,7 +28,8 @@ class Device : public ::testing::Test {
     if (!session) return out;
     return session->measure(image, &data_, options, [&](std::string_view s) { stages_.emplace_back(s); });
   }
-  static void expect(const Measurement& m, MeasureStatus status, const std::string& phase, const std::string& part) {
+  static void expect(const Measurement& m, MeasureStatus status, const std::string& phase,
+                     const std::string& part) {
     EXPECT_EQ(to_string(m.status), to_string(status)) << m.phase << ": " << m.message;
     EXPECT_EQ(m.phase, phase) << m.message;
     EXPECT_NE(m.message.find(part), std::string::npos) << m.message;
@@ -45,8 +49,9 @@ TEST_F(Device, KernelsAreCheckedAndTimed) {
   EXPECT_EQ(m.samples_ns.size(), 3U);
   EXPECT_EQ(m.median_ns(), 1'000'000);
   EXPECT_EQ(m.runs_per_sample, 7);  // one on every set: seven take 2.5 times the cache
-  EXPECT_EQ(stages_, (std::vector<std::string>{"allocate", "load", "verify_exact", "allocate", "load", "verify_bounded", "allocate",
-                                               "timing", "timing", "timing", "timing", "verify_timed"}));
+  EXPECT_EQ(stages_, (std::vector<std::string>{"allocate", "load", "verify_exact", "allocate", "load",
+                                               "verify_bounded", "allocate", "timing", "timing", "timing",
+                                               "timing", "verify_timed"}));
   EXPECT_EQ(driver_.alive(), 0);
 }
 
@@ -60,7 +65,8 @@ TEST_F(Device, PrepareWorkspaceClustersAndSharedMemory) {
 TEST_F(Device, WrongKernelsAreNamed) {
   expect(measure(fake_image("wrong")), MeasureStatus::kWrongAnswer, "verify_exact", "expected -16, got -24");
   expect(measure(fake_image("forgets")), MeasureStatus::kUninitialised, "verify_exact", "999");
-  expect(measure(fake_image("writes_behind")), MeasureStatus::kOutOfBounds, "verify_exact", "byte 0 behind the end of 'O'");
+  expect(measure(fake_image("writes_behind")), MeasureStatus::kOutOfBounds, "verify_exact",
+         "byte 0 behind the end of 'O'");
   expect(measure(fake_image("writes_input")), MeasureStatus::kInputModified, "verify_exact", "'A'");
   expect(measure(fake_image("absent")), MeasureStatus::kInternal, "load", "cuModuleGetFunction");
   KernelImage garbage = fake_image("doubles");
@@ -93,11 +99,15 @@ TEST_F(Device, OneImageOfSeveralFails) {
   Measurement why;
   const auto session = CudaDeviceSession::open(0, why);
   ASSERT_NE(session, nullptr) << why.message;
-  const auto out = session->measure_interleaved({fake_image("doubles"), fake_image("absent"), fake_image("slow")}, &data_, quick_options(), [](std::string_view) {});
+  const auto out =
+      session->measure_interleaved({fake_image("doubles"), fake_image("absent"), fake_image("slow")}, &data_,
+                                   quick_options(), [](std::string_view) {});
   EXPECT_EQ(out[0].median_ns(), 1'000'000) << out[0].message;
   EXPECT_EQ(out[1].status, MeasureStatus::kInternal);
   EXPECT_EQ(out[2].median_ns(), 20'000'000);
-  const auto lost = session->measure_interleaved({fake_image("doubles"), fake_image("faults"), fake_image("slow")}, &data_, quick_options(), [](std::string_view) {});
+  const auto lost =
+      session->measure_interleaved({fake_image("doubles"), fake_image("faults"), fake_image("slow")}, &data_,
+                                   quick_options(), [](std::string_view) {});
   EXPECT_EQ(to_string(lost[1].status), "gpu_fault");
   EXPECT_EQ(to_string(lost[0].status), "internal");
   EXPECT_EQ(to_string(lost[2].status), "internal");
@@ -113,13 +123,16 @@ TEST_F(Device, EveryErrorAtEveryCall) {
     of.push_back(static_cast<int>(of.size()) + 1);
   }
   EXPECT_EQ(places.size(), 34U);  // every function of the interface but the two that word errors
-  const std::vector<int> codes{1,   2,   3,   4,   34,  36,  46,  100, 101, 200, 201, 209, 214, 218, 220, 221, 222, 226, 300, 301, 302, 303,
-                               304, 400, 401, 500, 600, 700, 701, 702, 708, 709, 710, 714, 715, 716, 717, 718, 719, 720, 721, 800, 801, 802,
-                               803, 804, 900, 901, 902, 903, 904, 905, 906, 907, 908, 909, 910, 911, 912, 913, 914, 915, 999, 12345};
+  const std::vector<int> codes{1,   2,   3,   4,   34,  36,  46,  100, 101, 200, 201, 209,  214,
+                               218, 220, 221, 222, 226, 300, 301, 302, 303, 304, 400, 401,  500,
+                               600, 700, 701, 702, 708, 709, 710, 714, 715, 716, 717, 718,  719,
+                               720, 721, 800, 801, 802, 803, 804, 900, 901, 902, 903, 904,  905,
+                               906, 907, 908, 909, 910, 911, 912, 913, 914, 915, 999, 12345};
   int runs = 0;
   for (const auto& [call, of] : places) {
-    const bool gives_back = call.find("Destroy") != std::string::npos || call.find("Free") != std::string::npos ||
-                            call.find("Unload") != std::string::npos || call.find("Release") != std::string::npos;
+    const bool gives_back =
+        call.find("Destroy") != std::string::npos || call.find("Free") != std::string::npos ||
+        call.find("Unload") != std::string::npos || call.find("Release") != std::string::npos;
     for (const int place : std::set<int>{of.front(), of[of.size() / 2], of.back()}) {
       for (const int code : codes) {
         driver_.reset();
@@ -135,7 +148,8 @@ TEST_F(Device, EveryErrorAtEveryCall) {
         ASSERT_FALSE(m.message.empty());
         ASSERT_FALSE(m.phase.empty()) << m.message;
         ASSERT_EQ(m.message.find('\n'), std::string::npos) << m.message;
-        ASSERT_NE(m.message.find("(" + std::to_string(code) + ")"), std::string::npos) << call << ": " << m.message;
+        ASSERT_NE(m.message.find("(" + std::to_string(code) + ")"), std::string::npos)
+            << call << ": " << m.message;
         ASSERT_TRUE(m.samples_ns.empty());
         if (m.phase != "device") {
           ASSERT_EQ(to_string(m.status), to_string(status_of_cuda(code))) << call << ": " << m.message;
@@ -162,12 +176,15 @@ TEST_F(Device, IsDescribed) {
   const CudaDevice& d = devices->front();
   EXPECT_EQ(d.name, "Fake device");
   EXPECT_EQ(d.shared_per_block, 232448);
-  EXPECT_EQ(codegen::resolve_cuda_target(ir::parse_target("cuda").or_throw(), d)->text(), "cuda -arch=sm_90a");
-  EXPECT_EQ(codegen::resolve_cuda_target(ir::parse_target("cuda -arch=sm_80").or_throw(), d)->text(), "cuda -arch=sm_80");
+  EXPECT_EQ(codegen::resolve_cuda_target(ir::parse_target("cuda").or_throw(), d)->text(),
+            "cuda -arch=sm_90a");
+  EXPECT_EQ(codegen::resolve_cuda_target(ir::parse_target("cuda -arch=sm_80").or_throw(), d)->text(),
+            "cuda -arch=sm_80");
   CudaDevice old = d;
   old.major = 7;
   EXPECT_FALSE(codegen::resolve_cuda_target(ir::parse_target("cuda").or_throw(), old).ok());
-  EXPECT_EQ(codegen::resolve_cuda_target(ir::parse_target("cuda").or_throw(), std::nullopt)->arch, ir::kDefaultCudaArch);
+  EXPECT_EQ(codegen::resolve_cuda_target(ir::parse_target("cuda").or_throw(), std::nullopt)->arch,
+            ir::kDefaultCudaArch);
 }
 
 TEST_F(Device, AbsentDriversAndDevices) {

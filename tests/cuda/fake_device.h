@@ -22,15 +22,23 @@ inline KernelImage fake_image(const std::string& entry) {
   image.object.resize(64);
   std::memcpy(image.object.data(), "FAKE", 4);
   image.entries = {{entry}};
-  Launch launch{entry, Phase::kRun, {{LaunchArgumentKind::kTensor, 0}, {LaunchArgumentKind::kTensor, 1}}, 0, {4, 1, 1}, {256, 1, 1}, {}, 0};
+  Launch launch{entry,
+                Phase::kRun,
+                {{LaunchArgumentKind::kTensor, 0}, {LaunchArgumentKind::kTensor, 1}},
+                0,
+                {4, 1, 1},
+                {256, 1, 1},
+                {},
+                0};
   image.launches = {launch};
   const std::int64_t bytes = kLength * 4;
-  image.arguments = {{"A", ir::f32, {kLength}, bytes, 64, ArgumentRole::kInput}, {"O", ir::f32, {kLength}, bytes, 64, ArgumentRole::kOutput}};
+  image.arguments = {{"A", ir::f32, {kLength}, bytes, 64, ArgumentRole::kInput},
+                     {"O", ir::f32, {kLength}, bytes, 64, ArgumentRole::kOutput}};
   return image;
 }
 
-/// An image that uses every part of the interface: a prepare phase, a workspace that is zeroed, clusters, much
-/// shared memory.
+/// An image that uses every part of the interface: a prepare phase, a workspace that is zeroed, clusters,
+/// much shared memory.
 inline KernelImage full_image() {
   KernelImage image = fake_image("doubles");
   image.arguments.push_back({"P", ir::f32, {kLength}, kLength * 4, 64, ArgumentRole::kPrepared});
@@ -55,7 +63,9 @@ inline CudaMeasureOptions quick_options() {
 /// The fake driver's own functions, in this process.
 class FakeDriver {
  public:
-  FakeDriver() : named_("TESSERA_CUDA_DRIVER", kFakeDriver), library_(::dlopen(kFakeDriver.c_str(), RTLD_NOW | RTLD_LOCAL)) {
+  FakeDriver()
+      : named_("TESSERA_CUDA_DRIVER", kFakeDriver),
+        library_(::dlopen(kFakeDriver.c_str(), RTLD_NOW | RTLD_LOCAL)) {
     EXPECT_NE(library_, nullptr) << ::dlerror();
     find(fail, "fake_cuda_fail");
     find(reset, "fake_cuda_reset");

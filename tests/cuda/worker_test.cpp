@@ -12,7 +12,8 @@ using namespace testing;  // NOLINT: fixtures
 
 class CudaWorker : public ::testing::Test {
  protected:
-  CudaWorker() : driver_("TESSERA_CUDA_DRIVER", kFakeDriver), libexec_("TESSERA_LIBEXEC", TESSERA_BINARY_DIR "/bin") {
+  CudaWorker()
+      : driver_("TESSERA_CUDA_DRIVER", kFakeDriver), libexec_("TESSERA_LIBEXEC", TESSERA_BINARY_DIR "/bin") {
     measurer_.emplace();
     measurer_->install(doubling_data<float>());
   }
@@ -61,7 +62,8 @@ TEST_F(CudaWorker, CrashesAreNamed) {
 
 TEST_F(CudaWorker, WhatPassesAloneIsFlaky) {
   const test::TemporaryFolder folder;
-  const test::SetVariable fail("FAKE_CUDA_FAIL", "cuStreamSynchronize 700 3"), once("FAKE_CUDA_FAIL_ONCE", folder / "failed");
+  const test::SetVariable fail("FAKE_CUDA_FAIL", "cuStreamSynchronize 700 3"),
+      once("FAKE_CUDA_FAIL_ONCE", folder / "failed");
   const Measurement m = run("doubles");
   EXPECT_EQ(to_string(m.status), "flaky") << m.message;
   EXPECT_NE(m.message.find("(700)"), std::string::npos) << m.message;
@@ -84,7 +86,8 @@ TEST_F(CudaWorker, OthersKeepTheirTimesWhenOneFaults) {
   EXPECT_EQ(to_string(out[1].status), "gpu_fault");
   EXPECT_EQ(out[2].median_ns(), 20'000'000) << out[2].message;
   options_.wall_ns = 300'000'000;
-  const auto hung = measurer_->measure_interleaved(std::vector{fake_image("doubles"), fake_image("hangs")}, options_);
+  const auto hung =
+      measurer_->measure_interleaved(std::vector{fake_image("doubles"), fake_image("hangs")}, options_);
   EXPECT_TRUE(hung[0].ok()) << hung[0].message;
   EXPECT_EQ(to_string(hung[1].status), "gpu_timeout") << hung[1].message;
 }

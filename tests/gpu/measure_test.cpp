@@ -64,7 +64,9 @@ TEST_F(Gpu, FaultsAndHangs) {
 }
 
 TEST_F(Gpu, ClustersAndMuchSharedMemory) {
-  CudaSource source = test::doubling_source("extern __shared__ float s[]; s[threadIdx.x + 20000] = i < n ? a[i] : 0; __syncthreads(); if (i < n) o[i] = 2 * s[threadIdx.x + 20000];");
+  CudaSource source = test::doubling_source(
+      "extern __shared__ float s[]; s[threadIdx.x + 20000] = i < n ? a[i] : 0; __syncthreads(); if (i < n) "
+      "o[i] = 2 * s[threadIdx.x + 20000];");
   source.image.launches[0].shared_bytes = 90 << 10;
   const auto arch = ir::cuda_arch(target_.arch).or_throw();
   if (arch.cluster_blocks > 1) source.image.launches[0].cluster = {2, 1, 1};

@@ -13,5 +13,6 @@ int main() {
     std::fputs("cuda_runner is started by autotune, not by hand\n", stderr);
     return 2;
   }
-  return tessera::runtime::serve_in_process(tessera::runtime::kServerFd, tessera::runtime::handle_cuda_request);
+  return tessera::runtime::serve_in_process(tessera::runtime::kServerFd,
+                                            tessera::runtime::handle_cuda_request);
 }

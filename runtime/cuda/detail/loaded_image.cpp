@@ -19,23 +19,27 @@ unsigned extent(std::int64_t n, const Launch& l) {
 
 }  // namespace
 
-LoadedImage::LoadedImage(const Session& session, const KernelImage& image) : session_(session), image_(image) {
+LoadedImage::LoadedImage(const Session& session, const KernelImage& image)
+    : session_(session), image_(image) {
   const DriverApi& api = session.api();
   CuModule module = nullptr;
   check(api, "cuModuleLoadData", api.ModuleLoadData(&module, image.object.data()));
   module_ = OwnedModule(api, module);
-  for (const Entry& e : image.entries) check(api, "cuModuleGetFunction", api.ModuleGetFunction(&functions_[e.name], module, e.name.c_str()));
+  for (const Entry& e : image.entries)
+    check(api, "cuModuleGetFunction", api.ModuleGetFunction(&functions_[e.name], module, e.name.c_str()));
   std::map<std::string, std::int64_t> shared;  // the most that any launch of an entry asks for
   for (const Launch& l : image.launches) shared[l.entry] = std::max(shared[l.entry], l.shared_bytes);
   for (const auto& [entry, bytes] : shared) {
     if (bytes <= kSharedWithoutOptIn) continue;
-    check(api, "cuFuncSetAttribute", api.FuncSetAttribute(functions_.at(entry), kCuFunctionMostDynamicShared, static_cast<int>(bytes)));
+    check(api, "cuFuncSetAttribute",
+          api.FuncSetAttribute(functions_.at(entry), kCuFunctionMostDynamicShared, static_cast<int>(bytes)));
   }
 }
 
 void LoadedImage::enqueue(Phase phase, const DeviceOperands& operands) const {
   if (phase == Phase::kRun) {
-    for (const ByteRange& r : image_.zero_ranges) session_.fill(operands.workspace() + static_cast<CuAddress>(r.offset), std::byte{0}, r.bytes);
+    for (const ByteRange& r : image_.zero_ranges)
+      session_.fill(operands.workspace() + static_cast<CuAddress>(r.offset), std::byte{0}, r.bytes);
   }
   for (const Launch& l : image_.launches) {
     if (l.phase == phase) launch(l, operands);
@@ -43,15 +47,22 @@ void LoadedImage::enqueue(Phase phase, const DeviceOperands& operands) const {
 }
 
 void LoadedImage::launch(const Launch& l, const DeviceOperands& operands) const {
-  std::vector<std::uint64_t> values;  // of the parameters; addresses take eight bytes, scalars the first of them
+  std::vector<std::uint64_t>
+      values;  // of the parameters; addresses take eight bytes, scalars the first of them
   for (const LaunchArgument& a : l.arguments) {
     switch (a.kind) {
-      case LaunchArgumentKind::kTensor: values.push_back(operands.argument(static_cast<std::size_t>(a.value))); break;
-      case LaunchArgumentKind::kScalar: values.push_back(static_cast<std::uint64_t>(a.value)); break;
+      case LaunchArgumentKind::kTensor:
+        values.push_back(operands.argument(static_cast<std::size_t>(a.value)));
+        break;
+      case LaunchArgumentKind::kScalar:
+        values.push_back(static_cast<std::uint64_t>(a.value));
+        break;
       case LaunchArgumentKind::kWorkspace:
         values.push_back(operands.workspace() + static_cast<CuAddress>(l.workspace_offset + a.value));
         break;
-      case LaunchArgumentKind::kTensorMap: throw CudaFailure{kInvalidValue, "launch of '" + l.entry + "' wants a tensor map, which this runtime does not make"};
+      case LaunchArgumentKind::kTensorMap:
+        throw CudaFailure{kInvalidValue,
+                          "launch of '" + l.entry + "' wants a tensor map, which this runtime does not make"};
     }
   }
   std::vector<void*> parameters;
@@ -69,7 +80,8 @@ void LoadedImage::launch(const Launch& l, const DeviceOperands& operands) const 
                               .stream = session_.stream(),
                               .attributes = clustered ? &cluster : nullptr,
                               .attribute_count = clustered ? 1U : 0U};
-  check(session_.api(), "cuLaunchKernelEx", session_.api().LaunchKernelEx(&config, functions_.at(l.entry), parameters.data(), nullptr));
+  check(session_.api(), "cuLaunchKernelEx",
+        session_.api().LaunchKernelEx(&config, functions_.at(l.entry), parameters.data(), nullptr));
 }
 
 }  // namespace tessera::runtime::detail

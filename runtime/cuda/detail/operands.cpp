@@ -47,13 +47,15 @@ DeviceOperands::DeviceOperands(const Session& session, const KernelImage& image)
 }
 
 void DeviceOperands::upload(const HostOperands& host) const {
-  for (std::size_t i = 0; i + 1 < places_.size(); ++i) session_.upload(argument(i), host.memory().arguments[i]);
+  for (std::size_t i = 0; i + 1 < places_.size(); ++i)
+    session_.upload(argument(i), host.memory().arguments[i]);
   session_.upload(workspace(), host.memory().workspace);
   session_.synchronize();
 }
 
 void DeviceOperands::download(const HostOperands& host) const {
-  for (std::size_t i = 0; i + 1 < places_.size(); ++i) session_.download(host.memory().arguments[i], argument(i));
+  for (std::size_t i = 0; i + 1 < places_.size(); ++i)
+    session_.download(host.memory().arguments[i], argument(i));
   session_.download(host.memory().workspace, workspace());
 }
 
@@ -70,8 +72,8 @@ std::optional<std::string> DeviceOperands::overwritten() const {
     const std::int64_t at = changed - zone.begin();
     const bool behind = i > 0 && (i == places_.size() || at < end - begin - at);
     const Place& place = places_[behind ? i - 1 : i];
-    return "byte " + std::to_string(behind ? at : end - begin - at) + (behind ? " behind the end of '" : " before the beginning of '") + place.name +
-           "' was written";
+    return "byte " + std::to_string(behind ? at : end - begin - at) +
+           (behind ? " behind the end of '" : " before the beginning of '") + place.name + "' was written";
   }
   return std::nullopt;
 }

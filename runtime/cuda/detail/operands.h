@@ -28,7 +28,9 @@ class DeviceOperands {
  public:
   DeviceOperands(const Session& session, const KernelImage& image);
 
-  CuAddress argument(std::size_t i) const { return memory_.get() + static_cast<CuAddress>(places_[i].offset); }
+  CuAddress argument(std::size_t i) const {
+    return memory_.get() + static_cast<CuAddress>(places_[i].offset);
+  }
   CuAddress workspace() const { return argument(places_.size() - 1); }
 
   void upload(const HostOperands& host) const;    // arguments and workspace

@@ -47,8 +47,9 @@ void Session::download(std::span<std::byte> to, CuAddress from) const {
 
 void Session::fill(CuAddress to, std::byte value, std::int64_t bytes) const {
   if (bytes <= 0) return;
-  check(api(), "cuMemsetD8Async",
-        api().MemsetD8Async(to, static_cast<unsigned char>(value), static_cast<std::size_t>(bytes), stream()));
+  check(
+      api(), "cuMemsetD8Async",
+      api().MemsetD8Async(to, static_cast<unsigned char>(value), static_cast<std::size_t>(bytes), stream()));
 }
 
 void Session::synchronize() const { check(api(), "cuStreamSynchronize", api().StreamSynchronize(stream())); }

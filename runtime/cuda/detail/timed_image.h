@@ -13,7 +13,8 @@ class TimedImage {
  public:
   /// Uploads the operands of `set`, runs `prepare` and chooses how many runs make a sample. All throw
   /// CudaFailure; std::bad_alloc when the host's memory ends.
-  TimedImage(const Session& session, const KernelImage& image, const HostOperands& operands, const CudaMeasureOptions& options);
+  TimedImage(const Session& session, const KernelImage& image, const HostOperands& operands,
+             const CudaMeasureOptions& options);
 
   void warm_up();
   /// Nanoseconds of one run, the mean of one sample.
@@ -22,7 +23,9 @@ class TimedImage {
   std::int64_t prepare_ns() const { return prepare_ns_; }
   std::int64_t runs_per_sample() const { return static_cast<std::int64_t>(runs_) * launches_; }
   /// What the last set that ran holds.
-  void download(const HostOperands& host) const { sets_[static_cast<std::size_t>(runs_ - 1) % sets_.size()].download(host); }
+  void download(const HostOperands& host) const {
+    sets_[static_cast<std::size_t>(runs_ - 1) % sets_.size()].download(host);
+  }
 
  private:
   void choose_runs();

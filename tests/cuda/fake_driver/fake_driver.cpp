@@ -52,7 +52,8 @@ namespace {
 using namespace tessera::runtime::detail;  // NOLINT: the interface
 
 constexpr int kLength = 1000;
-constexpr int kInvalidValue = 1, kOutOfMemory = 2, kInvalidImage = 200, kNotFound = 500, kIllegalAddress = 700;
+constexpr int kInvalidValue = 1, kOutOfMemory = 2, kInvalidImage = 200, kNotFound = 500,
+              kIllegalAddress = 700;
 
 struct Planned {
   std::string call;
@@ -89,7 +90,11 @@ State& state() {
 }
 
 /// As of a real driver: what destroys the context.
-bool sticky(int code) { return code == 214 || code == 220 || code == 226 || code == 700 || code == 702 || code == 709 || code == 710 || (code >= 714 && code <= 719) || code == 721 || code == 909 || code == 911 || code == 999; }
+bool sticky(int code) {
+  return code == 214 || code == 220 || code == 226 || code == 700 || code == 702 || code == 709 ||
+         code == 710 || (code >= 714 && code <= 719) || code == 721 || code == 909 || code == 911 ||
+         code == 999;
+}
 
 /// 0, or the code with which this call fails.
 int begin(const char* call) {
@@ -135,10 +140,15 @@ struct Kernel {
   void (*run)(const float*, float*);
 };
 const std::map<std::string, Kernel>& kernels() {
-  static const std::map<std::string, Kernel> table{{"doubles", {1, doubles}}, {"slow", {20, doubles}}, {"wrong", {1, wrong}},
-                                                   {"forgets", {1, forgets}}, {"writes_behind", {1, writes_behind}},
-                                                   {"writes_input", {1, writes_input}}, {"faults", {1, faults}},
-                                                   {"hangs", {1, hangs}}, {"crashes", {1, crashes}}};
+  static const std::map<std::string, Kernel> table{{"doubles", {1, doubles}},
+                                                   {"slow", {20, doubles}},
+                                                   {"wrong", {1, wrong}},
+                                                   {"forgets", {1, forgets}},
+                                                   {"writes_behind", {1, writes_behind}},
+                                                   {"writes_input", {1, writes_input}},
+                                                   {"faults", {1, faults}},
+                                                   {"hangs", {1, hangs}},
+                                                   {"crashes", {1, crashes}}};
   return table;
 }
 
@@ -186,7 +196,9 @@ int synchronize() {
 
 extern "C" {
 
-void fake_cuda_fail(const char* call, int code, int after) { state().planned.push_back({call, code, after, ""}); }
+void fake_cuda_fail(const char* call, int code, int after) {
+  state().planned.push_back({call, code, after, ""});
+}
 void fake_cuda_reset() {
   State& s = state();
   s.planned.clear();
@@ -237,8 +249,10 @@ CuResult cuDeviceGetName(char* out, int bytes, CuDevice) {
 }
 CuResult cuDeviceGetAttribute(int* out, int which, CuDevice) {
   FAIL_OR_GO_ON("cuDeviceGetAttribute");
-  const std::map<int, int> values{{kCuMultiprocessors, 132}, {kCuL2Bytes, 64 << 10},      {kCuCapabilityMajor, 9},       {kCuCapabilityMinor, 0},
-                                  {kCuSharedPerSm, 233472}, {kCuRegistersPerSm, 65536}, {kCuSharedPerBlockOptIn, 232448}};
+  const std::map<int, int> values{{kCuMultiprocessors, 132},       {kCuL2Bytes, 64 << 10},
+                                  {kCuCapabilityMajor, 9},         {kCuCapabilityMinor, 0},
+                                  {kCuSharedPerSm, 233472},        {kCuRegistersPerSm, 65536},
+                                  {kCuSharedPerBlockOptIn, 232448}};
   *out = values.at(which);
   return 0;
 }
@@ -282,7 +296,8 @@ CuResult cuFuncSetAttribute(CuFunction f, int which, int value) {
 }
 CuResult cuLaunchKernelEx(const CuLaunchConfig* c, CuFunction f, void** parameters, void**) {
   FAIL_OR_GO_ON("cuLaunchKernelEx");
-  const bool sane = c->grid_x >= 1 && c->block_x * c->block_y * c->block_z <= 1024 && static_cast<int>(c->shared_bytes) <= f->most_dynamic_shared;
+  const bool sane = c->grid_x >= 1 && c->block_x * c->block_y * c->block_z <= 1024 &&
+                    static_cast<int>(c->shared_bytes) <= f->most_dynamic_shared;
   if (!sane) return kInvalidValue;
   const Kernel& k = kernels().at(f->name);
   Node n{.ms = k.ms, .run = k.run};

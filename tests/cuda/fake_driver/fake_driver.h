@@ -5,8 +5,8 @@
 #include <cstdint>
 
 extern "C" {
-/// The `after`-th call from now of the symbol `call` ("cuMemAlloc_v2"; "*": of any) fails with `code`. Codes that
-/// cost a real context stay: every later call fails with them too, until the reset.
+/// The `after`-th call from now of the symbol `call` ("cuMemAlloc_v2"; "*": of any) fails with `code`. Codes
+/// that cost a real context stay: every later call fails with them too, until the reset.
 void fake_cuda_fail(const char* call, int code, int after);
 /// Forgets failures and counts. What is alive stays.
 void fake_cuda_reset();
