@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "codegen/cuda/nvrtc.h"
 #include "codegen/llvm/compile.h"
 #include "codegen/llvm/target.h"
 #include "schedule/scan.h"
@@ -56,7 +57,8 @@ std::string kernel_name(const dsl::ComputeDag& dag) {
 ir::Target resolve_target(const std::string& text) {
   const ir::Target parsed = ir::parse_target(text).or_throw();
   if (parsed.kind == ir::TargetKind::kCuda) {
-    throw UserError("target 'cuda' has no compiler in this version; use --target cpu", 4);
+    (void)codegen::needed_nvrtc();
+    throw UserError("target 'cuda' is not tuned for in this version; use --target cpu", 4);
   }
   return codegen::resolve_cpu_target(parsed).or_throw();
 }

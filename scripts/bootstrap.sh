@@ -68,6 +68,36 @@ install_missing() {
   ((${#missing[@]} == 0)) || die 4 "still missing after the installation: ${missing[*]}"
 }
 
+# --- NVRTC ----------------------------------------------------------------------------------------
+
+has_nvrtc() {
+  [[ -z ${TESSERA_NVRTC:-} && ! -e $build_dir/nvrtc ]] || return 0
+  compgen -G '/usr/local/cuda*/lib*/libnvrtc.so*' >/dev/null && return 0
+  { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q 'libnvrtc\.so\.1[2-9]' && return 0
+  python3 -c 'import glob, sys
+sys.exit(not any(glob.glob(p + "/nvidia/cu*/lib/libnvrtc.so*") for p in sys.path))' </dev/null
+}
+
+# The compiler of CUDA text, for the tests: where the machine has none, its wheel goes into the build
+# folder, and test programs look there. Without it they skip what needs it and say so.
+provide_nvrtc() {
+  has_nvrtc && return 0
+  local log=$build_dir/nvrtc.log
+  if [[ ${allow_install:-yes} == no ]]; then
+    say "no NVRTC: the tests that compile CUDA text are skipped; install it with: python3 -m pip install nvidia-cuda-nvrtc"
+    return 0
+  fi
+  say "installing NVRTC into $build_dir/nvrtc"
+  rm -rf "$build_dir/nvrtc.new"
+  if python3 -m pip install --quiet --disable-pip-version-check --no-deps --no-input \
+       --target "$build_dir/nvrtc.new" 'nvidia-cuda-nvrtc>=13,<14' </dev/null >"$log" 2>&1; then
+    mv "$build_dir/nvrtc.new" "$build_dir/nvrtc"
+  else
+    tail -n 3 "$log" >&2
+    say "no NVRTC could be had: the tests that compile CUDA text are SKIPPED"
+  fi
+}
+
 # --- build ----------------------------------------------------------------------------------------
 
 # Is the stamp newer than every source of the tools? One pass of find over the folders of the build.

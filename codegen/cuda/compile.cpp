@@ -74,19 +74,24 @@ std::string first_error(const std::string& log) {
 
 std::vector<std::string> nvrtc_flags(const std::string& arch, const CudaCompileOptions& options) {
   // The last two make spills and arrays in local memory warnings, which name the function.
-  std::vector<std::string> out{"--gpu-architecture=" + arch, "--std=c++17", "--device-as-default-execution-space", "--ptxas-options=-v",
-                               "--ptxas-options=--warn-on-local-memory-usage", "--ptxas-options=--warn-on-spills"};
+  std::vector<std::string> out{"--gpu-architecture=" + arch,
+                               "--std=c++17",
+                               "--device-as-default-execution-space",
+                               "--ptxas-options=-v",
+                               "--ptxas-options=--warn-on-local-memory-usage",
+                               "--ptxas-options=--warn-on-spills"};
   out.insert(out.end(), options.extra.begin(), options.extra.end());
   return out;
 }
 
 namespace detail {
 
-Compiled compile_once(const Nvrtc& nvrtc, const std::string& text, const std::string& name, const std::string& arch,
-                      const CudaCompileOptions& options) {
+Compiled compile_once(const Nvrtc& nvrtc, const std::string& text, const std::string& name,
+                      const std::string& arch, const CudaCompileOptions& options) {
   const NvrtcApi& api = *nvrtc.api;
   const Program program(api, text, name + ".cu");
-  if (program.created != kNvrtcSuccess) return {refuse("NVRTC takes no text for '", name, "': ", api.GetErrorString(program.created))};
+  if (program.created != kNvrtcSuccess)
+    return {refuse("NVRTC takes no text for '", name, "': ", api.GetErrorString(program.created))};
   const std::vector<std::string> flags = nvrtc_flags(arch, options);
   std::vector<const char*> words;
   for (const std::string& f : flags) words.push_back(f.c_str());
@@ -95,7 +100,8 @@ Compiled compile_once(const Nvrtc& nvrtc, const std::string& text, const std::st
   out.log = without_times(without_zeros(program.take(api.GetProgramLogSize, api.GetProgramLog)));
   if (done != kNvrtcSuccess) {
     const std::string why = first_error(out.log);
-    return {refuse("'", name, "' does not compile for ", arch, " (", api.GetErrorString(done), ")", why.empty() ? "" : ": ", why),
+    return {refuse("'", name, "' does not compile for ", arch, " (", api.GetErrorString(done), ")",
+                   why.empty() ? "" : ": ", why),
             done == kNvrtcErrorCompilation};
   }
   const std::string bytes = program.take(api.GetCUBINSize, api.GetCUBIN);
@@ -113,11 +119,12 @@ Status check_architecture(const Nvrtc& nvrtc, const std::string& arch) {
   TESSERA_TRY(limits, ir::cuda_arch(arch));
   const auto& known = nvrtc.architectures;
   if (known.empty() || std::find(known.begin(), known.end(), limits.capability) != known.end()) return Done{};
-  return refuse("NVRTC ", nvrtc.version(), " (", nvrtc.path, ") does not compile for ", arch, "; a later one does: ", kNvrtcCommand);
+  return refuse("NVRTC ", nvrtc.version(), " (", nvrtc.path, ") does not compile for ", arch,
+                "; a later one does: ", kNvrtcCommand);
 }
 
-Result<Cubin> compile_cuda(const Nvrtc& nvrtc, const std::string& text, const std::string& name, const std::string& arch,
-                           const CudaCompileOptions& options) {
+Result<Cubin> compile_cuda(const Nvrtc& nvrtc, const std::string& text, const std::string& name,
+                           const std::string& arch, const CudaCompileOptions& options) {
   TESSERA_TRY_DONE(check_architecture(nvrtc, arch));
   return detail::compile_once(nvrtc, text, name, arch, options).result;
 }

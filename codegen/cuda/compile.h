@@ -11,7 +11,7 @@
 namespace tessera::codegen {
 
 struct CudaCompileOptions {
-  bool keep_ptx = false;           // for the exporter
+  bool keep_ptx = false;             // for the exporter
   std::vector<std::string> extra{};  // NVRTC's own flags, after ours
 };
 
@@ -33,7 +33,7 @@ Status check_architecture(const Nvrtc& nvrtc, const std::string& arch);
 
 /// `name` appears in messages. Refuses: text that does not compile (the first error, where it stands and
 /// its line), and what check_architecture refuses.
-Result<Cubin> compile_cuda(const Nvrtc& nvrtc, const std::string& text, const std::string& name, const std::string& arch,
-                           const CudaCompileOptions& options = {});
+Result<Cubin> compile_cuda(const Nvrtc& nvrtc, const std::string& text, const std::string& name,
+                           const std::string& arch, const CudaCompileOptions& options = {});
 
 }  // namespace tessera::codegen

@@ -30,8 +30,8 @@ constexpr std::int64_t kMostEntryBytes = 64 << 20;
 
 /// Everything that determines the result. It is kept in the entry and compared, so that two keys with one
 /// hash cost a compilation and no wrong kernel.
-std::string key_of(const Nvrtc& nvrtc, const std::string& text, const std::string& name, const std::string& arch,
-                   const CudaCompileOptions& options) {
+std::string key_of(const Nvrtc& nvrtc, const std::string& text, const std::string& name,
+                   const std::string& arch, const CudaCompileOptions& options) {
   std::string out = "nvrtc " + nvrtc.version() + "\n" + name + "\n" + (options.keep_ptx ? "with ptx\n" : "");
   for (const std::string& flag : nvrtc_flags(arch, options)) out += flag + "\n";
   return out + text;
@@ -99,7 +99,8 @@ bool write_all(int fd, std::span<const std::byte> bytes) {
 bool publish(const std::string& path, std::span<const std::byte> bytes) {
   static std::atomic<int> serial = 0;
   const std::string beside = path + ".new." + std::to_string(::getpid()) + "." + std::to_string(++serial);
-  runtime::FileDescriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+  runtime::FileDescriptor file(
+      ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!file) return false;
   const bool written = write_all(file.get(), bytes) && ::fsync(file.get()) == 0;
   if (written && ::rename(beside.c_str(), path.c_str()) == 0) return true;
@@ -115,7 +116,8 @@ std::string default_cubin_cache() {
   return home ? *home + "/.cache/tessera/cubin" : "";
 }
 
-CubinCache::CubinCache(std::string folder, std::int64_t most_bytes) : folder_(std::move(folder)), most_bytes_(most_bytes) {}
+CubinCache::CubinCache(std::string folder, std::int64_t most_bytes)
+    : folder_(std::move(folder)), most_bytes_(most_bytes) {}
 
 std::string CubinCache::file_of(const std::string& key) const {
   std::array<char, 20> name{};
@@ -175,8 +177,8 @@ void CubinCache::make_room() {
   bytes_ = sum;
 }
 
-Result<Cubin> CubinCache::compile(const Nvrtc& nvrtc, const std::string& text, const std::string& name, const std::string& arch,
-                                  const CudaCompileOptions& options) {
+Result<Cubin> CubinCache::compile(const Nvrtc& nvrtc, const std::string& text, const std::string& name,
+                                  const std::string& arch, const CudaCompileOptions& options) {
   TESSERA_TRY_DONE(check_architecture(nvrtc, arch));
   const std::string key = key_of(nvrtc, text, name, arch, options);
   if (!folder_.empty()) {

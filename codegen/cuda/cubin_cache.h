@@ -28,8 +28,8 @@ class CubinCache {
 
   /// As compile_cuda; texts that do not compile are remembered too. A cache that cannot be written to is no
   /// error. PTX is kept with the entry when it is asked for.
-  Result<Cubin> compile(const Nvrtc& nvrtc, const std::string& text, const std::string& name, const std::string& arch,
-                        const CudaCompileOptions& options = {});
+  Result<Cubin> compile(const Nvrtc& nvrtc, const std::string& text, const std::string& name,
+                        const std::string& arch, const CudaCompileOptions& options = {});
 
   CubinCacheCounts counts() const { return {hits_, misses_, damaged_, evicted_}; }
 

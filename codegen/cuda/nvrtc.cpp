@@ -42,7 +42,8 @@ std::string library_in(const fs::path& folder) {
 
 /// Below the root of a toolkit, of a wheel or of a site-packages folder, or right in `folder`.
 std::string library_below(const fs::path& folder) {
-  for (const char* below : {"", "lib64", "lib", "nvidia/cu13/lib", "nvidia/cu14/lib", "nvidia/cuda_nvrtc/lib"}) {
+  for (const char* below :
+       {"", "lib64", "lib", "nvidia/cu13/lib", "nvidia/cu14/lib", "nvidia/cuda_nvrtc/lib"}) {
     if (std::string found = library_in(folder / below); !found.empty()) return found;
   }
   return "";
@@ -95,8 +96,10 @@ std::vector<std::string> pythons() {
 /// First of the wheels that Pythons on PATH can import.
 std::optional<Place> wheel() {
   for (const std::string& python : pythons()) {
-    for (const std::string& folder : lines_of(quoted(python) + " -c 'import sys; print(\"\\n\".join(sys.path))' 2>/dev/null </dev/null")) {
-      if (std::string found = library_below(folder); !found.empty()) return Place{found, "wheel of " + python};
+    for (const std::string& folder : lines_of(
+             quoted(python) + " -c 'import sys; print(\"\\n\".join(sys.path))' 2>/dev/null </dev/null")) {
+      if (std::string found = library_below(folder); !found.empty())
+        return Place{found, "wheel of " + python};
     }
   }
   return std::nullopt;
@@ -107,7 +110,8 @@ std::optional<Place> wheel() {
 Result<Nvrtc> open_at(const Place& place) {
   const fs::path folder = fs::path(place.path).parent_path();
   if (!folder.empty()) {
-    for (const fs::path& file : files_beginning(folder, "libnvrtc-builtins.so.")) ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    for (const fs::path& file : files_beginning(folder, "libnvrtc-builtins.so."))
+      ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   }
   void* const library = ::dlopen(place.path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return refuse("cannot open ", place.path, ": ", ::dlerror());
@@ -124,14 +128,16 @@ Result<Nvrtc> open_at(const Place& place) {
   if (missing != nullptr) return refuse(place.path, " has no ", missing, ": NVRTC 11.2 or later is needed");
   Nvrtc out{api, place.path, place.origin, 0, 0, {}};
   int count = 0;
-  if (api->Version(&out.major, &out.minor) != detail::kNvrtcSuccess) return refuse(place.path, " does not say its version");
+  if (api->Version(&out.major, &out.minor) != detail::kNvrtcSuccess)
+    return refuse(place.path, " does not say its version");
   if (api->GetNumSupportedArchs(&count) == detail::kNvrtcSuccess && count > 0) {
     out.architectures.resize(static_cast<std::size_t>(count));
     if (api->GetSupportedArchs(out.architectures.data()) != detail::kNvrtcSuccess) out.architectures.clear();
   }
   // By bare name the linker chose the file; it tells where that lies.
   Dl_info info{};
-  if (folder.empty() && ::dladdr(reinterpret_cast<void*>(api->Version), &info) != 0) out.path = info.dli_fname;
+  if (folder.empty() && ::dladdr(reinterpret_cast<void*>(api->Version), &info) != 0)
+    out.path = info.dli_fname;
   return out;
 }
 
@@ -139,10 +145,13 @@ Result<Nvrtc> open_at(const Place& place) {
 Result<Nvrtc> named_nvrtc(const std::string& named) {
   std::error_code ignored;
   const std::string path = fs::is_directory(named, ignored) ? library_below(named) : named;
-  if (path.empty()) return refuse("TESSERA_NVRTC names ", named, ", which holds no libnvrtc.so; unset it, or install one with: ", kNvrtcCommand);
+  if (path.empty())
+    return refuse("TESSERA_NVRTC names ", named,
+                  ", which holds no libnvrtc.so; unset it, or install one with: ", kNvrtcCommand);
   // A name without a folder would be looked up by the linker.
   auto opened = open_at({fs::absolute(path), "TESSERA_NVRTC"});
-  if (!opened.ok()) return refuse("TESSERA_NVRTC: ", opened.reason(), "; unset it, or install one with: ", kNvrtcCommand);
+  if (!opened.ok())
+    return refuse("TESSERA_NVRTC: ", opened.reason(), "; unset it, or install one with: ", kNvrtcCommand);
   return opened;
 }
 
@@ -171,12 +180,18 @@ Result<Nvrtc> find_nvrtc(const NvrtcSearch& search) {
     if (opened.ok()) return opened;
     why += " (" + opened.reason() + ")";
   }
-  return refuse("CUDA targets need NVIDIA's run-time compiler NVRTC, which was not found", why, "; install it with: ", kNvrtcCommand);
+  return refuse("CUDA targets need NVIDIA's run-time compiler NVRTC, which was not found", why,
+                "; install it with: ", kNvrtcCommand);
 }
 
 const Result<Nvrtc>& nvrtc() {
   static const Result<Nvrtc> found = find_nvrtc();
   return found;
+}
+
+const Nvrtc& needed_nvrtc() {
+  if (!nvrtc().ok()) throw UserError(nvrtc().reason() + "; --target cpu works without", 4);
+  return *nvrtc();
 }
 
 }  // namespace tessera::codegen

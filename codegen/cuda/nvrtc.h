@@ -20,10 +20,11 @@ struct NvrtcApi;
 /// that takes one may be called from several threads.
 struct Nvrtc {
   std::shared_ptr<const detail::NvrtcApi> api;
-  std::string path;                // of the library
-  std::string origin;              // "TESSERA_NVRTC", "toolkit" or "wheel of /usr/bin/python3"
-  int major = 0, minor = 0;        // of the library
-  std::vector<int> architectures;  // compute capabilities it compiles for: 80, 90, ...; empty: it does not say
+  std::string path;          // of the library
+  std::string origin;        // "TESSERA_NVRTC", "toolkit" or "wheel of /usr/bin/python3"
+  int major = 0, minor = 0;  // of the library
+  std::vector<int>
+      architectures;  // compute capabilities it compiles for: 80, 90, ...; empty: it does not say
 
   std::string version() const { return std::to_string(major) + "." + std::to_string(minor); }
 };
@@ -40,6 +41,10 @@ Result<Nvrtc> find_nvrtc(const NvrtcSearch& search = {});
 
 /// The answer of find_nvrtc at the first call in this process.
 const Result<Nvrtc>& nvrtc();
+
+/// The same for those who cannot go on without: UserError (exit code 4) with the refusal
+/// and what works instead.
+const Nvrtc& needed_nvrtc();
 
 /// The command that installs one for the user.
 inline constexpr const char* kNvrtcCommand = "python3 -m pip install nvidia-cuda-nvrtc";

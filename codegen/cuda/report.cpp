@@ -59,7 +59,8 @@ CudaReport parse_report(const std::string& log) {
       e.registers = static_cast<int>(number_before(line, "registers"));
       e.barriers = static_cast<int>(number_before(line, "barriers"));
       e.shared_bytes = number_before(line, "bytes smem");
-    } else if (has(line, "warning") && !has(line, "Local memory used") && !has(line, "Registers are spilled")) {
+    } else if (has(line, "warning") && !has(line, "Local memory used") &&
+               !has(line, "Registers are spilled")) {
       out.warnings.push_back(line);
     }
   }
@@ -68,18 +69,22 @@ CudaReport parse_report(const std::string& log) {
 
 Status accept_report(const CudaReport& report, SketchKind kind) {
   for (const CodedDiagnostic& d : report.coded) {
-    if (d.code.starts_with("C75") || d.code.starts_with("C76")) return refuse("the assembler gave up a pipeline: ", d.text);
+    if (d.code.starts_with("C75") || d.code.starts_with("C76"))
+      return refuse("the assembler gave up a pipeline: ", d.text);
   }
   for (const EntryReport& e : report.entries) {
     const std::int64_t most = kind == SketchKind::kTensorCore ? 0 : kMostSpillBytesSimt;
     if (e.spill_bytes() > most) {
-      return refuse("kernel '", e.name, "' spills ", e.spill_bytes(), " bytes a thread with ", e.registers, " registers; at most ", most,
-                    kind == SketchKind::kTensorCore ? " in tensor-core kernels" : "", ": a smaller tile needs fewer");
+      return refuse("kernel '", e.name, "' spills ", e.spill_bytes(), " bytes a thread with ", e.registers,
+                    " registers; at most ", most,
+                    kind == SketchKind::kTensorCore ? " in tensor-core kernels" : "",
+                    ": a smaller tile needs fewer");
     }
     // What the frame holds beyond spills are arrays whose indices are not constant after unrolling. Spilled
     // values are aligned, so the frame may be a little larger than they.
     if (e.stack_bytes > e.spill_store_bytes + 16) {
-      return refuse("kernel '", e.name, "' keeps ", e.stack_bytes, " bytes a thread in local memory: a loop that indexes registers is not unrolled");
+      return refuse("kernel '", e.name, "' keeps ", e.stack_bytes,
+                    " bytes a thread in local memory: a loop that indexes registers is not unrolled");
     }
   }
   return Done{};

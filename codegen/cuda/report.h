@@ -24,14 +24,16 @@ struct EntryReport {
   std::int64_t spill_store_bytes = 0, spill_load_bytes = 0;
   std::int64_t shared_bytes = 0;  // static
 
-  std::int64_t spill_bytes() const { return spill_store_bytes > spill_load_bytes ? spill_store_bytes : spill_load_bytes; }
+  std::int64_t spill_bytes() const {
+    return spill_store_bytes > spill_load_bytes ? spill_store_bytes : spill_load_bytes;
+  }
   bool operator==(const EntryReport&) const = default;
 };
 
 struct CudaReport {
-  std::vector<EntryReport> entries{};     // in the order of the log
-  std::vector<CodedDiagnostic> coded{};   // pipelines of asynchronous tensor-core instructions gone wrong, ...
-  std::vector<std::string> warnings{};    // the rest; those that only repeat an entry's figures are left out
+  std::vector<EntryReport> entries{};    // in the order of the log
+  std::vector<CodedDiagnostic> coded{};  // pipelines of asynchronous tensor-core instructions gone wrong, ...
+  std::vector<std::string> warnings{};   // the rest; those that only repeat an entry's figures are left out
 
   /// Null when the log says nothing of it.
   const EntryReport* find(const std::string& name) const;

@@ -23,6 +23,7 @@ namespace {
 constexpr std::int64_t kStartPatience_ns =
     30'000'000'000;                                 // exec and dynamic linking, machine busy
 constexpr std::int64_t kGrace_ns = 10'000'000'000;  // the server's own deadline comes first
+constexpr std::size_t kLongestStage = 4096;
 constexpr std::int64_t kExitPatience_ns = 3'000'000'000;
 
 struct SpawnSettings {
@@ -101,6 +102,11 @@ void Worker::stop(bool at_once) {
   frames_ = {};
 }
 
+void Worker::replace_server() {
+  TESSERA_CHECK(!busy_) << "replacing the server while a request is in flight";
+  stop(true);
+}
+
 void Worker::attach(int fd) {
   TESSERA_CHECK(!busy_) << "attach while a request is in flight";
   attachment_ = FileDescriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
@@ -144,6 +150,7 @@ void Worker::start(std::span<const std::byte> request, const Limits& limits) {
   TESSERA_CHECK(!busy_) << "two requests at once";
   busy_ = true;
   ready_ = false;
+  reply_ = {};
   ++request_;
   limits_ = limits;
   payload_ = encode_call(limits, request);
@@ -160,8 +167,10 @@ void Worker::start(std::span<const std::byte> request, const Limits& limits) {
 
 void Worker::give_up(std::string why) {
   stop(true);
-  reply_ = Reply{};
-  reply_.message = std::move(why);
+  Reply failed;
+  failed.stage = std::move(reply_.stage);  // servers that answer in their own process say how far they are
+  failed.message = std::move(why);
+  reply_ = std::move(failed);
   ready_ = true;
 }
 
@@ -169,13 +178,19 @@ void Worker::step(int timeout_ms) {
   pollfd p{server_.socket.get(), POLLIN, 0};
   ::poll(&p, 1, timeout_ms);
   const IoStatus status = receive_some(server_.socket.get(), frames_, nullptr);
-  if (const auto f = frames_.next()) {
+  while (const auto f = frames_.next()) {
+    if (f->kind == FrameKind::kStage && f->request == request_) {
+      reply_.stage.assign(reinterpret_cast<const char*>(f->payload.data()), std::min<std::size_t>(f->payload.size(), kLongestStage));
+      continue;
+    }
     auto reply = decode_reply(f->payload);
     if (f->kind != FrameKind::kReply || f->request != request_ || !reply)
       return give_up("the server sent an answer that fits no request");
     reply_ = std::move(*reply);
     ready_ = true;
-  } else if (frames_.broken()) {
+    return;
+  }
+  if (frames_.broken()) {
     give_up("the server sent damaged data");
   } else if (status == IoStatus::kClosed) {
     give_up("the server process ended");

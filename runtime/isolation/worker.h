@@ -51,6 +51,9 @@ class Worker {
   Reply finish();
   bool busy() const { return busy_; }
 
+  /// Ends the server, as if it had died; the next request starts another. Not while one is in flight.
+  void replace_server();
+
   /// To wait on several workers with poll(2); readable when there is something for poll(). -1: no
   /// server.
   int descriptor() const { return server_.socket.get(); }

@@ -256,6 +256,17 @@ TEST(BadMachine, MissingTools) {
   EXPECT_EQ(autotune({"show", "good.jsonl"}, here).code, 0);  // what needs no tool works
 }
 
+TEST(BadMachine, NoCompilerForCuda) {
+  const CommandOptions without{.environment = {{"TESSERA_NVRTC", "/nowhere/libnvrtc.so"}}};
+  const std::string command = "python3 -m pip install nvidia-cuda-nvrtc";
+  expect_one_line(autotune({"--op", "matmul", "--target", "cuda -arch=sm_80"}, without), 4,
+                  {"/nowhere/libnvrtc.so", command, "--target cpu"});
+  const CommandResult doctor = autotune({"doctor"}, without);
+  EXPECT_EQ(doctor.code, 0);
+  EXPECT_NE(doctor.out.find(command), std::string::npos) << doctor.out;
+  expect_one_line(autotune({"--op", "matmul", "--target", "cuda -arch=sm_12"}, without), 2, {"sm_12", "sm_90a"});
+}
+
 /// Tools that start and do not answer: the run ends in bounded time and says what happened.
 TEST(BadMachine, BrokenTools) {
   const TemporaryFolder folder, tools;

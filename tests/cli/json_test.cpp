@@ -133,7 +133,7 @@ TEST(JsonOutput, Doctor) {
                            {"memory_gb_s", "number"}});
   expect_fields(
       j["cuda"],
-      {{"driver", "string|null"}, {"devices", "integer|array"}, {"nvrtc", "string|null"}});
+      {{"driver", "string|null"}, {"devices", "array"}, {"nvrtc", "object|null"}});
   EXPECT_EQ(j["ok"], true);
 }
 

@@ -19,7 +19,8 @@ TEST_F(Compile, EveryArchitectureGivesItsCubin) {
     ASSERT_NE(entry, nullptr) << out.log;
     EXPECT_GT(entry->registers, 4);
     EXPECT_LE(entry->registers, 32);
-    EXPECT_EQ(entry->spill_bytes() + entry->stack_bytes + entry->shared_bytes + entry->barriers, 0) << out.log;
+    EXPECT_EQ(entry->spill_bytes() + entry->stack_bytes + entry->shared_bytes + entry->barriers, 0)
+        << out.log;
     EXPECT_TRUE(out.report.coded.empty());
     EXPECT_TRUE(out.report.warnings.empty());
     EXPECT_TRUE(accept_report(out.report, SketchKind::kTensorCore).ok());
@@ -32,21 +33,25 @@ TEST_F(Compile, PtxOnRequest) {
 }
 
 TEST_F(Compile, ErrorsNameTheKernelAndThePlace) {
-  const auto bad = compile_cuda(*nvrtc(), "extern \"C\" __global__ void k(float* o) {\n  o[0] = undeclared;\n}", "bad", "sm_80");
+  const auto bad = compile_cuda(
+      *nvrtc(), "extern \"C\" __global__ void k(float* o) {\n  o[0] = undeclared;\n}", "bad", "sm_80");
   ASSERT_FALSE(bad.ok());
-  for (const char* word : {"'bad'", "bad.cu(2)", "undeclared"}) EXPECT_NE(bad.reason().find(word), std::string::npos) << bad.reason();
+  for (const char* word : {"'bad'", "bad.cu(2)", "undeclared"})
+    EXPECT_NE(bad.reason().find(word), std::string::npos) << bad.reason();
   const auto arch = compile_cuda(*nvrtc(), kAxpy, "axpy", "sm_90");
   ASSERT_FALSE(arch.ok());
   EXPECT_NE(arch.reason().find("sm_80, sm_86, sm_89, sm_90a, sm_100a"), std::string::npos) << arch.reason();
 }
 
 TEST_F(Compile, SharedMemoryAndBarriersAreReported) {
-  const Cubin out = compiled(R"(extern "C" __global__ void __launch_bounds__(256) k(float* o, const float* i) {
+  const Cubin out =
+      compiled(R"(extern "C" __global__ void __launch_bounds__(256) k(float* o, const float* i) {
     __shared__ float s[256];
     s[threadIdx.x] = i[threadIdx.x];
     __syncthreads();
     o[threadIdx.x] = s[255 - threadIdx.x];
-  })", "sm_80");
+  })",
+               "sm_80");
   const EntryReport* entry = out.report.find("k");
   ASSERT_NE(entry, nullptr) << out.log;
   EXPECT_EQ(entry->shared_bytes, 1024);
@@ -76,7 +81,8 @@ TEST_F(Compile, LocalMemoryIsRejected) {
 
 TEST_F(Compile, WarpgroupProductsWithoutWaitAreRejected) {
   // Accumulators are read while the product runs: C7514 or C7517, as the version has it.
-  const Cubin out = compiled(R"(extern "C" __global__ void __launch_bounds__(128) k(float* o, unsigned long long a, unsigned long long b) {
+  const Cubin out = compiled(
+      R"(extern "C" __global__ void __launch_bounds__(128) k(float* o, unsigned long long a, unsigned long long b) {
     float d[4] = {1, 2, 3, 4};
     for (int k = 0; k < 4; ++k) {
       asm volatile("wgmma.fence.sync.aligned;" ::: "memory");

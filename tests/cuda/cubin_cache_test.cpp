@@ -13,12 +13,14 @@ namespace {
 
 class Cache : public NvrtcTest {
  protected:
-  static Result<Cubin> get(CubinCache& cache, const std::string& text = kAxpy, const std::string& arch = "sm_80", const CudaCompileOptions& options = {}) {
+  static Result<Cubin> get(CubinCache& cache, const std::string& text = kAxpy,
+                           const std::string& arch = "sm_80", const CudaCompileOptions& options = {}) {
     return cache.compile(*nvrtc(), text, "k", arch, options);
   }
   std::int64_t bytes() const {
     std::int64_t sum = 0;
-    for (const std::string& name : folder.entries()) sum += static_cast<std::int64_t>(std::filesystem::file_size(folder / name));
+    for (const std::string& name : folder.entries())
+      sum += static_cast<std::int64_t>(std::filesystem::file_size(folder / name));
     return sum;
   }
   test::TemporaryFolder folder;
@@ -64,7 +66,8 @@ TEST_F(Cache, DamagedEntriesAreMadeAnew) {
   const std::string file = folder / folder.entries().at(0);
   const std::string whole = test::read_text(file);
   std::vector<std::string> damages{"", "x", whole.substr(0, whole.size() / 2), whole + "x"};
-  for (const std::size_t at : {std::size_t{0}, std::size_t{5}, std::size_t{9}, std::size_t{40}, whole.size() / 2, whole.size() - 1}) {
+  for (const std::size_t at : {std::size_t{0}, std::size_t{5}, std::size_t{9}, std::size_t{40},
+                               whole.size() / 2, whole.size() - 1}) {
     damages.push_back(whole);
     damages.back()[at] ^= 1;
   }
@@ -105,7 +108,8 @@ TEST_F(Cache, ThreadsShareOne) {
   std::atomic<int> bad = 0;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 3; ++i) bad += get(cache, std::string(kAxpy) + "//" + std::to_string(i)).ok() ? 0 : 1;
+      for (int i = 0; i < 3; ++i)
+        bad += get(cache, std::string(kAxpy) + "//" + std::to_string(i)).ok() ? 0 : 1;
     });
   }
   for (std::thread& t : threads) t.join();

@@ -16,36 +16,55 @@ std::string refusal(const LaunchFacts& f, const char* name = "sm_90a") {
 }
 
 TEST(LaunchGate, LimitsFromBothSides) {
-  const LaunchFacts good{.grid = {1000, 2, 1}, .block = {256, 1, 1}, .cluster = {}, .shared_bytes = 232448, .registers = 255};
+  const LaunchFacts good{
+      .grid = {1000, 2, 1}, .block = {256, 1, 1}, .cluster = {}, .shared_bytes = 232448, .registers = 255};
   EXPECT_EQ(refusal(good), "");
   const auto with = [&](auto change) {
     LaunchFacts f = good;
     change(f);
     return refusal(f);
   };
-  EXPECT_NE(with([](auto& f) { f.shared_bytes = 232449; }).find("232449 bytes of shared memory a block; sm_90a has 232448"), std::string::npos);
+  EXPECT_NE(with([](auto& f) {
+              f.shared_bytes = 232449;
+            }).find("232449 bytes of shared memory a block; sm_90a has 232448"),
+            std::string::npos);
   EXPECT_NE(with([](auto& f) { f.block = {1025, 1, 1}; }).find("1025 threads"), std::string::npos);
   EXPECT_NE(with([](auto& f) { f.block = {48, 1, 1}; }).find("whole warps"), std::string::npos);
   EXPECT_NE(with([](auto& f) { f.block = {1, 1, 128}; }).find("deep"), std::string::npos);
   EXPECT_NE(with([](auto& f) { f.registers = 256; }).find("256 registers a thread"), std::string::npos);
-  EXPECT_NE(with([](auto& f) { f.block = {512, 1, 1}; f.registers = 200; }).find("in all"), std::string::npos);
-  EXPECT_EQ(with([](auto& f) { f.block = {512, 1, 1}; f.registers = 128; }), "");
+  EXPECT_NE(with([](auto& f) {
+              f.block = {512, 1, 1};
+              f.registers = 200;
+            }).find("in all"),
+            std::string::npos);
+  EXPECT_EQ(with([](auto& f) {
+              f.block = {512, 1, 1};
+              f.registers = 128;
+            }),
+            "");
   EXPECT_NE(with([](auto& f) { f.grid.y = 65536; }).find("y or z"), std::string::npos);
   EXPECT_EQ(with([](auto& f) { f.grid.x = (std::int64_t{1} << 31) - 1; }), "");
   EXPECT_NE(with([](auto& f) { f.grid.x = std::int64_t{1} << 31; }).find("along x"), std::string::npos);
   EXPECT_NE(with([](auto& f) { f.grid.x = 0; }).find("below 1"), std::string::npos);
-  EXPECT_NE(with([](auto& f) { f.block = {std::int64_t{1} << 40, std::int64_t{1} << 40, 1}; }).find("threads"), std::string::npos);
+  EXPECT_NE(with([](auto& f) {
+              f.block = {std::int64_t{1} << 40, std::int64_t{1} << 40, 1};
+            }).find("threads"),
+            std::string::npos);
   EXPECT_NE(with([](auto& f) { f.named_barriers = 16; }).find("named barriers"), std::string::npos);
   EXPECT_EQ(with([](auto& f) { f.cluster = {8, 1, 1}; }), "");
   EXPECT_NE(with([](auto& f) { f.cluster = {8, 2, 1}; }).find("cluster of 16"), std::string::npos);
   EXPECT_NE(with([](auto& f) { f.cluster = {3, 1, 1}; }).find("whole number of clusters"), std::string::npos);
-  EXPECT_NE(refusal({.grid = {2, 1, 1}, .block = {32, 1, 1}, .cluster = {2, 1, 1}}, "sm_80").find("no clusters"), std::string::npos);
+  EXPECT_NE(
+      refusal({.grid = {2, 1, 1}, .block = {32, 1, 1}, .cluster = {2, 1, 1}}, "sm_80").find("no clusters"),
+      std::string::npos);
   EXPECT_NE(refusal(good, "sm_89").find("has 101376"), std::string::npos);
 }
 
 TEST(LaunchGate, BlocksThatShareAnSm) {
   const auto blocks = [](std::int64_t threads, int registers, std::int64_t shared, const char* name) {
-    return blocks_per_sm({.grid = {}, .block = {threads, 1, 1}, .cluster = {}, .shared_bytes = shared, .registers = registers}, arch(name));
+    return blocks_per_sm(
+        {.grid = {}, .block = {threads, 1, 1}, .cluster = {}, .shared_bytes = shared, .registers = registers},
+        arch(name));
   };
   EXPECT_EQ(blocks(256, 32, 0, "sm_80"), 8);
   EXPECT_EQ(blocks(256, 32, 0, "sm_86"), 6);
@@ -57,7 +76,8 @@ TEST(LaunchGate, BlocksThatShareAnSm) {
 }
 
 TEST(CudaTarget, NamesAreKnownOrRefusedWithThoseThatAre) {
-  for (const char* text : {"cuda", "cuda -arch=sm_80", "cuda -arch=sm_86", "cuda -arch=sm_89", "cuda -arch=sm_90a", "cuda -arch=sm_100a"}) {
+  for (const char* text : {"cuda", "cuda -arch=sm_80", "cuda -arch=sm_86", "cuda -arch=sm_89",
+                           "cuda -arch=sm_90a", "cuda -arch=sm_100a"}) {
     const auto t = ir::parse_target(text);
     ASSERT_TRUE(t.ok()) << t.reason();
     EXPECT_EQ(t->text(), text);

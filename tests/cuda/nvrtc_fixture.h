@@ -14,7 +14,8 @@ class NvrtcTest : public testing::Test {
   void SetUp() override {
     if (!nvrtc().ok()) GTEST_SKIP() << nvrtc().reason();
   }
-  static Cubin compiled(const std::string& text, const std::string& arch = "sm_90a", const CudaCompileOptions& options = {}) {
+  static Cubin compiled(const std::string& text, const std::string& arch = "sm_90a",
+                        const CudaCompileOptions& options = {}) {
     return compile_cuda(*nvrtc(), text, "test", arch, options).or_throw();
   }
 };
@@ -27,7 +28,8 @@ inline constexpr const char* kAxpy = R"(extern "C" __global__ void __launch_boun
 })";
 
 /// 128 values a thread that 32 registers must hold.
-inline constexpr const char* kSpilling = R"(extern "C" __global__ void __launch_bounds__(1024, 2) spilling(float* o, const float* i) {
+inline constexpr const char* kSpilling =
+    R"(extern "C" __global__ void __launch_bounds__(1024, 2) spilling(float* o, const float* i) {
   float r[128];
 #pragma unroll
   for (int j = 0; j < 128; ++j) r[j] = i[j * 1024 + threadIdx.x];
@@ -37,7 +39,8 @@ inline constexpr const char* kSpilling = R"(extern "C" __global__ void __launch_
 })";
 
 /// An array whose index is not known: local memory without a spill.
-inline constexpr const char* kIndexed = R"(extern "C" __global__ void indexed(float* o, const float* i, int n) {
+inline constexpr const char* kIndexed =
+    R"(extern "C" __global__ void indexed(float* o, const float* i, int n) {
   float r[64];
 #pragma unroll
   for (int j = 0; j < 64; ++j) r[j] = i[j] * i[j + 1];

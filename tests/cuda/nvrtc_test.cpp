@@ -32,7 +32,8 @@ void plant_python(const std::string& folder, const std::string& site) {
 TEST_F(NvrtcTest, SaysWhatItIs) {
   EXPECT_GE(nvrtc()->major, 12);
   const auto& archs = nvrtc()->architectures;
-  for (const int capability : {80, 90}) EXPECT_NE(std::find(archs.begin(), archs.end(), capability), archs.end()) << capability;
+  for (const int capability : {80, 90})
+    EXPECT_NE(std::find(archs.begin(), archs.end(), capability), archs.end()) << capability;
 }
 
 TEST_F(NvrtcTest, VariableNamesAFileOrAFolder) {
@@ -75,7 +76,8 @@ TEST(NvrtcSearch, AbsenceIsOneLineWithTheCommandThatGetsOne) {
 TEST(NvrtcSearch, VariableThatNamesNothingIsRefusedWhateverElseThereIs) {
   const TemporaryFolder folder;
   test::write_text(folder / "libnvrtc.so.13", "no library");
-  for (const std::string& value : {std::string("/nowhere/libnvrtc.so"), folder.path(), folder / "libnvrtc.so.13", std::string("libc.so.6"), std::string("/")}) {
+  for (const std::string& value : {std::string("/nowhere/libnvrtc.so"), folder.path(),
+                                   folder / "libnvrtc.so.13", std::string("libc.so.6"), std::string("/")}) {
     const SetVariable named("TESSERA_NVRTC", value);
     const auto found = find_nvrtc();
     ASSERT_FALSE(found.ok()) << value;

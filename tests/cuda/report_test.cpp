@@ -6,7 +6,8 @@
 namespace tessera::codegen {
 namespace {
 
-constexpr const char* kLog = R"(ptxas warning : Local memory used for function 'm', size of stack frame: 48 bytes
+constexpr const char* kLog =
+    R"(ptxas warning : Local memory used for function 'm', size of stack frame: 48 bytes
 ptxas warning : Registers are spilled to local memory in function 'm', 52 bytes spill stores, 60 bytes spill loads
 ptxas info    : (C7512) Potential Performance Loss: wgmma.mma_async instructions are serialized due to insufficient register resources for the wgmma pipeline in function 'm'
 ptxas info    : 0 bytes gmem
@@ -52,14 +53,17 @@ TEST(Report, VerdictsHaveAReasonEach) {
   r.entries[0] = {.name = "k", .stack_bytes = 512};
   EXPECT_NE(verdict(r, kSimt).find("512 bytes a thread in local memory"), std::string::npos);
   for (const char* code : {"C7508", "C7510", "C7512", "C7514", "C7517", "C7519", "C7602"}) {
-    EXPECT_NE(verdict(parse_report("ptxas info : (" + std::string(code) + ") bad\n"), kSimt).find(code), std::string::npos);
+    EXPECT_NE(verdict(parse_report("ptxas info : (" + std::string(code) + ") bad\n"), kSimt).find(code),
+              std::string::npos);
   }
   EXPECT_EQ(verdict(parse_report("ptxas info : (C7001) fine\n"), kTensorCore), "");
 }
 
 TEST(Report, GarbageIsPassedOver) {
-  for (const char* log : {"", "\n\n", "Used registers", "Compiling entry function 'x", "bytes stack frame, bytes spill stores",
-                          "Compiling entry function 'x' for\nFunction properties for x\n99999999999999999999999 bytes stack frame"}) {
+  for (const char* log :
+       {"", "\n\n", "Used registers", "Compiling entry function 'x", "bytes stack frame, bytes spill stores",
+        "Compiling entry function 'x' for\nFunction properties for x\n99999999999999999999999 bytes stack "
+        "frame"}) {
     (void)parse_report(log);
   }
 }

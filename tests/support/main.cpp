@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -26,10 +27,17 @@ std::string read_source_file(const std::string& path) {
   return text.str();
 }
 
+/// What ./test puts into the build folder where the machine has no NVRTC.
+void use_own_nvrtc() {
+  const std::string folder = TESSERA_BINARY_DIR "/nvrtc";
+  if (std::filesystem::exists(folder)) ::setenv("TESSERA_NVRTC", folder.c_str(), 0);
+}
+
 }  // namespace tessera::test
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
+  tessera::test::use_own_nvrtc();
   auto& options = tessera::test::parsed;
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];

@@ -1,9 +1,10 @@
-#include <dlfcn.h>
 #include <fmt/format.h>
 
+#include "codegen/cuda/nvrtc.h"
 #include "codegen/llvm/target.h"
 #include "runtime/cpu/cpu_info.h"
 #include "runtime/cpu/peak_probe.h"
+#include "runtime/cuda/device.h"
 #include "runtime/isolation/find_tool.h"
 #include "support/json/json.h"
 #include "tools/autotune/commands.h"
@@ -12,13 +13,33 @@ namespace tessera::autotune {
 
 namespace {
 
-/// Whether the shared library of the CUDA driver can be opened; nothing in it is called.
-bool cuda_driver_present() {
-  void* lib = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (lib == nullptr) return false;
-  dlclose(lib);
-  return true;
-}
+/// What of CUDA is here: the driver and its devices, the compiler, or why not.
+struct Cuda {
+  Result<runtime::CudaDriver> driver = runtime::open_cuda_driver();
+  Result<std::vector<runtime::CudaDevice>> devices = driver.ok() ? runtime::cuda_devices(*driver) : Result<std::vector<runtime::CudaDevice>>(driver.refusal());
+  const Result<codegen::Nvrtc>& nvrtc = codegen::nvrtc();
+
+  Json json() const {
+    Json j;
+    j["driver"] = driver.ok() ? Json(fmt::format("{}.{}", driver->version / 1000, driver->version % 1000 / 10)) : Json(nullptr);
+    j["devices"] = Json::array();
+    for (std::size_t i = 0; devices.ok() && i < devices->size(); ++i) {
+      const runtime::CudaDevice& d = (*devices)[i];
+      j["devices"].push_back({{"name", d.name}, {"capability", d.major * 10 + d.minor}, {"memory_bytes", d.memory_bytes}});
+    }
+    j["nvrtc"] = nvrtc.ok() ? Json({{"version", nvrtc->version()}, {"path", nvrtc->path}, {"origin", nvrtc->origin}}) : Json(nullptr);
+    if (!nvrtc.ok()) j["nvrtc_problem"] = nvrtc.reason();
+    return j;
+  }
+  void print() const {
+    if (!devices.ok()) fmt::print("cuda     {}\n", devices.reason());
+    for (std::size_t i = 0; devices.ok() && i < devices->size(); ++i) {
+      const runtime::CudaDevice& d = (*devices)[i];
+      fmt::print("cuda     {}: {} ({}.{}), {} SMs, {:.0f} GB\n", d.ordinal, d.name, d.major, d.minor, d.sms, static_cast<double>(d.memory_bytes) * 1e-9);
+    }
+    fmt::print("nvrtc    {}\n", nvrtc.ok() ? fmt::format("{} ({}, {})", nvrtc->version(), nvrtc->origin, nvrtc->path) : nvrtc.reason());
+  }
+};
 
 std::string tool_problem(const char* name) {
   try {
@@ -36,7 +57,7 @@ int run_doctor(bool json) {
   double peak = 0;
   for (int i = 0; i < 7; ++i) peak = std::max(peak, runtime::probe_gflops(runtime::ProbeKind::kF32));
   const double memory = runtime::probe_read_gb_s(info.cores);
-  const bool driver = cuda_driver_present();
+  const Cuda cuda;
   std::string problem = tool_problem("kernel_builder") + tool_problem("kernel_runner");
   const auto target = codegen::resolve_cpu_target({});
   if (!target.ok()) problem += target.reason();
@@ -44,7 +65,7 @@ int run_doctor(bool json) {
   if (json) {
     Json j;
     j["cpu"] = {{"name", info.name}, {"isa", info.isa}, {"cores", info.cores}, {"peak_gflops_f32", peak * info.cores}, {"memory_gb_s", memory}};
-    j["cuda"] = {{"driver", driver ? Json("libcuda.so.1") : Json(nullptr)}, {"devices", 0}, {"nvrtc", nullptr}};
+    j["cuda"] = cuda.json();
     j["ok"] = ok;
     if (!ok) j["problem"] = problem;
     fmt::print("{}\n", dump_json(j));
@@ -53,7 +74,7 @@ int run_doctor(bool json) {
   fmt::print("cpu      {} ({}), {} core{}\n", info.name, info.isa, info.cores, info.cores == 1 ? "" : "s");
   fmt::print("peak     {:.0f} GFLOP/s f32 on one core, {:.0f} on all; memory {:.0f} GB/s\n", peak, peak * info.cores, memory);
   if (target.ok()) fmt::print("target   {} bytes a vector, {} vector registers\n", target->vector_bytes, target->vector_registers);
-  fmt::print("cuda     {}; the CUDA target is not in this version\n", driver ? "driver found" : "no driver");
+  cuda.print();
   fmt::print("tuning   {}\n", ok ? "works" : problem);
   return ok ? 0 : 1;
 }

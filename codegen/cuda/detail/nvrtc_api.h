@@ -7,7 +7,7 @@ namespace tessera::codegen::detail {
 
 using NvrtcProgram = struct _nvrtcProgram*;
 using NvrtcResult = int;
-inline constexpr NvrtcResult kNvrtcSuccess = 0, kNvrtcErrorInvalidOption = 5, kNvrtcErrorCompilation = 6;
+inline constexpr NvrtcResult kNvrtcSuccess = 0, kNvrtcErrorCompilation = 6;
 
 /// X(member, parameters): each is the symbol "nvrtc<member>" and returns an NvrtcResult.
 #define TESSERA_NVRTC_FUNCTIONS(X)                                                                  \

@@ -1,0 +1,54 @@
+#include "codegen/cuda/build_image.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace tessera::codegen {
+
+namespace {
+
+LaunchFacts facts_of(const runtime::Launch& l, std::int64_t static_shared, int registers) {
+  return {.grid = l.grid,
+          .block = l.block,
+          .cluster = l.cluster,
+          .shared_bytes = l.shared_bytes + static_shared,
+          .registers = registers};
+}
+
+}  // namespace
+
+Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& cache, const ir::Target& target,
+                                              CudaSource source) {
+  TESSERA_TRY(arch, ir::cuda_arch(target.arch));
+  runtime::KernelImage& image = source.image;
+  const auto about = [](const runtime::Launch& l, const Status& why) {
+    return refuse("launch of '", l.entry, "': ", why.reason());
+  };
+  for (const runtime::Launch& l : image.launches) {
+    if (const Status s = check_launch(facts_of(l, 0, source.registers), arch); !s.ok()) return about(l, s);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  TESSERA_TRY(cubin, cache.compile(nvrtc, source.text, source.name, target.arch));
+  image.build.compile_ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  TESSERA_TRY_DONE(accept_report(cubin.report, source.kind));
+  for (const runtime::Launch& l : image.launches) {
+    const EntryReport* entry = cubin.report.find(l.entry);
+    if (entry == nullptr) return refuse("the text of '", source.name, "' has no kernel '", l.entry, "'");
+    if (const Status s = check_launch(facts_of(l, entry->shared_bytes, entry->registers), arch); !s.ok())
+      return about(l, s);
+  }
+  for (const EntryReport& e : cubin.report.entries) {
+    image.build.registers_per_thread = std::max(image.build.registers_per_thread, e.registers);
+    image.build.spill_bytes = std::max(image.build.spill_bytes, e.spill_bytes());
+    image.build.static_shared_bytes = std::max(image.build.static_shared_bytes, e.shared_bytes);
+  }
+  image.build.notes.insert(image.build.notes.end(), cubin.report.warnings.begin(),
+                           cubin.report.warnings.end());
+  image.target = target.text();
+  image.object = std::move(cubin.bytes);
+  TESSERA_TRY_DONE(runtime::check_image(image));
+  return std::move(image);
+}
+
+}  // namespace tessera::codegen
