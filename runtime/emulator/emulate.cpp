@@ -1,5 +1,3 @@
-#include <mutex>
-
 #include "runtime/emulator/emulator.h"
 #include "runtime/emulator/messages.h"
 #include "runtime/isolation/find_tool.h"
@@ -15,9 +13,7 @@ constexpr std::int64_t kLongestObject = std::int64_t{64} << 20;
 }  // namespace
 
 Result<EmulationReport> emulate(const EmulationRequest& request) {
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
-  static Worker worker(spawn_program(find_tool("kernel_emulator")));
+  static thread_local Worker worker(spawn_program(find_tool("kernel_emulator")));
   const std::vector<std::byte> bytes = encode(request);
   if (bytes.size() >= kLongestFrame)
     return refuse("a request of ", bytes.size(), " bytes; at most ", kLongestFrame, ": emulate a smaller problem");

@@ -1,7 +1,9 @@
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <tuple>
 
 #include "runtime/emulator/detail/machine.h"
 #include "runtime/emulator/emulator.h"
@@ -60,6 +62,24 @@ Result<LoadedKernel> load_kernel(const std::string& path) {
 }
 
 }  // namespace
+
+std::vector<Extent3> sample_blocks(const Extent3& grid, int random, std::uint64_t seed) {
+  std::vector<Extent3> all;
+  const auto add = [&](const Extent3& b) {
+    if (std::find(all.begin(), all.end(), b) == all.end()) all.push_back(b);
+  };
+  for (const int z : {0, grid.z - 1})
+    for (const int y : {0, grid.y - 1})
+      for (const int x : {0, grid.x - 1}) add({x, y, z});
+  Rng rng(seed, {static_cast<std::uint64_t>(grid.count())});
+  const auto one = [&](int extent) { return static_cast<std::int32_t>(rng.below(extent)); };
+  for (int i = 0; i < random; ++i) add({one(grid.x), one(grid.y), one(grid.z)});
+  // In the order in which a GPU starts them.
+  std::sort(all.begin(), all.end(), [](const Extent3& a, const Extent3& b) {
+    return std::tie(a.z, a.y, a.x) < std::tie(b.z, b.y, b.x);
+  });
+  return all;
+}
 
 Result<EmulationReport> emulate_here(const EmulationRequest& request) {
   TESSERA_TRY_DONE(check_request(request));

@@ -29,7 +29,7 @@ struct ByteRange {
 
 enum class ArgumentUse : std::uint8_t {
   kRead,       // a const pointer: writing it is a finding
-  kWrite,      // holds nothing before the kernel: reading what was not written is a finding
+  kWrite,      // holds nothing before the kernel (0xff): reading what was not written is a finding
   kReadWrite,  // holds `bytes` and may be written
   kScalar,     // passed by value, at most 8 bytes
 };
@@ -54,7 +54,8 @@ struct EmulationRequest {
   std::vector<EmulatedArgument> arguments;
   EmulationMode mode = EmulationMode::kEager;
   std::uint64_t seed = 0;        // 0: threads and blocks run in the order of their indices
-  std::vector<Extent3> blocks;   // the blocks to run; empty: all, each of the grid once
+  // The blocks to run; empty: all of the grid. Where blocks wait for others, those belong here too.
+  std::vector<Extent3> blocks;
   std::int32_t launches = 1;     // with the same memory, as a kernel is called again
   std::int64_t step_limit = std::int64_t{1} << 32;  // accesses, barriers and polls of one run
   bool operator==(const EmulationRequest&) const = default;
@@ -91,19 +92,26 @@ struct Finding {
 std::string to_string(const Finding& finding);
 
 struct EmulationReport {
-  std::vector<Finding> findings;               // the first of each kind and line, at most 32
-  std::vector<std::vector<std::byte>> outputs; // one an argument; empty for those that are only read
+  std::vector<Finding> findings;  // the first of each kind and line, at most 32
+  // One an argument; empty for those that are only read.
+  std::vector<std::vector<std::byte>> outputs;
+  std::vector<std::vector<ByteRange>> written;  // what the kernel wrote of each
   std::int64_t steps = 0, switches = 0;        // accesses, barriers, polls; changes of thread
   double compile_seconds = 0, run_seconds = 0;
   bool operator==(const EmulationReport&) const = default;
 };
 
 /// Compiles the text with a host compiler (cached by content) and runs it in a child of the program
-/// kernel_emulator, so that whatever generated code does stays there. Refused: no host compiler, text
-/// that does not compile, arguments that do not fit the entry, a crash or a timeout.
+/// kernel_emulator, so that whatever generated code does stays there. Each calling thread has a server
+/// of its own. Refused: no host compiler, text that does not compile, arguments that do not fit the
+/// entry, a crash or a timeout. UserError where kernel_emulator is not found.
 Result<EmulationReport> emulate(const EmulationRequest& request);
 
 /// The same inside this process; what kernel_emulator does. Not for two threads at a time.
 Result<EmulationReport> emulate_here(const EmulationRequest& request);
+
+/// The blocks where something may be special, those at either end of every axis of the grid, and
+/// `random` others: what to run of a grid that is too large.
+std::vector<Extent3> sample_blocks(const Extent3& grid, int random, std::uint64_t seed);
 
 }  // namespace tessera::runtime::emulator

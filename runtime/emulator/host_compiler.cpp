@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -25,8 +27,8 @@ namespace {
 // -O1: the time goes into the emulator, and compiling a kernel counts. Contraction is off so that a
 // multiply and an add round twice unless the text says ts_fma. No library is linked: what the text
 // calls is in this process.
-const std::vector<std::string> kFlags{"-std=c++17", "-O1",           "-g1",          "-fPIC", "-shared", "-nostdlib",
-                                      "-w",         "-ffp-contract=off", "-fno-exceptions", "-fno-rtti",
+const std::vector<std::string> kFlags{"-std=c++17", "-O1", "-fPIC", "-shared", "-nostdlib", "-w",
+                                      "-ffp-contract=off", "-fno-exceptions", "-fno-rtti",
                                       "-fno-strict-aliasing", "-fno-stack-protector"};
 
 bool has_fma() {
@@ -62,6 +64,18 @@ std::string hex(std::uint64_t x) {
   std::ostringstream out;
   out << std::hex << x;
   return out.str();
+}
+
+/// Halves the cache when it holds too many objects, the oldest first.
+void trim(const fs::path& directory) {
+  constexpr std::size_t kMostObjects = 4096;
+  std::vector<std::pair<fs::file_time_type, fs::path>> objects;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error))
+    if (entry.path().extension() == ".so") objects.emplace_back(entry.last_write_time(error), entry.path());
+  if (objects.size() <= kMostObjects) return;
+  std::sort(objects.begin(), objects.end());
+  for (std::size_t i = 0; i < objects.size() / 2; ++i) fs::remove(objects[i].second, error);
 }
 
 /// The first line of what the compiler said that tells of an error.
@@ -134,6 +148,7 @@ Result<std::string> shared_object_of(const std::string& text) {
   if (status != 0) return refuse("the host compiler refuses the text: ", said);
   fs::rename(fresh, object, error);
   if (error) return refuse("cannot keep ", object.string(), ": ", error.message());
+  if (key % 64 == 0) trim(directory);
   return object.string();
 }
 

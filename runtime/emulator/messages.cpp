@@ -22,6 +22,24 @@ Extent3 get_extent(WireReader& r) {
   return e;
 }
 
+void put(WireWriter& w, const std::vector<ByteRange>& ranges) {
+  w.list(ranges, [&](const ByteRange& z) {
+    w.put(z.begin);
+    w.put(z.end);
+  });
+}
+
+std::vector<ByteRange> get_ranges(WireReader& r) {
+  std::vector<ByteRange> ranges;
+  r.list(16, [&] {
+    ByteRange z;
+    z.begin = r.get<std::int64_t>();
+    z.end = r.get<std::int64_t>();
+    ranges.push_back(z);
+  });
+  return ranges;
+}
+
 std::vector<std::byte> get_bytes(WireReader& r) {
   const auto b = r.blob();
   return {b.begin(), b.end()};
@@ -39,10 +57,7 @@ std::vector<std::byte> encode(const EmulationRequest& q) {
   w.list(q.arguments, [&](const EmulatedArgument& a) {
     w.put(a.use);
     w.blob(a.bytes);
-    w.list(a.zeroed, [&](const ByteRange& z) {
-      w.put(z.begin);
-      w.put(z.end);
-    });
+    put(w, a.zeroed);
   });
   w.put(q.mode);
   w.put(q.seed);
@@ -64,12 +79,7 @@ std::optional<EmulationRequest> decode_request(std::span<const std::byte> bytes)
     EmulatedArgument a;
     a.use = r.choice(ArgumentUse::kScalar);
     a.bytes = get_bytes(r);
-    r.list(16, [&] {
-      ByteRange z;
-      z.begin = r.get<std::int64_t>();
-      z.end = r.get<std::int64_t>();
-      a.zeroed.push_back(z);
-    });
+    a.zeroed = get_ranges(r);
     q.arguments.push_back(std::move(a));
   });
   q.mode = r.choice(EmulationMode::kLate);
@@ -96,6 +106,7 @@ std::vector<std::byte> encode(const Result<EmulationReport>& report) {
     w.put(f.line);
   });
   w.list(report->outputs, [&](const std::vector<std::byte>& o) { w.blob(o); });
+  w.list(report->written, [&](const std::vector<ByteRange>& ranges) { put(w, ranges); });
   w.put(report->steps);
   w.put(report->switches);
   w.put(report->compile_seconds);
@@ -120,6 +131,7 @@ Result<EmulationReport> decode_report(std::span<const std::byte> bytes) {
     report.findings.push_back(std::move(f));
   });
   r.list(8, [&] { report.outputs.push_back(get_bytes(r)); });
+  r.list(8, [&] { report.written.push_back(get_ranges(r)); });
   report.steps = r.get<std::int64_t>();
   report.switches = r.get<std::int64_t>();
   report.compile_seconds = r.get<double>();

@@ -197,8 +197,8 @@ TS_ATOMIC(ts_atomic_max_shared, 1, 1)
 TS_ATOMIC(ts_atomic_min_shared, 2, 1)
 TS_ATOMIC(ts_atomic_exchange_global, 4, 0)
 inline u32 ts_atomic_inc_global(u32* p, u32 last, TS_LINE) { u32 old; ts->atomic(3, 3, 0, p, &last, &old, line); return old; }
-inline void ts_fence_gpu(TS_LINE) { ts->fence(line); }
-inline void ts_fence_block(TS_LINE) { ts->fence(line); }
+inline void ts_fence_gpu(TS_LINE) { ts->fence(1, line); }
+inline void ts_fence_block(TS_LINE) { ts->fence(0, line); }
 inline u32 ts_load_acquire(const u32* p, TS_LINE) { return ts->load_acquire(p, line); }
 inline void ts_store_release(u32* p, u32 v, TS_LINE) { ts->store_release(p, v, line); }
 inline void ts_wait_equal(const u32* p, u32 v, TS_LINE) { ts->wait_equal(p, v, line); }

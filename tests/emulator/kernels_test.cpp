@@ -1,4 +1,5 @@
 // The hand-written kernels are right in every mode and order, and nothing is reported of them.
+#include "runtime/emulator/messages.h"
 #include "tests/emulator/fixture.h"
 
 namespace tessera::test {
@@ -43,8 +44,40 @@ TEST(Emulation, ChosenBlocks) {
   ASSERT_TRUE(report.ok()) << report.reason();
   EXPECT_EQ(all_findings(*report), "");
   const auto got = values_of<float>(report->outputs[1]);
+  ASSERT_EQ(report->written[1].size(), 18u);  // rows 32 .. 49, columns 64 .. 69
+  EXPECT_EQ(report->written[1][0], (runtime::emulator::ByteRange{(32 * 70 + 64) * 4, 33 * 70 * 4}));
+  EXPECT_TRUE(report->written[0].empty());
   EXPECT_EQ(got[32 * 70 + 64], f.expected[32 * 70 + 64]);
   EXPECT_TRUE(std::isnan(got[0]));
+}
+
+TEST(Emulation, SampledBlocksAreTheEndsOfEveryAxisAndSomeOthers) {
+  using runtime::emulator::Extent3;
+  EXPECT_EQ(runtime::emulator::sample_blocks({1, 1, 1}, 8, 1), (std::vector<Extent3>{{0, 0, 0}}));
+  const auto blocks = runtime::emulator::sample_blocks({100, 50, 1}, 8, 1);
+  EXPECT_EQ(blocks.size(), 12u);
+  for (const Extent3& corner : {Extent3{0, 0, 0}, Extent3{99, 0, 0}, Extent3{0, 49, 0}, Extent3{99, 49, 0}})
+    EXPECT_NE(std::find(blocks.begin(), blocks.end(), corner), blocks.end());
+  EXPECT_EQ(blocks, runtime::emulator::sample_blocks({100, 50, 1}, 8, 1));
+}
+
+/// What cannot be read as a request is refused, not run.
+TEST(Emulation, MessagesSurviveTheWire) {
+  using namespace runtime::emulator;
+  Fixture f = fixture("split_k");
+  f.request.blocks = {{0, 0, 0}, {0, 0, 3}};
+  const auto bytes = encode(f.request);
+  ASSERT_TRUE(decode_request(bytes).has_value());
+  EXPECT_EQ(*decode_request(bytes), f.request);
+  for (std::size_t n : {std::size_t{0}, std::size_t{8}, bytes.size() / 2, bytes.size() - 1})
+    EXPECT_FALSE(decode_request(std::span(bytes).first(n)).has_value());
+  EmulationReport report;
+  report.findings = {{FindingKind::kSharedRace, "why", {1, 2, 3}, {4, 5, 6}, 7}};
+  report.outputs = {{}, std::vector<std::byte>(3)};
+  report.written = {{}, {{0, 3}}};
+  report.steps = 5;
+  EXPECT_EQ(*decode_report(encode(Result<EmulationReport>(report))), report);
+  EXPECT_EQ(decode_report(encode(Result<EmulationReport>(refuse("why not")))).reason(), "why not");
 }
 
 TEST(Emulation, RefusesWhatCannotRun) {

@@ -117,6 +117,7 @@ TEST(Races, FlagsBetweenBlocks) {
   EXPECT_CLEAN(data + "ts_store_release(flag, 1u);" + use, two);
   EXPECT_CLEAN(data + "{ ts_fence_gpu(); ts_atomic_add_global(flag, 1u); }" + use, two);
   EXPECT_FINDING("global_race", data + "ts_atomic_add_global(flag, 1u);" + use, two);
+  EXPECT_FINDING("global_race", data + "{ ts_fence_block(); ts_atomic_add_global(flag, 1u); }" + use, two);
   // The barrier before the release is missing: only what thread 0 wrote itself is ordered.
   EXPECT_FINDING("global_race", "if (ts_block_x() == 0) { ts_store_global(y + t, 1.f); if (t == 0) "
                                 "ts_store_release(flag, 1u);" + use, two);

@@ -60,7 +60,7 @@ Abi make_abi() {
     machine().atomic(static_cast<AtomicOp>(op), static_cast<AtomicType>(type), static_cast<Space>(space),
                      bytes_at(p), v, old, line);
   };
-  a.fence = [](int line) { machine().fence(line); };
+  a.fence = [](int scope, int line) { machine().fence(static_cast<Scope>(scope), line); };
   a.load_acquire = [](const unsigned* p, int line) { return machine().load_acquire(bytes_at(p), line); };
   a.store_release = [](unsigned* p, unsigned v, int line) { machine().store_release(bytes_at(p), v, line); };
   a.wait_equal = [](const unsigned* p, unsigned v, int line) { machine().wait_equal(bytes_at(p), v, line); };

@@ -1,5 +1,6 @@
 // Atomics and the order that they make, as in the memory models of C++ and PTX: a relaxed atomic
 // publishes what its thread knew at its last fence; who reads it knows that after a fence of its own.
+// For atomics in global memory only fences of the gpu count.
 #include <cstring>
 
 #include "runtime/emulator/detail/machine.h"
@@ -65,6 +66,7 @@ AtomicPlace* Machine::note_atomic(const std::byte* p, int bytes, Space space, bo
       race(other, "atomically writes", "a read", here, line);
     }
     cell.state = CellState::kAtomic;
+    cell.touched = cell.touched || writes;
     AtomicPlace& at = atomics_of(here)[here.offset];
     (writes ? at.writes : at.reads)[key(who)] = {who.block, who.clock, who.thread, who.line};
   }
@@ -97,8 +99,9 @@ void Machine::atomic(AtomicOp op, AtomicType type, Space space, std::byte* p, co
   AtomicPlace* place = note_atomic(p, width(type), space, true, true, line);
   if (place == nullptr) return;
   Thread& me = *current_;
-  me.observed = join(me.observed, place->released);
-  place->released = join(place->released, me.fenced);
+  Order& order = space == kGlobal ? me.gpu : me.within_block;
+  order.observed = join(order.observed, place->released);
+  place->released = join(place->released, order.fenced);
   switch (type) {
     case kTypeF32: update<float>(op, p, v, old); break;
     case kTypeF64: update<double>(op, p, v, old); break;
@@ -109,12 +112,14 @@ void Machine::atomic(AtomicOp op, AtomicType type, Space space, std::byte* p, co
   maybe_yield();
 }
 
-void Machine::fence(int line) {
+/// A fence of the gpu is one of the block too.
+void Machine::fence(Scope scope, int line) {
   step(line);
   Thread& me = *current_;
-  learn(me.observed);
-  me.observed.reset();
-  me.fenced = published();
+  learn(me.within_block.observed);
+  if (scope == kGpuScope) learn(me.gpu.observed);
+  me.within_block = {published(), nullptr};
+  if (scope == kGpuScope) me.gpu = me.within_block;
 }
 
 std::uint32_t Machine::load_acquire(const std::byte* p, int line) {

@@ -298,13 +298,32 @@ void Machine::check_zeroed() {
   }
 }
 
+namespace {
+
+std::vector<ByteRange> written_ranges(const Buffer& b) {
+  std::vector<ByteRange> ranges;
+  const auto granule = static_cast<std::int64_t>(b.shadow.granule());
+  for (std::size_t i = 0; i < b.shadow.size(); ++i) {
+    if (!b.shadow.cell(i).touched) continue;
+    const std::int64_t begin = static_cast<std::int64_t>(i) * granule, end = std::min(begin + granule, b.bytes);
+    if (!ranges.empty() && ranges.back().end == begin) ranges.back().end = end;
+    else ranges.push_back({begin, end});
+  }
+  return ranges;
+}
+
+}  // namespace
+
 EmulationReport Machine::report() const {
   EmulationReport r;
   r.findings = findings_;
   r.outputs.resize(request_.arguments.size());
+  r.written.resize(request_.arguments.size());
   for (const Buffer& b : buffers_) {
     if (b.use == ArgumentUse::kRead) continue;
-    r.outputs[static_cast<std::size_t>(b.argument)].assign(b.base, b.base + b.bytes);
+    const auto at = static_cast<std::size_t>(b.argument);
+    r.outputs[at].assign(b.base, b.base + b.bytes);
+    r.written[at] = written_ranges(b);
   }
   r.steps = steps_;
   r.switches = switches_;

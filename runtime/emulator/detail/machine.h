@@ -29,6 +29,12 @@ struct AsyncCopy {
   bool take = false, moved = false;
 };
 
+/// What fences and atomics of one scope do together.
+struct Order {
+  BlockClocks fenced;    // what an atomic publishes: the view at the last fence
+  BlockClocks observed;  // what atomics have seen and a fence will make known
+};
+
 enum class ThreadState : std::uint8_t { kReady, kBarrier, kWarp, kPolling, kDone };
 
 struct Thread {
@@ -39,8 +45,7 @@ struct Thread {
   ThreadState state = ThreadState::kReady;
   Clock clock = 1;
   View view;
-  BlockClocks fenced;    // what an atomic of this thread publishes: its view at the last fence
-  BlockClocks observed;  // what its atomics have seen and a fence will make known
+  Order gpu, within_block;  // of atomics in global and in shared memory
   std::vector<AsyncCopy> open_copies;              // since the last commit
   std::deque<std::vector<AsyncCopy>> copy_groups;  // committed
   std::uint64_t polled_version = 0;                // of memory, when the last poll failed
@@ -139,7 +144,7 @@ class Machine {
   void ldmatrix(int matrices, bool transposed, const void* row, unsigned* to, int line);
   void mma(MmaKind kind, void* c, const unsigned* a, const unsigned* b, int line);
   void atomic(AtomicOp op, AtomicType type, Space space, std::byte* p, const void* v, void* old, int line);
-  void fence(int line);
+  void fence(Scope scope, int line);
   std::uint32_t load_acquire(const std::byte* p, int line);
   void store_release(std::byte* p, std::uint32_t v, int line);
   void wait_equal(const std::byte* p, std::uint32_t v, int line);

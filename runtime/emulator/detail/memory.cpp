@@ -85,6 +85,7 @@ void Machine::note_write(const Place& place, int bytes, const Accessor& who, boo
     if (cell.state == CellState::kAtomic) atomics_of(here).erase(here.offset);
     shadow.clear_readers(cell);
     cell.state = CellState::kWritten;
+    cell.touched = true;
     cell.write = {who.block, pending ? kPending : who.clock, who.thread, who.line};
   }
 }

@@ -38,6 +38,7 @@ enum class CellState : std::uint8_t {
 struct Cell {
   CellState state = CellState::kUndefined;
   bool many_blocks = false;  // the readers are not all of one block
+  bool touched = false;      // written since the kernel began
   Epoch write;
   Readers readers;           // lanes == 0: none
   bool written() const { return write.clock != 0; }
@@ -64,6 +65,7 @@ class Shadow {
   Cell& at(std::size_t byte) { return cells_[byte / granule_]; }
   std::size_t size() const { return cells_.size(); }
   Cell& cell(std::size_t i) { return cells_[i]; }
+  const Cell& cell(std::size_t i) const { return cells_[i]; }
 
   void add_reader(Cell& cell, const Accessor& who);
   /// The first reader that is not ordered before `who`; false when there is none.
