@@ -16,7 +16,8 @@ Result<EmulationReport> emulate(const EmulationRequest& request) {
   static thread_local Worker worker(spawn_program(find_tool("kernel_emulator")));
   const std::vector<std::byte> bytes = encode(request);
   if (bytes.size() >= kLongestFrame)
-    return refuse("a request of ", bytes.size(), " bytes; at most ", kLongestFrame, ": emulate a smaller problem");
+    return refuse("a request of ", bytes.size(), " bytes; at most ", kLongestFrame,
+                  ": emulate a smaller problem");
   Limits limits;
   limits.wall_ns = kWall_ns;
   limits.file_bytes = kLongestObject;

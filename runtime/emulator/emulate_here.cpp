@@ -29,7 +29,8 @@ Status check_request(const EmulationRequest& r) {
     if (b.x < 0 || b.y < 0 || b.z < 0 || b.x >= r.grid.x || b.y >= r.grid.y || b.z >= r.grid.z)
       return refuse("block (", b.x, ",", b.y, ",", b.z, ") is not in the grid");
   for (const EmulatedArgument& a : r.arguments) {
-    if (a.use == ArgumentUse::kScalar && a.bytes.size() > 8) return refuse("a scalar argument of more than 8 bytes");
+    if (a.use == ArgumentUse::kScalar && a.bytes.size() > 8)
+      return refuse("a scalar argument of more than 8 bytes");
     for (const ByteRange& z : a.zeroed)
       if (a.use != ArgumentUse::kWrite || z.begin < 0 || z.end < z.begin ||
           z.end > static_cast<std::int64_t>(a.bytes.size()))
@@ -84,11 +85,12 @@ std::vector<Extent3> sample_blocks(const Extent3& grid, int random, std::uint64_
 Result<EmulationReport> emulate_here(const EmulationRequest& request) {
   TESSERA_TRY_DONE(check_request(request));
   const auto start = std::chrono::steady_clock::now();
-  TESSERA_TRY(object, shared_object_of(emulation_prelude() + request.text + emulation_epilogue(request.entry)));
+  TESSERA_TRY(object, shared_object_of(emulation_prelude() + request.text +
+                                       emulation_epilogue(request.entry)));
   TESSERA_TRY(kernel, load_kernel(object));
   if (kernel.arguments != static_cast<int>(request.arguments.size()))
-    return refuse("'", request.entry, "' takes ", kernel.arguments, " arguments, ", request.arguments.size(),
-                  " given");
+    return refuse("'", request.entry, "' takes ", kernel.arguments, " arguments, ",
+                  request.arguments.size(), " given");
   const double compile_seconds = seconds_since(start);
   const auto run_start = std::chrono::steady_clock::now();
   Machine::Granules granules;

@@ -1,8 +1,8 @@
 // Runs the text of a CUDA kernel (docs/reference/cuda_text.md) on the CPU and reports what is wrong
 // with it: races, divergence, accesses out of bounds, deadlocks.
 //
-//   EmulationRequest r{.text = text, .entry = "matmul", .grid = {4, 4, 1}, .block = {256, 1, 1}, ...};
-//   auto report = emulate(r);      // report->findings is empty, report->outputs[2] is C
+//   EmulationRequest r{.text = text, .entry = "matmul", .grid = {4, 4, 1}, .block = {256, 1, 1},
+//   ...}; auto report = emulate(r);      // report->findings is empty, report->outputs[2] is C
 #pragma once
 
 #include <array>
@@ -36,8 +36,9 @@ enum class ArgumentUse : std::uint8_t {
 
 struct EmulatedArgument {
   ArgumentUse use = ArgumentUse::kRead;
-  std::vector<std::byte> bytes;   // kWrite: only the size counts
-  std::vector<ByteRange> zeroed;  // of a kWrite: zero before the first launch, to be zero after each
+  std::vector<std::byte> bytes;  // kWrite: only the size counts
+  std::vector<ByteRange>
+      zeroed;  // of a kWrite: zero before the first launch, to be zero after each
   bool operator==(const EmulatedArgument&) const = default;
 };
 
@@ -47,45 +48,45 @@ enum class EmulationMode : std::uint8_t {
 };
 
 struct EmulationRequest {
-  std::string text;   // a kernel, without a prelude
+  std::string text;  // a kernel, without a prelude
   std::string entry;
   Extent3 grid, block;
   std::int64_t shared_bytes = 0;
   std::vector<EmulatedArgument> arguments;
   EmulationMode mode = EmulationMode::kEager;
-  std::uint64_t seed = 0;        // 0: threads and blocks run in the order of their indices
+  std::uint64_t seed = 0;  // 0: threads and blocks run in the order of their indices
   // The blocks to run; empty: all of the grid. Where blocks wait for others, those belong here too.
   std::vector<Extent3> blocks;
-  std::int32_t launches = 1;     // with the same memory, as a kernel is called again
+  std::int32_t launches = 1;  // with the same memory, as a kernel is called again
   std::int64_t step_limit = std::int64_t{1} << 32;  // accesses, barriers and polls of one run
   bool operator==(const EmulationRequest&) const = default;
 };
 
 enum class FindingKind : std::uint8_t {
-  kOutOfBounds,         // of a buffer, of the shared arena
-  kMisaligned,          // an address that is no multiple of the access
-  kReadOnly,            // a store to what is const
-  kRegisterIndex,       // past a ts_local or a vector
-  kUninitialised,       // a load of what nobody wrote
-  kSharedRace,          // two accesses of the arena, one a write, not ordered
-  kGlobalRace,          // the same in global memory
-  kCopyRace,            // an access of what an asynchronous copy has not been waited for
-  kBarrierDivergence,   // threads of a block at different barriers, or ended before one
-  kWarpDivergence,      // lanes at different warp operations, or ended before one
-  kMask,                // a lane that the mask leaves out takes part or is read
-  kDeadlock,            // nothing can run
+  kOutOfBounds,        // of a buffer, of the shared arena
+  kMisaligned,         // an address that is no multiple of the access
+  kReadOnly,           // a store to what is const
+  kRegisterIndex,      // past a ts_local or a vector
+  kUninitialised,      // a load of what nobody wrote
+  kSharedRace,         // two accesses of the arena, one a write, not ordered
+  kGlobalRace,         // the same in global memory
+  kCopyRace,           // an access of what an asynchronous copy has not been waited for
+  kBarrierDivergence,  // threads of a block at different barriers, or ended before one
+  kWarpDivergence,     // lanes at different warp operations, or ended before one
+  kMask,               // a lane that the mask leaves out takes part or is read
+  kDeadlock,           // nothing can run
   kStepLimit,
   kTrap,
-  kNotReset,            // a zero-filled range is not zero after a launch
+  kNotReset,  // a zero-filled range is not zero after a launch
 };
 inline constexpr int kFindingKindCount = static_cast<int>(FindingKind::kNotReset) + 1;
 std::string_view to_string(FindingKind kind);
 
 struct Finding {
   FindingKind kind{};
-  std::string message;     // one line: what, which buffer and offset, and the other side of a race
+  std::string message;  // one line: what, which buffer and offset, and the other side of a race
   Extent3 block{}, thread{};
-  std::int32_t line = 0;   // of the text, from 1; 0 where it is not known
+  std::int32_t line = 0;  // of the text, from 1; 0 where it is not known
   bool operator==(const Finding&) const = default;
 };
 /// "line 12, block (0,0,0), thread (3,0,0): shared_race: ..."
@@ -96,15 +97,15 @@ struct EmulationReport {
   // One an argument; empty for those that are only read.
   std::vector<std::vector<std::byte>> outputs;
   std::vector<std::vector<ByteRange>> written;  // what the kernel wrote of each
-  std::int64_t steps = 0, switches = 0;        // accesses, barriers, polls; changes of thread
+  std::int64_t steps = 0, switches = 0;         // accesses, barriers, polls; changes of thread
   double compile_seconds = 0, run_seconds = 0;
   bool operator==(const EmulationReport&) const = default;
 };
 
 /// Compiles the text with a host compiler (cached by content) and runs it in a child of the program
-/// kernel_emulator, so that whatever generated code does stays there. Each calling thread has a server
-/// of its own. Refused: no host compiler, text that does not compile, arguments that do not fit the
-/// entry, a crash or a timeout. UserError where kernel_emulator is not found.
+/// kernel_emulator, so that whatever generated code does stays there. Each calling thread has a
+/// server of its own. Refused: no host compiler, text that does not compile, arguments that do not
+/// fit the entry, a crash or a timeout. UserError where kernel_emulator is not found.
 Result<EmulationReport> emulate(const EmulationRequest& request);
 
 /// The same inside this process; what kernel_emulator does. Not for two threads at a time.

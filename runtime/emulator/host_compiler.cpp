@@ -27,9 +27,17 @@ namespace {
 // -O1: the time goes into the emulator, and compiling a kernel counts. Contraction is off so that a
 // multiply and an add round twice unless the text says ts_fma. No library is linked: what the text
 // calls is in this process.
-const std::vector<std::string> kFlags{"-std=c++17", "-O1", "-fPIC", "-shared", "-nostdlib", "-w",
-                                      "-ffp-contract=off", "-fno-exceptions", "-fno-rtti",
-                                      "-fno-strict-aliasing", "-fno-stack-protector"};
+const std::vector<std::string> kFlags{"-std=c++17",
+                                      "-O1",
+                                      "-fPIC",
+                                      "-shared",
+                                      "-nostdlib",
+                                      "-w",
+                                      "-ffp-contract=off",
+                                      "-fno-exceptions",
+                                      "-fno-rtti",
+                                      "-fno-strict-aliasing",
+                                      "-fno-stack-protector"};
 
 bool has_fma() {
 #if defined(__x86_64__)
@@ -48,9 +56,12 @@ std::vector<std::string> flags() {
 fs::path cache_directory() {
   std::error_code error;
   fs::path base;
-  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg != 0) base = xdg;
-  else if (const char* home = std::getenv("HOME"); home != nullptr && *home != 0) base = fs::path(home) / ".cache";
-  else base = fs::temp_directory_path(error);
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg != 0)
+    base = xdg;
+  else if (const char* home = std::getenv("HOME"); home != nullptr && *home != 0)
+    base = fs::path(home) / ".cache";
+  else
+    base = fs::temp_directory_path(error);
   fs::path directory = base / "tessera" / "emulator";
   fs::create_directories(directory, error);
   if (error || ::access(directory.c_str(), W_OK) != 0) {
@@ -72,7 +83,8 @@ void trim(const fs::path& directory) {
   std::vector<std::pair<fs::file_time_type, fs::path>> objects;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory, error))
-    if (entry.path().extension() == ".so") objects.emplace_back(entry.last_write_time(error), entry.path());
+    if (entry.path().extension() == ".so")
+      objects.emplace_back(entry.last_write_time(error), entry.path());
   if (objects.size() <= kMostObjects) return;
   std::sort(objects.begin(), objects.end());
   for (std::size_t i = 0; i < objects.size() / 2; ++i) fs::remove(objects[i].second, error);
@@ -120,7 +132,8 @@ Result<std::string> find_host_compiler() {
       if (::access(candidate.c_str(), X_OK) == 0) return candidate.string();
     }
   }
-  return refuse("emulation needs a C++ compiler on PATH (c++, g++ or clang++): apt-get install -y g++");
+  return refuse(
+      "emulation needs a C++ compiler on PATH (c++, g++ or clang++): apt-get install -y g++");
 }
 
 Result<std::string> shared_object_of(const std::string& text) {
@@ -135,7 +148,8 @@ Result<std::string> shared_object_of(const std::string& text) {
 
   // Written under a name of its own and renamed: a reader never sees half an object.
   const fs::path own = directory / (object.stem().string() + "." + std::to_string(::getpid()));
-  const fs::path source = own.string() + ".cpp", log = own.string() + ".log", fresh = own.string() + ".so";
+  const fs::path source = own.string() + ".cpp", log = own.string() + ".log",
+                 fresh = own.string() + ".so";
   std::ofstream(source) << text;
   std::vector<std::string> command{compiler};
   for (std::string& flag : flags()) command.push_back(std::move(flag));

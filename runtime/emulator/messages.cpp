@@ -140,7 +140,8 @@ Result<EmulationReport> decode_report(std::span<const std::byte> bytes) {
   return report;
 }
 
-std::vector<std::byte> handle_emulation_request(std::span<const std::byte> bytes, const HandlerContext& context) {
+std::vector<std::byte> handle_emulation_request(std::span<const std::byte> bytes,
+                                                const HandlerContext& context) {
   context.stage("emulate");
   const auto request = decode_request(bytes);
   if (!request) return encode(Result<EmulationReport>(refuse("a request that cannot be read")));

@@ -17,6 +17,7 @@ std::vector<std::byte> encode(const Result<EmulationReport>& report);
 Result<EmulationReport> decode_report(std::span<const std::byte> bytes);
 
 /// The fork-server handler of kernel_emulator.
-std::vector<std::byte> handle_emulation_request(std::span<const std::byte> request, const HandlerContext& context);
+std::vector<std::byte> handle_emulation_request(std::span<const std::byte> request,
+                                                const HandlerContext& context);
 
 }  // namespace tessera::runtime::emulator

@@ -15,8 +15,10 @@ TEST_P(Kernels, RightInEveryModeAndOrder) {
       f.request.seed = seed;
       const auto report = runtime::emulator::emulate(f.request);
       ASSERT_TRUE(report.ok()) << report.reason();
-      EXPECT_EQ(all_findings(*report), "") << "mode " << static_cast<int>(mode) << ", seed " << seed;
-      EXPECT_EQ(wrong_answer(f, *report), "") << "mode " << static_cast<int>(mode) << ", seed " << seed;
+      EXPECT_EQ(all_findings(*report), "")
+          << "mode " << static_cast<int>(mode) << ", seed " << seed;
+      EXPECT_EQ(wrong_answer(f, *report), "")
+          << "mode " << static_cast<int>(mode) << ", seed " << seed;
     }
   }
 }
@@ -29,7 +31,8 @@ TEST(Emulation, SameSeedSameRun) {
   Fixture f = fixture("async_gemm");
   f.request.mode = EmulationMode::kLate;
   f.request.seed = 7;
-  auto first = runtime::emulator::emulate(f.request), second = runtime::emulator::emulate(f.request);
+  auto first = runtime::emulator::emulate(f.request),
+       second = runtime::emulator::emulate(f.request);
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_EQ(first->outputs, second->outputs);
   EXPECT_EQ(first->steps, second->steps);
@@ -56,7 +59,8 @@ TEST(Emulation, SampledBlocksAreTheEndsOfEveryAxisAndSomeOthers) {
   EXPECT_EQ(runtime::emulator::sample_blocks({1, 1, 1}, 8, 1), (std::vector<Extent3>{{0, 0, 0}}));
   const auto blocks = runtime::emulator::sample_blocks({100, 50, 1}, 8, 1);
   EXPECT_EQ(blocks.size(), 12u);
-  for (const Extent3& corner : {Extent3{0, 0, 0}, Extent3{99, 0, 0}, Extent3{0, 49, 0}, Extent3{99, 49, 0}})
+  for (const Extent3& corner :
+       {Extent3{0, 0, 0}, Extent3{99, 0, 0}, Extent3{0, 49, 0}, Extent3{99, 49, 0}})
     EXPECT_NE(std::find(blocks.begin(), blocks.end(), corner), blocks.end());
   EXPECT_EQ(blocks, runtime::emulator::sample_blocks({100, 50, 1}, 8, 1));
 }
@@ -91,13 +95,17 @@ TEST(Emulation, RefusesWhatCannotRun) {
   q.arguments.pop_back();
   report = runtime::emulator::emulate(q);
   ASSERT_FALSE(report.ok());
-  EXPECT_NE(report.reason().find("takes 3 arguments, 2 given"), std::string::npos) << report.reason();
+  EXPECT_NE(report.reason().find("takes 3 arguments, 2 given"), std::string::npos)
+      << report.reason();
   q = f.request;
   q.block = {2048, 1, 1};
   EXPECT_FALSE(runtime::emulator::emulate(q).ok());
   q = f.request;
-  q.text = "extern \"C\" __global__ void pointwise(const f32* a, const f32* b, f32* y) { *(volatile i32*)0 = 1; }";
-  report = runtime::emulator::emulate(q);  // what does not go through an intrinsic only ends the child
+  q.text =
+      "extern \"C\" __global__ void pointwise(const f32* a, const f32* b, f32* y) { *(volatile "
+      "i32*)0 = 1; }";
+  report =
+      runtime::emulator::emulate(q);  // what does not go through an intrinsic only ends the child
   ASSERT_FALSE(report.ok());
   EXPECT_NE(report.reason().find("crash"), std::string::npos) << report.reason();
 }

@@ -13,7 +13,8 @@ namespace {
 std::set<std::string> matches(const std::string& text, const char* pattern) {
   const std::regex expression(pattern);
   std::set<std::string> all;
-  for (auto i = std::sregex_iterator(text.begin(), text.end(), expression); i != std::sregex_iterator(); ++i)
+  for (auto i = std::sregex_iterator(text.begin(), text.end(), expression);
+       i != std::sregex_iterator(); ++i)
     all.insert(i->str(1));
   return all;
 }
@@ -26,7 +27,8 @@ std::set<std::string> documented_names() {
     const std::string first_cell = row.substr(0, row.find(" | "));
     names.merge(matches(first_cell, R"(\b(ts_\w+))"));
   }
-  for (std::string family : {"ts_ldmatrix_x2", "ts_ldmatrix_x4"}) names.insert(family);  // "_x2", "_x4" there
+  for (std::string family : {"ts_ldmatrix_x2", "ts_ldmatrix_x4"})
+    names.insert(family);  // "_x2", "_x4" there
   names.merge(matches(page.substr(page.find("## Types"), 500), R"(`([iuf](?:8|16|32|64)|bf16)`)"));
   return names;
 }
@@ -34,8 +36,10 @@ std::set<std::string> documented_names() {
 TEST(CudaPrelude, PageAndBothPreludesHaveTheSameNames) {
   const std::vector<std::string> rows = codegen::cuda::cuda_prelude_names();
   const std::set<std::string> gpu(rows.begin(), rows.end());
-  const std::set<std::string> emulated = matches(runtime::emulator::emulation_prelude(), R"(\b(\w+)\b)");
-  const std::set<std::string> used_once = matches(read_source_file("tests/emulator/kernels/every_name.cu"), R"(\b(\w+)\b)");
+  const std::set<std::string> emulated =
+      matches(runtime::emulator::emulation_prelude(), R"(\b(\w+)\b)");
+  const std::set<std::string> used_once =
+      matches(read_source_file("tests/emulator/kernels/every_name.cu"), R"(\b(\w+)\b)");
   const std::set<std::string> page = documented_names();
   EXPECT_GE(page.size(), 90u);
   for (const std::string& name : page) {
@@ -49,7 +53,8 @@ TEST(CudaPrelude, PageAndBothPreludesHaveTheSameNames) {
     if (page.contains(name) || std::regex_match(name, std::regex(R"((bf|[iuf])\d+x\d+)"))) continue;
     bool used = false;
     for (const std::string& other : rows)
-      used = used || (other != name && matches(codegen::cuda::cuda_prelude(other), R"(\b(\w+)\b)").contains(name));
+      used = used || (other != name &&
+                      matches(codegen::cuda::cuda_prelude(other), R"(\b(\w+)\b)").contains(name));
     EXPECT_TRUE(used) << name << " is neither documented nor used";
   }
 }
@@ -64,8 +69,10 @@ TEST(CudaPrelude, EveryNameCompilesOnTheHost) {
 }
 
 TEST(CudaPrelude, HoldsWhatIsUsedAndNothingElse) {
-  const std::string text = codegen::cuda::cuda_prelude("f32x4 v = ts_load_global<f32x4>(A); // not ts_shuffle2");
-  for (const char* name : {"typedef float f32;", "ts_vec", "f32x4;", "ts_load_global", "ts_plain_load", "TS_DEVICE"})
+  const std::string text =
+      codegen::cuda::cuda_prelude("f32x4 v = ts_load_global<f32x4>(A); // not ts_shuffle2");
+  for (const char* name :
+       {"typedef float f32;", "ts_vec", "f32x4;", "ts_load_global", "ts_plain_load", "TS_DEVICE"})
     EXPECT_NE(text.find(name), std::string::npos) << name;
   for (const char* name : {"ts_shuffle", "f16", "ts_store", "asm"})
     EXPECT_EQ(text.find(name), std::string::npos) << name << " in\n" << text;

@@ -15,8 +15,9 @@ namespace tessera::runtime::emulator {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kGap = std::size_t{64} << 20;  // between buffers: an address says whose it misses
-constexpr int kPoison = 0xff;                        // a NaN in every float type
+constexpr std::size_t kGap = std::size_t{64}
+                             << 20;  // between buffers: an address says whose it misses
+constexpr int kPoison = 0xff;        // a NaN in every float type
 constexpr std::size_t kMostInFlight = 64;
 
 std::size_t pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
@@ -31,7 +32,8 @@ Machine::Machine(const EmulationRequest& request, void (*entry)(void**))
     : request_(request), entry_(entry), rng_(request.seed, {1}) {
   shuffled_ = request.seed != 0;
   threads_per_block_ = static_cast<int>(request.block.count());
-  nothing_known_ = std::make_shared<const std::vector<Clock>>(static_cast<std::size_t>(threads_per_block_), 0);
+  nothing_known_ =
+      std::make_shared<const std::vector<Clock>>(static_cast<std::size_t>(threads_per_block_), 0);
 }
 
 Machine::~Machine() {
@@ -42,7 +44,8 @@ void Machine::prepare_memory() {
   arena_bytes_ = pages(static_cast<std::size_t>(request_.shared_bytes) + 1);
   std::size_t bytes = kGap + kMostInFlight * (arena_bytes_ + kPage);
   for (const EmulatedArgument& a : request_.arguments) bytes += pages(a.bytes.size() + 1) + kGap;
-  void* base = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* base =
+      ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) throw std::bad_alloc();
   reservation_ = static_cast<std::byte*>(base);
   reserved_bytes_ = bytes;
@@ -50,7 +53,8 @@ void Machine::prepare_memory() {
   std::byte* at = reservation_ + kGap;
   const auto open = [&](std::size_t n) {
     std::byte* p = at;
-    TESSERA_CHECK(::mprotect(p, pages(n + 1), PROT_READ | PROT_WRITE) == 0) << "no memory for the emulator";
+    TESSERA_CHECK(::mprotect(p, pages(n + 1), PROT_READ | PROT_WRITE) == 0)
+        << "no memory for the emulator";
     at += pages(n + 1);
     return p;
   };
@@ -64,16 +68,24 @@ void Machine::prepare_memory() {
       argument_addresses_.push_back(&scalars_[i]);
       continue;
     }
-    Buffer b{open(a.bytes.size()), static_cast<std::int64_t>(a.bytes.size()), a.use, static_cast<int>(i), {}, {}};
+    Buffer b{open(a.bytes.size()),
+             static_cast<std::int64_t>(a.bytes.size()),
+             a.use,
+             static_cast<int>(i),
+             {},
+             {}};
     at += kGap;
-    if (a.use == ArgumentUse::kWrite) std::memset(b.base, kPoison, a.bytes.size());
-    else if (!a.bytes.empty()) std::memcpy(b.base, a.bytes.data(), a.bytes.size());
+    if (a.use == ArgumentUse::kWrite)
+      std::memset(b.base, kPoison, a.bytes.size());
+    else if (!a.bytes.empty())
+      std::memcpy(b.base, a.bytes.data(), a.bytes.size());
     if (a.use != ArgumentUse::kRead)
       b.shadow.reset(a.bytes.size(), granules.global,
                      a.use == ArgumentUse::kWrite ? CellState::kUndefined : CellState::kHost);
     for (const ByteRange& r : a.zeroed) {
       std::memset(b.base + r.begin, 0, static_cast<std::size_t>(r.end - r.begin));
-      for (std::int64_t byte = r.begin; byte < r.end; byte += static_cast<std::int64_t>(granules.global))
+      for (std::int64_t byte = r.begin; byte < r.end;
+           byte += static_cast<std::int64_t>(granules.global))
         b.shadow.at(static_cast<std::size_t>(byte)).state = CellState::kHost;
     }
     values_[i] = b.base;
@@ -117,7 +129,8 @@ void Machine::run_launch() {
         for (int x = 0; x < g.x; ++x) order.push_back({x, y, z});
   }
   // Blocks start in the order of their indices, as on a GPU; those in flight run in any order.
-  const std::size_t window = std::clamp<std::size_t>(2048 / static_cast<std::size_t>(threads_per_block_), 2, 8);
+  const std::size_t window =
+      std::clamp<std::size_t>(2048 / static_cast<std::size_t>(threads_per_block_), 2, 8);
   std::size_t next = 0;
   while (!stopped_ && (next < order.size() || !flight_.empty())) {
     while (next < order.size() && flight_.size() < window) admit(order[next++]);
@@ -125,7 +138,8 @@ void Machine::run_launch() {
     for (const auto& b : flight_) visits.push_back(b.get());
     if (shuffled_)
       for (std::size_t i = visits.size(); i > 1; --i)
-        std::swap(visits[i - 1], visits[static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(i)))]);
+        std::swap(visits[i - 1],
+                  visits[static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(i)))]);
     bool progress = false;
     for (Block* b : visits) {
       if (!stopped_) progress |= visit(*b);
@@ -142,8 +156,10 @@ void Machine::run_launch() {
       progress = true;
     }
     if (progress || stopped_) continue;
-    if (next < order.size() && flight_.size() < kMostInFlight) admit(order[next++]);
-    else explain_stall();
+    if (next < order.size() && flight_.size() < kMostInFlight)
+      admit(order[next++]);
+    else
+      explain_stall();
   }
 }
 
@@ -163,7 +179,8 @@ void Machine::admit(const Extent3& at) {
   block->arena = free_arenas_.back();
   free_arenas_.pop_back();
   std::memset(block->arena, kPoison, static_cast<std::size_t>(request_.shared_bytes));
-  block->shadow.reset(static_cast<std::size_t>(request_.shared_bytes), granules.shared, CellState::kUndefined);
+  block->shadow.reset(static_cast<std::size_t>(request_.shared_bytes), granules.shared,
+                      CellState::kUndefined);
   block->atomics.clear();
   block->interval = 0;
   block->live = threads_per_block_;
@@ -199,12 +216,14 @@ bool Machine::visit(Block& block) {
     order.resize(n);
     std::iota(order.begin(), order.end(), std::uint16_t{0});
     for (std::size_t i = n; i > 1; --i)
-      std::swap(order[i - 1], order[static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(i)))]);
+      std::swap(order[i - 1],
+                order[static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(i)))]);
   }
   bool progress = false;
   for (std::size_t i = 0; i < n && !stopped_; ++i) {
     Thread& t = block.threads[shuffled_ ? order[i] : i];
-    if (t.state == ThreadState::kPolling && t.polled_version != memory_version_) t.state = ThreadState::kReady;
+    if (t.state == ThreadState::kPolling && t.polled_version != memory_version_)
+      t.state = ThreadState::kReady;
     if (t.state != ThreadState::kReady) continue;
     resume(t);
     progress = true;
@@ -231,7 +250,8 @@ void Machine::stop() {
 
 void Machine::step(int line) {
   if (++steps_ <= request_.step_limit) return;
-  find(FindingKind::kStepLimit, line, "the limit of " + std::to_string(request_.step_limit) + " steps is reached");
+  find(FindingKind::kStepLimit, line,
+       "the limit of " + std::to_string(request_.step_limit) + " steps is reached");
   stop();
 }
 
@@ -247,14 +267,15 @@ void Machine::thread_ended() {
   for (const Barrier& b : block.barriers) {
     if (&b != &block.barriers[0] || b.arrived.empty()) continue;
     find(FindingKind::kBarrierDivergence, b.line,
-         "a thread of the block ends while others wait at the barrier of line " + std::to_string(b.line));
+         "a thread of the block ends while others wait at the barrier of line " +
+             std::to_string(b.line));
     stop();
   }
   for (const WarpMeeting& m : block.meetings[me.index / 32]) {
     if ((m.mask >> (me.index % 32) & 1) == 0) continue;
-    find(FindingKind::kWarpDivergence, m.line, "lane " + std::to_string(me.index % 32) +
-                                                   " ends while the mask of line " + std::to_string(m.line) +
-                                                   " names it");
+    find(FindingKind::kWarpDivergence, m.line,
+         "lane " + std::to_string(me.index % 32) + " ends while the mask of line " +
+             std::to_string(m.line) + " names it");
     stop();
   }
 }
@@ -305,9 +326,12 @@ std::vector<ByteRange> written_ranges(const Buffer& b) {
   const auto granule = static_cast<std::int64_t>(b.shadow.granule());
   for (std::size_t i = 0; i < b.shadow.size(); ++i) {
     if (!b.shadow.cell(i).touched) continue;
-    const std::int64_t begin = static_cast<std::int64_t>(i) * granule, end = std::min(begin + granule, b.bytes);
-    if (!ranges.empty() && ranges.back().end == begin) ranges.back().end = end;
-    else ranges.push_back({begin, end});
+    const std::int64_t begin = static_cast<std::int64_t>(i) * granule,
+                       end = std::min(begin + granule, b.bytes);
+    if (!ranges.empty() && ranges.back().end == begin)
+      ranges.back().end = end;
+    else
+      ranges.push_back({begin, end});
   }
   return ranges;
 }
@@ -331,7 +355,9 @@ EmulationReport Machine::report() const {
 }
 
 int Machine::coordinate(int which) const {
-  const Extent3 at = which < 3 ? thread_at(current_->index) : which < 6 ? current_->block->at : request_.grid;
+  const Extent3 at = which < 3   ? thread_at(current_->index)
+                     : which < 6 ? current_->block->at
+                                 : request_.grid;
   return which % 3 == 0 ? at.x : which % 3 == 1 ? at.y : at.z;
 }
 

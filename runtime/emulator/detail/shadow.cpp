@@ -35,13 +35,16 @@ void Shadow::add_reader(Cell& cell, const Accessor& who) {
   const auto warp = static_cast<std::uint16_t>(who.thread / 32);
   const std::uint32_t lane = 1u << (who.thread % 32);
   Readers& first = cell.readers;
-  const auto same = [&](const Readers& r) { return r.block == who.block && r.warp == warp && r.lanes != 0; };
+  const auto same = [&](const Readers& r) {
+    return r.block == who.block && r.warp == warp && r.lanes != 0;
+  };
   if (same(first) && first.clock == who.clock && first.interval == who.interval) {
     first.lanes |= lane;
     return;
   }
   // Readers of an earlier interval of the same block are ordered before whoever comes now.
-  const bool stale = !cell.many_blocks && first.block == who.block && first.interval != who.interval;
+  const bool stale =
+      !cell.many_blocks && first.block == who.block && first.interval != who.interval;
   if (first.lanes == 0 || stale) {
     clear_readers(cell);
     first = {who.block, who.interval, who.clock, lane, warp, who.line, 0};

@@ -25,7 +25,7 @@ struct Readers {
   Clock clock = 0;
   std::uint32_t lanes = 0;
   std::uint16_t warp = 0, line = 0;
-  std::uint32_t next = 0;      // in Shadow::nodes; 0: the last
+  std::uint32_t next = 0;  // in Shadow::nodes; 0: the last
 };
 
 enum class CellState : std::uint8_t {
@@ -40,7 +40,7 @@ struct Cell {
   bool many_blocks = false;  // the readers are not all of one block
   bool touched = false;      // written since the kernel began
   Epoch write;
-  Readers readers;           // lanes == 0: none
+  Readers readers;  // lanes == 0: none
   bool written() const { return write.clock != 0; }
 };
 
