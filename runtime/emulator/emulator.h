@@ -67,6 +67,7 @@ enum class FindingKind : std::uint8_t {
   kMisaligned,         // an address that is no multiple of the access
   kReadOnly,           // a store to what is const
   kRegisterIndex,      // past a ts_local or a vector
+  kStaleLoad,          // a load that promises unchanging memory, of what the kernel wrote
   kUninitialised,      // a load of what nobody wrote
   kSharedRace,         // two accesses of the arena, one a write, not ordered
   kGlobalRace,         // the same in global memory

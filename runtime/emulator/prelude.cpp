@@ -155,8 +155,8 @@ template <class T> inline T* ts_shared(i32 offset) { return reinterpret_cast<T*>
 #define TS_STORE(name, space) \
   template <class T, class V> inline void name(T* p, const V& v, TS_LINE) { ts->store(p, sizeof v, space, &v, line); }
 TS_LOAD(ts_load_global, 0)
-TS_LOAD(ts_load_global_nc, 0)
-TS_LOAD(ts_load_global_stream, 0)
+TS_LOAD(ts_load_global_nc, 2)
+TS_LOAD(ts_load_global_stream, 2)
 TS_LOAD(ts_load_shared, 1)
 TS_STORE(ts_store_global, 0)
 TS_STORE(ts_store_global_stream, 0)

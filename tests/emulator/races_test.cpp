@@ -168,6 +168,13 @@ TEST(Findings, Uninitialised) {
   EXPECT_FINDING("uninitialised: reads byte 0 of argument 0", "ts_load_global<f32>(y);");
 }
 
+TEST(Findings, StaleLoad) {
+  const std::string written = "ts_store_global(y + t, 1.f); ts_sync_block(); ";
+  EXPECT_FINDING("stale_load: reads byte", written + "ts_load_global_nc<f32>(y + t);");
+  EXPECT_CLEAN(written + "ts_load_global<f32>(y + t);");
+  EXPECT_CLEAN("ts_load_global_nc<f32>(x + t);");
+}
+
 TEST(Findings, Bounds) {
   EXPECT_FINDING("out_of_bounds: reads 4 bytes at offset 4096 of argument 2, which has 4096",
                  "ts_load_global<f32>(x + 1024);");

@@ -9,11 +9,10 @@ namespace {
 constexpr std::size_t kMostFindings = 32;
 
 constexpr std::array<const char*, kFindingKindCount> kKindNames{
-    "out_of_bounds",   "misaligned",    "read_only",
-    "register_index",  "uninitialised", "shared_race",
-    "global_race",     "copy_race",     "barrier_divergence",
-    "warp_divergence", "mask",          "deadlock",
-    "step_limit",      "trap",          "not_reset"};
+    "out_of_bounds",   "misaligned",  "read_only",   "register_index", "stale_load",
+    "uninitialised",   "shared_race", "global_race", "copy_race",      "barrier_divergence",
+    "warp_divergence", "mask",        "deadlock",    "step_limit",     "trap",
+    "not_reset"};
 
 std::string text_of(const Extent3& e) {
   return "(" + std::to_string(e.x) + "," + std::to_string(e.y) + "," + std::to_string(e.z) + ")";

@@ -183,6 +183,7 @@ class Machine {
   bool fine_enough(const Place& place, int bytes);
   void note_read(const Place& place, int bytes, const Accessor& who);
   void note_write(const Place& place, int bytes, const Accessor& who, bool pending);
+  void check_unchanged(const Place& place, int bytes, const Accessor& who);
   void move(AsyncCopy& copy);
   void complete(std::vector<AsyncCopy>& group);
   void move_some(Block& block);

@@ -103,8 +103,22 @@ void Machine::load(const std::byte* p, int bytes, Space space, void* to, int lin
     std::memset(to, 0xff, static_cast<std::size_t>(bytes));
     return;
   }
-  note_read(place, bytes, accessor(line));
+  const Accessor who = accessor(line);
+  note_read(place, bytes, who);
+  if (space == kUnchanging && place.shadow != nullptr) check_unchanged(place, bytes, who);
   std::memcpy(to, p, static_cast<std::size_t>(bytes));
+}
+
+/// The read-only path of a GPU may give what was there before the kernel wrote.
+void Machine::check_unchanged(const Place& place, int bytes, const Accessor& who) {
+  const auto granule = static_cast<std::int64_t>(place.shadow->granule());
+  for (std::int64_t i = 0; i < bytes; i += granule) {
+    if (!place.shadow->at(static_cast<std::size_t>(place.offset + i)).touched) continue;
+    find(FindingKind::kStaleLoad, who.line,
+         "reads " + name_of({place.shadow, place.offset + i, place.buffer}) +
+             ", which this kernel has written, as if nobody wrote it");
+    return;
+  }
 }
 
 void Machine::store(std::byte* p, int bytes, Space space, const void* from, int line) {
