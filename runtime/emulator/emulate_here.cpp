@@ -31,6 +31,10 @@ Status check_request(const EmulationRequest& r) {
   for (const EmulatedArgument& a : r.arguments) {
     if (a.use == ArgumentUse::kScalar && a.bytes.size() > 8)
       return refuse("a scalar argument of more than 8 bytes");
+    for (const ByteRange& d : a.defined)
+      if (a.use != ArgumentUse::kReadWrite || d.begin < 0 || d.end < d.begin ||
+          d.end > static_cast<std::int64_t>(a.bytes.size()))
+        return refuse("a defined range that is not in an argument that is read and written");
     for (const ByteRange& z : a.zeroed)
       if (a.use != ArgumentUse::kWrite || z.begin < 0 || z.end < z.begin ||
           z.end > static_cast<std::int64_t>(a.bytes.size()))

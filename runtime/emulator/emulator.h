@@ -39,6 +39,7 @@ struct EmulatedArgument {
   std::vector<std::byte> bytes;  // kWrite: only the size counts
   std::vector<ByteRange>
       zeroed;  // of a kWrite: zero before the first launch, to be zero after each
+  std::vector<ByteRange> defined = {};  // of a kReadWrite: what `bytes` holds; empty: all of it
   bool operator==(const EmulatedArgument&) const = default;
 };
 
@@ -97,7 +98,7 @@ struct EmulationReport {
   std::vector<Finding> findings;  // the first of each kind and line, at most 32
   // One an argument; empty for those that are only read.
   std::vector<std::vector<std::byte>> outputs;
-  std::vector<std::vector<ByteRange>> written;  // what the kernel wrote of each
+  std::vector<std::vector<ByteRange>> written;  // what the last launch wrote of each
   std::int64_t steps = 0, switches = 0;         // accesses, barriers, polls; changes of thread
   double compile_seconds = 0, run_seconds = 0;
   bool operator==(const EmulationReport&) const = default;

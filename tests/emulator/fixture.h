@@ -67,7 +67,7 @@ struct Fixture {
 };
 
 inline EmulatedArgument input(const std::vector<float>& v) {
-  return {ArgumentUse::kRead, bytes_of(v), {}};
+  return {ArgumentUse::kRead, bytes_of(v), {}, {}};
 }
 inline EmulatedArgument input_bf16(const std::vector<float>& v) {
   std::vector<std::uint16_t> bits;

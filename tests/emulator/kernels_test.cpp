@@ -54,6 +54,49 @@ TEST(Emulation, ChosenBlocks) {
   EXPECT_TRUE(std::isnan(got[0]));
 }
 
+/// Memory costs only what is accessed: some blocks of a problem of 96 MiB.
+TEST(Emulation, ChosenBlocksOfALargeProblem) {
+  EmulationRequest q;
+  q.text =
+      "extern \"C\" __global__ void __launch_bounds__(256) copy(const f32* x, f32* y) {\n"
+      "  const i32 i = ts_block_x() * 256 + ts_thread_x();\n"
+      "  ts_store_global(y + i, ts_load_global<f32>(x + i));\n}\n";
+  q.entry = "copy";
+  q.grid = {48 << 10, 1, 1};
+  q.block = {256, 1, 1};
+  const std::size_t bytes = std::size_t{48} << 20;
+  q.arguments = {{ArgumentUse::kRead, std::vector<std::byte>(bytes), {}, {}}, output(bytes)};
+  q.blocks = runtime::emulator::sample_blocks(q.grid, 8, 1);
+  const auto report = runtime::emulator::emulate(q);
+  ASSERT_TRUE(report.ok()) << report.reason();
+  EXPECT_EQ(all_findings(*report), "");
+  std::int64_t written = 0;
+  for (const auto& r : report->written[1]) written += r.end - r.begin;
+  EXPECT_EQ(written, 10 * 1024);
+}
+
+/// A second kernel reads what the first one wrote and nothing else.
+TEST(Emulation, WhatOneKernelLeavesTheNextReads) {
+  Fixture f = fixture("transpose");
+  f.request.blocks = {{1, 2, 0}};
+  auto first = runtime::emulator::emulate(f.request);
+  ASSERT_TRUE(first.ok()) << first.reason();
+  EmulationRequest q;
+  q.text =
+      "extern \"C\" __global__ void sum(const f32* y, f32* z, i32 at) {\n"
+      "  ts_store_global(z, ts_load_global<f32>(y + at));\n}\n";
+  q.entry = "sum";
+  const auto reads = [&](int at) {
+    q.arguments = {{ArgumentUse::kReadWrite, first->outputs[1], {}, first->written[1]},
+                   output(4),
+                   {ArgumentUse::kScalar, bytes_of(std::vector<int>{at}), {}, {}}};
+    const auto report = runtime::emulator::emulate(q);
+    return report.ok() ? all_findings(*report) : report.reason();
+  };
+  EXPECT_EQ(reads(32 * 70 + 64), "");
+  EXPECT_NE(reads(0).find("uninitialised"), std::string::npos);
+}
+
 TEST(Emulation, SampledBlocksAreTheEndsOfEveryAxisAndSomeOthers) {
   using runtime::emulator::Extent3;
   EXPECT_EQ(runtime::emulator::sample_blocks({1, 1, 1}, 8, 1), (std::vector<Extent3>{{0, 0, 0}}));

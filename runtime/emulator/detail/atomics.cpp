@@ -75,7 +75,7 @@ AtomicPlace* Machine::note_atomic(const std::byte* p, int bytes, Space space, bo
     Epoch other;
     if (cell.written() && !ordered(cell.write, who)) {
       race(cell.write, "atomically accesses", "a write", here, line);
-    } else if (cell.state == CellState::kUndefined && reads) {
+    } else if (reads && place.shadow->undefined(cell)) {
       find(FindingKind::kUninitialised, line,
            "reads " + name_of(here) + ", which nobody has written");
     } else if (writes && cell.readers.lanes != 0 &&

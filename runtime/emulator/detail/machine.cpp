@@ -81,13 +81,14 @@ void Machine::prepare_memory() {
       std::memcpy(b.base, a.bytes.data(), a.bytes.size());
     if (a.use != ArgumentUse::kRead)
       b.shadow.reset(a.bytes.size(), granules.global,
-                     a.use == ArgumentUse::kWrite ? CellState::kUndefined : CellState::kHost);
-    for (const ByteRange& r : a.zeroed) {
+                     a.use == ArgumentUse::kReadWrite && a.defined.empty());
+    for (const ByteRange& r : a.zeroed)
       std::memset(b.base + r.begin, 0, static_cast<std::size_t>(r.end - r.begin));
-      for (std::int64_t byte = r.begin; byte < r.end;
-           byte += static_cast<std::int64_t>(granules.global))
-        b.shadow.at(static_cast<std::size_t>(byte)).state = CellState::kHost;
-    }
+    for (const auto* ranges : {&a.zeroed, &a.defined})
+      for (const ByteRange& r : *ranges)
+        for (std::int64_t byte = r.begin; byte < r.end;
+             byte += static_cast<std::int64_t>(granules.global))
+          b.shadow.at(static_cast<std::size_t>(byte)).state = CellState::kDefined;
     values_[i] = b.base;
     argument_addresses_.push_back(&values_[i]);
     buffers_.push_back(std::move(b));
@@ -103,21 +104,24 @@ void Machine::run() {
   the_machine = this;
   prepare_memory();
   for (int i = 0; i < request_.launches && !stopped_; ++i) {
+    if (i > 0) forget_order();
     run_launch();
-    if (stopped_) break;
-    check_zeroed();
-    // The end of a launch orders everything before it.
-    for (Buffer& b : buffers_) {
-      b.atomics.clear();
-      for (std::size_t c = 0; c < b.shadow.size(); ++c) {
-        Cell& cell = b.shadow.cell(c);
-        b.shadow.clear_readers(cell);
-        cell.write.clock = 0;
-        if (cell.state != CellState::kUndefined) cell.state = CellState::kHost;
-      }
-    }
+    if (!stopped_) check_zeroed();
   }
   the_machine = outer;
+}
+
+/// The end of a launch orders everything before it.
+void Machine::forget_order() {
+  for (Buffer& b : buffers_) {
+    b.atomics.clear();
+    b.shadow.for_each_used([&](std::size_t, Cell& cell) {
+      b.shadow.clear_readers(cell);
+      cell.write.clock = 0;
+      cell.touched = false;
+      if (cell.state != CellState::kInitial) cell.state = CellState::kDefined;
+    });
+  }
 }
 
 void Machine::run_launch() {
@@ -179,8 +183,7 @@ void Machine::admit(const Extent3& at) {
   block->arena = free_arenas_.back();
   free_arenas_.pop_back();
   std::memset(block->arena, kPoison, static_cast<std::size_t>(request_.shared_bytes));
-  block->shadow.reset(static_cast<std::size_t>(request_.shared_bytes), granules.shared,
-                      CellState::kUndefined);
+  block->shadow.reset(static_cast<std::size_t>(request_.shared_bytes), granules.shared, false);
   block->atomics.clear();
   block->interval = 0;
   block->live = threads_per_block_;
@@ -324,15 +327,15 @@ namespace {
 std::vector<ByteRange> written_ranges(const Buffer& b) {
   std::vector<ByteRange> ranges;
   const auto granule = static_cast<std::int64_t>(b.shadow.granule());
-  for (std::size_t i = 0; i < b.shadow.size(); ++i) {
-    if (!b.shadow.cell(i).touched) continue;
-    const std::int64_t begin = static_cast<std::int64_t>(i) * granule,
-                       end = std::min(begin + granule, b.bytes);
+  b.shadow.for_each_used([&](std::size_t byte, const Cell& cell) {
+    if (!cell.touched) return;
+    const auto begin = static_cast<std::int64_t>(byte);
+    const std::int64_t end = std::min(begin + granule, b.bytes);
     if (!ranges.empty() && ranges.back().end == begin)
       ranges.back().end = end;
     else
       ranges.push_back({begin, end});
-  }
+  });
   return ranges;
 }
 

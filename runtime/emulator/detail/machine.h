@@ -166,6 +166,7 @@ class Machine {
   void maybe_yield();
   void explain_stall();
   void check_zeroed();
+  void forget_order();
   void finish_block(Block& block);
   static void thread_main(void* thread);
 

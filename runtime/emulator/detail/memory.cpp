@@ -64,7 +64,7 @@ void Machine::note_read(const Place& place, int bytes, const Accessor& who) {
     Epoch other;
     if (cell.written() && !ordered(cell.write, who)) {
       race(cell.write, "reads", "a write", here, who.line);
-    } else if (cell.state == CellState::kUndefined) {
+    } else if (shadow.undefined(cell)) {
       find(FindingKind::kUninitialised, who.line,
            "reads " + name_of(here) + ", which nobody has written");
     } else if (cell.state == CellState::kAtomic && unordered_atomic(here, who, false, other)) {
