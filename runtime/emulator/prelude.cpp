@@ -87,7 +87,8 @@ inline u32 ts_round_tf32(f32 x) {
   const u32 b = ts_bits<u32>(x);
   return (b & 0x7f800000u) == 0x7f800000u ? b : (b + 0x1000u) & ~0x1fffu;
 }
-#define TS_SMALL_OPERATOR(T, op) inline T operator op(T a, T b) { return ts_cast<T>(ts_cast_from(a) op ts_cast_from(b)); }
+#define TS_SMALL_OPERATOR(T, op) \
+  inline T operator op(T a, T b) { return ts_cast<T>(ts_cast_from(a) op ts_cast_from(b)); }
 #define TS_SMALL_COMPARE(T, op) inline bool operator op(T a, T b) { return ts_cast_from(a) op ts_cast_from(b); }
 #define TS_SMALL_FLOAT(T) \
   TS_SMALL_OPERATOR(T, +) TS_SMALL_OPERATOR(T, -) TS_SMALL_OPERATOR(T, *) TS_SMALL_OPERATOR(T, /) \
@@ -153,7 +154,9 @@ template <class T> inline T* ts_shared(i32 offset) { return reinterpret_cast<T*>
     return v; \
   }
 #define TS_STORE(name, space) \
-  template <class T, class V> inline void name(T* p, const V& v, TS_LINE) { ts->store(p, sizeof v, space, &v, line); }
+  template <class T, class V> inline void name(T* p, const V& v, TS_LINE) { \
+    ts->store(p, sizeof v, space, &v, line); \
+  }
 TS_LOAD(ts_load_global, 0)
 TS_LOAD(ts_load_global_nc, 2)
 TS_LOAD(ts_load_global_stream, 2)
@@ -311,8 +314,9 @@ std::string emulation_prelude() {
 
 std::string emulation_epilogue(std::string_view entry) {
   const std::string name(entry);
-  return std::string("\n#line 1 \"entry\"\n") + kEntry + "extern \"C\" int ts_arguments() { return ts_arity(&" + name +
-         "); }\nextern \"C\" void ts_emulated_entry(void** arguments) { ts_invoke(&" + name + ", arguments); }\n";
+  return std::string("\n#line 1 \"entry\"\n") + kEntry + "extern \"C\" int ts_arguments() { return ts_arity(&" +
+         name + "); }\nextern \"C\" void ts_emulated_entry(void** arguments) { ts_invoke(&" + name +
+         ", arguments); }\n";
 }
 
 }  // namespace tessera::runtime::emulator

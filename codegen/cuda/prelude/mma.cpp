@@ -28,7 +28,8 @@ template <int N, class T> TS_DEVICE void ts_ldmatrix_x4NAME(ts_local<u32, N>& to
 constexpr const char* kMma = R"cuda(
 //: NAME sm_80
 template <int NC, int NA, int NB>
-TS_DEVICE void NAME(ts_local<SUM, NC>& c, i32 ci, const ts_local<u32, NA>& a, i32 ai, const ts_local<u32, NB>& b, i32 bi) {
+TS_DEVICE void NAME(ts_local<SUM, NC>& c, i32 ci, const ts_local<u32, NA>& a, i32 ai,
+                    const ts_local<u32, NB>& b, i32 bi) {
   asm("mma.sync.aligned.SHAPE {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "KIND"(c[ci]), "KIND"(c[ci + 1]), "KIND"(c[ci + 2]), "KIND"(c[ci + 3])
       : "r"(a[ai]), "r"(a[ai + 1]), "r"(a[ai + 2]), "r"(a[ai + 3]), "r"(b[bi]), "r"(b[bi + 1]));
@@ -47,7 +48,10 @@ TS_DEVICE void ts_mma_m16n8k16_f16_f16(ts_local<u32, NC>& c, i32 ci, const ts_lo
 )cuda";
 
 std::string mma(const std::string& name, const std::string& shape, const std::string& sum) {
-  return with(kMma, {{"NAME", "ts_mma_" + name}, {"SHAPE", shape}, {"SUM", sum}, {"KIND", sum == "f32" ? "+f" : "+r"}});
+  return with(kMma, {{"NAME", "ts_mma_" + name},
+                     {"SHAPE", shape},
+                     {"SUM", sum},
+                     {"KIND", sum == "f32" ? "+f" : "+r"}});
 }
 
 }  // namespace

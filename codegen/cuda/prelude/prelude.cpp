@@ -58,8 +58,8 @@ struct Table {
   std::map<std::string, std::size_t, std::less<>> at;
 
   Table() {
-    for (auto family : {scalar_rows, conversion_rows, vector_rows, memory_rows, sync_rows, mma_rows, atomic_rows,
-                        math_rows})
+    for (auto family : {scalar_rows, conversion_rows, vector_rows, memory_rows, sync_rows,
+                        mma_rows, atomic_rows, math_rows})
       for (PreludeRow& row : family()) rows.push_back(std::move(row));
     for (std::size_t i = 0; i < rows.size(); ++i) at[rows[i].name] = i;
     TESSERA_CHECK(at.size() == rows.size()) << "a name has two rows in the CUDA prelude";

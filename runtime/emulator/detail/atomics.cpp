@@ -62,11 +62,10 @@ AtomicPlace* Machine::note_atomic(const std::byte* p, int bytes, Space space, bo
                                   bool writes, int line) {
   Place place;
   if (!locate(p, bytes, space, "atomically accesses", line, place)) return nullptr;
-  static AtomicPlace of_constants;
   if (place.shadow == nullptr) {
     if (writes)
       find(FindingKind::kReadOnly, line, "an atomic on " + name_of(place) + ", which is read only");
-    return writes ? nullptr : &(of_constants = {});
+    return writes ? nullptr : &of_constants_;
   }
   const Accessor who = accessor(line);
   for (std::int64_t i = 0; i < bytes; i += static_cast<std::int64_t>(place.shadow->granule())) {

@@ -252,6 +252,7 @@ void Machine::stop() {
 }
 
 void Machine::step(int line) {
+  if (stopped_) stop();
   if (++steps_ <= request_.step_limit) return;
   find(FindingKind::kStepLimit, line,
        "the limit of " + std::to_string(request_.step_limit) + " steps is reached");

@@ -215,6 +215,7 @@ class Machine {
   std::byte* reservation_ = nullptr;
   std::size_t reserved_bytes_ = 0;
   std::vector<Buffer> buffers_;
+  AtomicPlace of_constants_;  // of all memory that nobody writes: it orders nothing
   std::vector<std::uint64_t> scalars_;
   std::vector<void*> values_;  // what an argument is passed as
   std::vector<void*> argument_addresses_;
