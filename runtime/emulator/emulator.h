@@ -36,9 +36,8 @@ enum class ArgumentUse : std::uint8_t {
 
 struct EmulatedArgument {
   ArgumentUse use = ArgumentUse::kRead;
-  std::vector<std::byte> bytes;  // kWrite: only the size counts
-  std::vector<ByteRange>
-      zeroed;  // of a kWrite: zero before the first launch, to be zero after each
+  std::vector<std::byte> bytes = {};    // kWrite: only the size counts
+  std::vector<ByteRange> zeroed = {};   // of a kWrite: zero before the first launch and after each
   std::vector<ByteRange> defined = {};  // of a kReadWrite: what `bytes` holds; empty: all of it
   bool operator==(const EmulatedArgument&) const = default;
 };

@@ -208,6 +208,10 @@ TEST(Findings, Divergence) {
   EXPECT_FINDING("mask: lane 15 reads lane 16, which the mask leaves out",
                  "if (t < 16) ts_shuffle_down(0xffffu, t, 1);");
   EXPECT_CLEAN("if (t < 16) ts_shuffle_xor(0xffffu, t, 1);");
+  EXPECT_FINDING("mask: nothing can run",
+                 "if (t < 3) ts_sync_warp(t == 0 ? 3u : t == 1 ? 6u : 5u);");
+  // Those whom a smaller mask leaves out may already wait in the next.
+  EXPECT_CLEAN("if (t % 32 >= 30) ts_sync_warp(0xc0000000u);\nts_sync_warp(~0u);");
 }
 
 TEST(Findings, DeadlockTrapAndLimit) {

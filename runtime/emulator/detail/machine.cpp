@@ -284,6 +284,16 @@ void Machine::thread_ended() {
   }
 }
 
+/// Lanes wait for each other in meetings of different masks.
+bool Machine::masks_overlap() const {
+  for (const auto& block : flight_)
+    for (const auto& meetings : block->meetings)
+      for (const WarpMeeting& a : meetings)
+        for (const WarpMeeting& b : meetings)
+          if (&a != &b && (a.mask & b.arrived) != 0) return true;
+  return false;
+}
+
 /// Nothing can run and nothing more can start: says who waits for what.
 void Machine::explain_stall() {
   std::map<std::string, int> waits;
@@ -302,9 +312,10 @@ void Machine::explain_stall() {
   for (const auto& [what, count] : waits)
     text += (text.empty() ? "" : ", ") + std::to_string(count) + " threads at the " + what;
   current_ = const_cast<Thread*>(first);
-  const bool barriers_differ = !polling && waits.size() > 1;
-  find(barriers_differ ? FindingKind::kBarrierDivergence : FindingKind::kDeadlock, first->line,
-       "nothing can run: " + text);
+  const FindingKind kind = masks_overlap()                ? FindingKind::kMask
+                           : !polling && waits.size() > 1 ? FindingKind::kBarrierDivergence
+                                                          : FindingKind::kDeadlock;
+  find(kind, first->line, "nothing can run: " + text);
   stopped_ = true;
 }
 

@@ -164,6 +164,7 @@ class Machine {
   [[noreturn]] void stop();
   void step(int line);
   void maybe_yield();
+  bool masks_overlap() const;
   void explain_stall();
   void check_zeroed();
   void forget_order();

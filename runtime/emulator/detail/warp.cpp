@@ -41,12 +41,7 @@ WarpMeeting* Machine::meet(std::uint32_t mask, int operation, const char* what, 
   auto& meetings = me.block->meetings[static_cast<std::size_t>(warp)];
   WarpMeeting* meeting = nullptr;
   for (WarpMeeting& m : meetings) {
-    if ((m.mask & mask) == 0) continue;
-    if (m.mask != mask) {
-      find(FindingKind::kMask, line,
-           "lanes in common with another mask, in line " + std::to_string(m.line));
-      stop();
-    }
+    if (m.mask != mask) continue;
     if (m.operation != operation || m.line != line) {
       find(FindingKind::kWarpDivergence, line,
            "other lanes of the mask are at another warp operation, in line " +
