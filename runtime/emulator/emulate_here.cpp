@@ -1,7 +1,9 @@
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <tuple>
 
 #include "runtime/emulator/detail/machine.h"
 #include "runtime/emulator/emulator.h"
@@ -27,7 +29,12 @@ Status check_request(const EmulationRequest& r) {
     if (b.x < 0 || b.y < 0 || b.z < 0 || b.x >= r.grid.x || b.y >= r.grid.y || b.z >= r.grid.z)
       return refuse("block (", b.x, ",", b.y, ",", b.z, ") is not in the grid");
   for (const EmulatedArgument& a : r.arguments) {
-    if (a.use == ArgumentUse::kScalar && a.bytes.size() > 8) return refuse("a scalar argument of more than 8 bytes");
+    if (a.use == ArgumentUse::kScalar && a.bytes.size() > 8)
+      return refuse("a scalar argument of more than 8 bytes");
+    for (const ByteRange& d : a.defined)
+      if (a.use != ArgumentUse::kReadWrite || d.begin < 0 || d.end < d.begin ||
+          d.end > static_cast<std::int64_t>(a.bytes.size()))
+        return refuse("a defined range that is not in an argument that is read and written");
     for (const ByteRange& z : a.zeroed)
       if (a.use != ArgumentUse::kWrite || z.begin < 0 || z.end < z.begin ||
           z.end > static_cast<std::int64_t>(a.bytes.size()))
@@ -61,14 +68,33 @@ Result<LoadedKernel> load_kernel(const std::string& path) {
 
 }  // namespace
 
+std::vector<Extent3> sample_blocks(const Extent3& grid, int random, std::uint64_t seed) {
+  std::vector<Extent3> all;
+  const auto add = [&](const Extent3& b) {
+    if (std::find(all.begin(), all.end(), b) == all.end()) all.push_back(b);
+  };
+  for (const int z : {0, grid.z - 1})
+    for (const int y : {0, grid.y - 1})
+      for (const int x : {0, grid.x - 1}) add({x, y, z});
+  Rng rng(seed, {static_cast<std::uint64_t>(grid.count())});
+  const auto one = [&](int extent) { return static_cast<std::int32_t>(rng.below(extent)); };
+  for (int i = 0; i < random; ++i) add({one(grid.x), one(grid.y), one(grid.z)});
+  // In the order in which a GPU starts them.
+  std::sort(all.begin(), all.end(), [](const Extent3& a, const Extent3& b) {
+    return std::tie(a.z, a.y, a.x) < std::tie(b.z, b.y, b.x);
+  });
+  return all;
+}
+
 Result<EmulationReport> emulate_here(const EmulationRequest& request) {
   TESSERA_TRY_DONE(check_request(request));
   const auto start = std::chrono::steady_clock::now();
-  TESSERA_TRY(object, shared_object_of(emulation_prelude() + request.text + emulation_epilogue(request.entry)));
+  TESSERA_TRY(object, shared_object_of(emulation_prelude() + request.text +
+                                       emulation_epilogue(request.entry)));
   TESSERA_TRY(kernel, load_kernel(object));
   if (kernel.arguments != static_cast<int>(request.arguments.size()))
-    return refuse("'", request.entry, "' takes ", kernel.arguments, " arguments, ", request.arguments.size(),
-                  " given");
+    return refuse("'", request.entry, "' takes ", kernel.arguments, " arguments, ",
+                  request.arguments.size(), " given");
   const double compile_seconds = seconds_since(start);
   const auto run_start = std::chrono::steady_clock::now();
   Machine::Granules granules;

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -23,11 +25,20 @@ namespace fs = std::filesystem;
 namespace {
 
 // -O1: the time goes into the emulator, and compiling a kernel counts. Contraction is off so that a
-// multiply and an add round twice unless the text says ts_fma. No library is linked: what the text
-// calls is in this process.
-const std::vector<std::string> kFlags{"-std=c++17", "-O1",           "-g1",          "-fPIC", "-shared", "-nostdlib",
-                                      "-w",         "-ffp-contract=off", "-fno-exceptions", "-fno-rtti",
-                                      "-fno-strict-aliasing", "-fno-stack-protector"};
+// multiply and an add round twice unless the text says ts_fma; integers wrap, as on a GPU. No
+// library is linked: what the text calls is in this process.
+const std::vector<std::string> kFlags{"-std=c++17",
+                                      "-O1",
+                                      "-fPIC",
+                                      "-shared",
+                                      "-nostdlib",
+                                      "-w",
+                                      "-ffp-contract=off",
+                                      "-fno-exceptions",
+                                      "-fno-rtti",
+                                      "-fno-strict-aliasing",
+                                      "-fwrapv",
+                                      "-fno-stack-protector"};
 
 bool has_fma() {
 #if defined(__x86_64__)
@@ -46,9 +57,12 @@ std::vector<std::string> flags() {
 fs::path cache_directory() {
   std::error_code error;
   fs::path base;
-  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg != 0) base = xdg;
-  else if (const char* home = std::getenv("HOME"); home != nullptr && *home != 0) base = fs::path(home) / ".cache";
-  else base = fs::temp_directory_path(error);
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg != 0)
+    base = xdg;
+  else if (const char* home = std::getenv("HOME"); home != nullptr && *home != 0)
+    base = fs::path(home) / ".cache";
+  else
+    base = fs::temp_directory_path(error);
   fs::path directory = base / "tessera" / "emulator";
   fs::create_directories(directory, error);
   if (error || ::access(directory.c_str(), W_OK) != 0) {
@@ -62,6 +76,19 @@ std::string hex(std::uint64_t x) {
   std::ostringstream out;
   out << std::hex << x;
   return out.str();
+}
+
+/// Halves the cache when it holds too many objects, the oldest first.
+void trim(const fs::path& directory) {
+  constexpr std::size_t kMostObjects = 4096;
+  std::vector<std::pair<fs::file_time_type, fs::path>> objects;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error))
+    if (entry.path().extension() == ".so")
+      objects.emplace_back(entry.last_write_time(error), entry.path());
+  if (objects.size() <= kMostObjects) return;
+  std::sort(objects.begin(), objects.end());
+  for (std::size_t i = 0; i < objects.size() / 2; ++i) fs::remove(objects[i].second, error);
 }
 
 /// The first line of what the compiler said that tells of an error.
@@ -106,7 +133,8 @@ Result<std::string> find_host_compiler() {
       if (::access(candidate.c_str(), X_OK) == 0) return candidate.string();
     }
   }
-  return refuse("emulation needs a C++ compiler on PATH (c++, g++ or clang++): apt-get install -y g++");
+  return refuse(
+      "emulation needs a C++ compiler on PATH (c++, g++ or clang++): apt-get install -y g++");
 }
 
 Result<std::string> shared_object_of(const std::string& text) {
@@ -121,7 +149,8 @@ Result<std::string> shared_object_of(const std::string& text) {
 
   // Written under a name of its own and renamed: a reader never sees half an object.
   const fs::path own = directory / (object.stem().string() + "." + std::to_string(::getpid()));
-  const fs::path source = own.string() + ".cpp", log = own.string() + ".log", fresh = own.string() + ".so";
+  const fs::path source = own.string() + ".cpp", log = own.string() + ".log",
+                 fresh = own.string() + ".so";
   std::ofstream(source) << text;
   std::vector<std::string> command{compiler};
   for (std::string& flag : flags()) command.push_back(std::move(flag));
@@ -134,6 +163,7 @@ Result<std::string> shared_object_of(const std::string& text) {
   if (status != 0) return refuse("the host compiler refuses the text: ", said);
   fs::rename(fresh, object, error);
   if (error) return refuse("cannot keep ", object.string(), ": ", error.message());
+  if (key % 64 == 0) trim(directory);
   return object.string();
 }
 

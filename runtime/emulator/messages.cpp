@@ -1,11 +1,17 @@
 #include "runtime/emulator/messages.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <new>
+
 #include "runtime/wire.h"
 
 namespace tessera::runtime::emulator {
 
 namespace {
 
+constexpr std::uint64_t kLongestArgument = std::uint64_t{4} << 30;
 constexpr std::size_t kLongestText = std::size_t{16} << 20;
 
 void put(WireWriter& w, const Extent3& e) {
@@ -20,6 +26,24 @@ Extent3 get_extent(WireReader& r) {
   e.y = r.get<std::int32_t>();
   e.z = r.get<std::int32_t>();
   return e;
+}
+
+void put(WireWriter& w, const std::vector<ByteRange>& ranges) {
+  w.list(ranges, [&](const ByteRange& z) {
+    w.put(z.begin);
+    w.put(z.end);
+  });
+}
+
+std::vector<ByteRange> get_ranges(WireReader& r) {
+  std::vector<ByteRange> ranges;
+  r.list(16, [&] {
+    ByteRange z;
+    z.begin = r.get<std::int64_t>();
+    z.end = r.get<std::int64_t>();
+    ranges.push_back(z);
+  });
+  return ranges;
 }
 
 std::vector<std::byte> get_bytes(WireReader& r) {
@@ -38,11 +62,10 @@ std::vector<std::byte> encode(const EmulationRequest& q) {
   w.put(q.shared_bytes);
   w.list(q.arguments, [&](const EmulatedArgument& a) {
     w.put(a.use);
-    w.blob(a.bytes);
-    w.list(a.zeroed, [&](const ByteRange& z) {
-      w.put(z.begin);
-      w.put(z.end);
-    });
+    w.put<std::uint64_t>(a.bytes.size());
+    if (a.use != ArgumentUse::kWrite) w.blob(a.bytes);  // of outputs only the size travels
+    put(w, a.zeroed);
+    put(w, a.defined);
   });
   w.put(q.mode);
   w.put(q.seed);
@@ -63,13 +86,14 @@ std::optional<EmulationRequest> decode_request(std::span<const std::byte> bytes)
   r.list(1, [&] {
     EmulatedArgument a;
     a.use = r.choice(ArgumentUse::kScalar);
-    a.bytes = get_bytes(r);
-    r.list(16, [&] {
-      ByteRange z;
-      z.begin = r.get<std::int64_t>();
-      z.end = r.get<std::int64_t>();
-      a.zeroed.push_back(z);
-    });
+    const auto size = r.get<std::uint64_t>();
+    if (size > kLongestArgument) r.fail();
+    if (a.use != ArgumentUse::kWrite)
+      a.bytes = get_bytes(r);
+    else if (r.ok())
+      a.bytes.resize(size);
+    a.zeroed = get_ranges(r);
+    a.defined = get_ranges(r);
     q.arguments.push_back(std::move(a));
   });
   q.mode = r.choice(EmulationMode::kLate);
@@ -96,6 +120,7 @@ std::vector<std::byte> encode(const Result<EmulationReport>& report) {
     w.put(f.line);
   });
   w.list(report->outputs, [&](const std::vector<std::byte>& o) { w.blob(o); });
+  w.list(report->written, [&](const std::vector<ByteRange>& ranges) { put(w, ranges); });
   w.put(report->steps);
   w.put(report->switches);
   w.put(report->compile_seconds);
@@ -120,6 +145,7 @@ Result<EmulationReport> decode_report(std::span<const std::byte> bytes) {
     report.findings.push_back(std::move(f));
   });
   r.list(8, [&] { report.outputs.push_back(get_bytes(r)); });
+  r.list(8, [&] { report.written.push_back(get_ranges(r)); });
   report.steps = r.get<std::int64_t>();
   report.switches = r.get<std::int64_t>();
   report.compile_seconds = r.get<double>();
@@ -128,11 +154,39 @@ Result<EmulationReport> decode_report(std::span<const std::byte> bytes) {
   return report;
 }
 
-std::vector<std::byte> handle_emulation_request(std::span<const std::byte> bytes, const HandlerContext& context) {
+bool write_file(int fd, std::span<const std::byte> bytes) {
+  if (::ftruncate(fd, static_cast<off_t>(bytes.size())) != 0) return false;
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t n =
+        ::pwrite(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+    if (n <= 0) return false;
+    done += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+std::optional<std::vector<std::byte>> read_file(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return std::nullopt;
+  std::vector<std::byte> bytes(static_cast<std::size_t>(info.st_size));
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t n =
+        ::pread(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+    if (n <= 0) return std::nullopt;
+    done += static_cast<std::size_t>(n);
+  }
+  return bytes;
+}
+
+std::vector<std::byte> handle_emulation_request(std::span<const std::byte>,
+                                                const HandlerContext& context) {
   context.stage("emulate");
-  const auto request = decode_request(bytes);
-  if (!request) return encode(Result<EmulationReport>(refuse("a request that cannot be read")));
-  return encode(emulate_here(*request));
+  const auto bytes = read_file(context.attachment());
+  const auto request = bytes ? decode_request(*bytes) : std::nullopt;
+  const auto report = request ? emulate_here(*request)
+                              : Result<EmulationReport>(refuse("a request that cannot be read"));
+  if (!write_file(context.attachment(), encode(report))) throw std::bad_alloc();
+  return {};
 }
 
 }  // namespace tessera::runtime::emulator

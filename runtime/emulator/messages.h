@@ -16,7 +16,13 @@ std::optional<EmulationRequest> decode_request(std::span<const std::byte> bytes)
 std::vector<std::byte> encode(const Result<EmulationReport>& report);
 Result<EmulationReport> decode_report(std::span<const std::byte> bytes);
 
-/// The fork-server handler of kernel_emulator.
-std::vector<std::byte> handle_emulation_request(std::span<const std::byte> request, const HandlerContext& context);
+/// A whole file at once; false or nothing when that fails.
+bool write_file(int fd, std::span<const std::byte> bytes);
+std::optional<std::vector<std::byte>> read_file(int fd);
+
+/// The fork-server handler of kernel_emulator. The attached file holds the request and, when it
+/// answers, the report: arguments are too large for a message. The reply is empty.
+std::vector<std::byte> handle_emulation_request(std::span<const std::byte> request,
+                                                const HandlerContext& context);
 
 }  // namespace tessera::runtime::emulator

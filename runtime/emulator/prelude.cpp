@@ -87,7 +87,8 @@ inline u32 ts_round_tf32(f32 x) {
   const u32 b = ts_bits<u32>(x);
   return (b & 0x7f800000u) == 0x7f800000u ? b : (b + 0x1000u) & ~0x1fffu;
 }
-#define TS_SMALL_OPERATOR(T, op) inline T operator op(T a, T b) { return ts_cast<T>(ts_cast_from(a) op ts_cast_from(b)); }
+#define TS_SMALL_OPERATOR(T, op) \
+  inline T operator op(T a, T b) { return ts_cast<T>(ts_cast_from(a) op ts_cast_from(b)); }
 #define TS_SMALL_COMPARE(T, op) inline bool operator op(T a, T b) { return ts_cast_from(a) op ts_cast_from(b); }
 #define TS_SMALL_FLOAT(T) \
   TS_SMALL_OPERATOR(T, +) TS_SMALL_OPERATOR(T, -) TS_SMALL_OPERATOR(T, *) TS_SMALL_OPERATOR(T, /) \
@@ -103,7 +104,10 @@ struct ts_index {
 };
 template <class T, int N> struct alignas(sizeof(T) * N) ts_vec {
   T at[N];
-  T& operator[](ts_index i) { if ((u64)i.value >= N) ts->bad_index(i.value, N, i.line); return at[(u64)i.value % N]; }
+  T& operator[](ts_index i) {
+    if ((u64)i.value >= N) ts->bad_index(i.value, N, i.line);
+    return at[(u64)i.value % N];
+  }
   const T& operator[](ts_index i) const { return const_cast<ts_vec&>(*this)[i]; }
 };
 #define TS_VECTOR(T, N) typedef ts_vec<T, N> T##x##N;
@@ -116,14 +120,19 @@ TS_VECTORS_4(i32) TS_VECTORS_4(u32) TS_VECTORS_4(f32) TS_VECTORS_8(i64) TS_VECTO
 template <class T, int N> struct ts_local {
   T at[N];
   ts_local() { __builtin_memset(static_cast<void*>(at), 0xff, sizeof at); }
-  T& operator[](ts_index i) { if ((u64)i.value >= N) ts->bad_index(i.value, N, i.line); return at[(u64)i.value % N]; }
+  T& operator[](ts_index i) {
+    if ((u64)i.value >= N) ts->bad_index(i.value, N, i.line);
+    return at[(u64)i.value % N];
+  }
   const T& operator[](ts_index i) const { return const_cast<ts_local&>(*this)[i]; }
   T* range(i64 first, i64 count, int line) {
     const bool inside = first >= 0 && first + count <= N;
     if (!inside) ts->bad_index(first < 0 ? first : first + count - 1, N, line);
     return at + (inside ? first : 0);
   }
-  const T* range(i64 first, i64 count, int line) const { return const_cast<ts_local&>(*this).range(first, count, line); }
+  const T* range(i64 first, i64 count, int line) const {
+    return const_cast<ts_local&>(*this).range(first, count, line);
+  }
 };
 )";
 
@@ -138,16 +147,27 @@ inline i32 ts_grid_x() { return ts->coordinate(6); }
 inline i32 ts_grid_y() { return ts->coordinate(7); }
 inline i32 ts_grid_z() { return ts->coordinate(8); }
 template <class T> inline T* ts_shared(i32 offset) { return reinterpret_cast<T*>(ts->arena() + offset); }
-#define TS_LOAD(name, space) template <class V, class T> inline V name(const T* p, TS_LINE) { V v; ts->load(p, sizeof v, space, &v, line); return v; }
-#define TS_STORE(name, space) template <class T, class V> inline void name(T* p, const V& v, TS_LINE) { ts->store(p, sizeof v, space, &v, line); }
+#define TS_LOAD(name, space) \
+  template <class V, class T> inline V name(const T* p, TS_LINE) { \
+    V v; \
+    ts->load(p, sizeof v, space, &v, line); \
+    return v; \
+  }
+#define TS_STORE(name, space) \
+  template <class T, class V> inline void name(T* p, const V& v, TS_LINE) { \
+    ts->store(p, sizeof v, space, &v, line); \
+  }
 TS_LOAD(ts_load_global, 0)
-TS_LOAD(ts_load_global_nc, 0)
-TS_LOAD(ts_load_global_stream, 0)
+TS_LOAD(ts_load_global_nc, 2)
+TS_LOAD(ts_load_global_stream, 2)
 TS_LOAD(ts_load_shared, 1)
 TS_STORE(ts_store_global, 0)
 TS_STORE(ts_store_global_stream, 0)
 TS_STORE(ts_store_shared, 1)
-template <int BYTES, class T> inline void ts_async_copy(T* to, const T* from, bool take, TS_LINE) { ts->async_copy(to, from, BYTES, take, line); }
+template <int BYTES, class T> inline void ts_async_copy(T* to, const T* from, bool take, TS_LINE) {
+  static_assert(BYTES == 4 || BYTES == 8 || BYTES == 16, "asynchronous copies are of 4, 8 or 16 bytes");
+  ts->async_copy(to, from, BYTES, take, line);
+}
 inline void ts_async_commit() { ts->async_commit(); }
 template <int N> inline void ts_async_wait(TS_LINE) { ts->async_wait(N, line); }
 inline void ts_sync_block(TS_LINE) { ts->sync_block(line); }
@@ -161,21 +181,34 @@ template <class T> inline T ts_shuffle_as(int kind, u32 mask, T v, i32 lane, int
   __builtin_memcpy(&v, &wide, sizeof v);
   return v;
 }
-template <class T> inline T ts_shuffle(u32 mask, T v, i32 lane, TS_LINE) { return ts_shuffle_as(0, mask, v, lane, line); }
-template <class T> inline T ts_shuffle_xor(u32 mask, T v, i32 bits, TS_LINE) { return ts_shuffle_as(1, mask, v, bits, line); }
-template <class T> inline T ts_shuffle_down(u32 mask, T v, i32 by, TS_LINE) { return ts_shuffle_as(2, mask, v, by, line); }
-template <class T> inline T ts_shuffle_up(u32 mask, T v, i32 by, TS_LINE) { return ts_shuffle_as(3, mask, v, by, line); }
+template <class T> inline T ts_shuffle(u32 mask, T v, i32 lane, TS_LINE) {
+  return ts_shuffle_as(0, mask, v, lane, line);
+}
+template <class T> inline T ts_shuffle_xor(u32 mask, T v, i32 bits, TS_LINE) {
+  return ts_shuffle_as(1, mask, v, bits, line);
+}
+template <class T> inline T ts_shuffle_down(u32 mask, T v, i32 by, TS_LINE) {
+  return ts_shuffle_as(2, mask, v, by, line);
+}
+template <class T> inline T ts_shuffle_up(u32 mask, T v, i32 by, TS_LINE) {
+  return ts_shuffle_as(3, mask, v, by, line);
+}
 inline u32 ts_ballot(u32 mask, bool p, TS_LINE) { return ts->ballot(mask, p, line); }
-#define TS_LDMATRIX(name, matrices, transposed) template <int N, class T> inline void name(ts_local<u32, N>& to, i32 at, const T* row, TS_LINE) { \
-  ts->ldmatrix(matrices, transposed, row, to.range(at, matrices, line), line); }
+#define TS_LDMATRIX(name, matrices, transposed) \
+  template <int N, class T> inline void name(ts_local<u32, N>& to, i32 at, const T* row, TS_LINE) { \
+    ts->ldmatrix(matrices, transposed, row, to.range(at, matrices, line), line); \
+  }
 TS_LDMATRIX(ts_ldmatrix_x1, 1, 0)
 TS_LDMATRIX(ts_ldmatrix_x2, 2, 0)
 TS_LDMATRIX(ts_ldmatrix_x4, 4, 0)
 TS_LDMATRIX(ts_ldmatrix_x1_trans, 1, 1)
 TS_LDMATRIX(ts_ldmatrix_x2_trans, 2, 1)
 TS_LDMATRIX(ts_ldmatrix_x4_trans, 4, 1)
-#define TS_MMA(name, kind, C, sums) template <int NC, int NA, int NB> inline void name(ts_local<C, NC>& c, i32 ci, const ts_local<u32, NA>& a, i32 ai, const ts_local<u32, NB>& b, i32 bi, TS_LINE) { \
-  ts->mma(kind, c.range(ci, sums, line), a.range(ai, 4, line), b.range(bi, 2, line), line); }
+#define TS_MMA(name, kind, C, sums) \
+  template <int NC, int NA, int NB> inline void name(ts_local<C, NC>& c, i32 ci, const ts_local<u32, NA>& a, \
+                                                     i32 ai, const ts_local<u32, NB>& b, i32 bi, TS_LINE) { \
+    ts->mma(kind, c.range(ci, sums, line), a.range(ai, 4, line), b.range(bi, 2, line), line); \
+  }
 TS_MMA(ts_mma_m16n8k16_f16, 0, f32, 4)
 TS_MMA(ts_mma_m16n8k16_bf16, 1, f32, 4)
 TS_MMA(ts_mma_m16n8k16_f16_f16, 2, u32, 2)
@@ -187,8 +220,12 @@ template <> struct ts_type<f64> { static const int value = 1; };
 template <> struct ts_type<i32> { static const int value = 2; };
 template <> struct ts_type<u32> { static const int value = 3; };
 template <> struct ts_type<u64> { static const int value = 4; };
-template <class T> struct ts_same { typedef T type; };
-#define TS_ATOMIC(name, op, space) template <class T> inline T name(T* p, typename ts_same<T>::type v, TS_LINE) { T old; ts->atomic(op, ts_type<T>::value, space, p, &v, &old, line); return old; }
+#define TS_ATOMIC(name, op, space) \
+  template <class T> inline T name(T* p, T v, TS_LINE) { \
+    T old; \
+    ts->atomic(op, ts_type<T>::value, space, p, &v, &old, line); \
+    return old; \
+  }
 TS_ATOMIC(ts_atomic_add_global, 0, 0)
 TS_ATOMIC(ts_atomic_max_global, 1, 0)
 TS_ATOMIC(ts_atomic_min_global, 2, 0)
@@ -196,9 +233,13 @@ TS_ATOMIC(ts_atomic_add_shared, 0, 1)
 TS_ATOMIC(ts_atomic_max_shared, 1, 1)
 TS_ATOMIC(ts_atomic_min_shared, 2, 1)
 TS_ATOMIC(ts_atomic_exchange_global, 4, 0)
-inline u32 ts_atomic_inc_global(u32* p, u32 last, TS_LINE) { u32 old; ts->atomic(3, 3, 0, p, &last, &old, line); return old; }
-inline void ts_fence_gpu(TS_LINE) { ts->fence(line); }
-inline void ts_fence_block(TS_LINE) { ts->fence(line); }
+inline u32 ts_atomic_inc_global(u32* p, u32 last, TS_LINE) {
+  u32 old;
+  ts->atomic(3, 3, 0, p, &last, &old, line);
+  return old;
+}
+inline void ts_fence_gpu(TS_LINE) { ts->fence(1, line); }
+inline void ts_fence_block(TS_LINE) { ts->fence(0, line); }
 inline u32 ts_load_acquire(const u32* p, TS_LINE) { return ts->load_acquire(p, line); }
 inline void ts_store_release(u32* p, u32 v, TS_LINE) { ts->store_release(p, v, line); }
 inline void ts_wait_equal(const u32* p, u32 v, TS_LINE) { ts->wait_equal(p, v, line); }
@@ -207,8 +248,12 @@ template <class T> inline T ts_min(T a, T b) { return a < b ? a : b; }
 template <class T> inline T ts_max(T a, T b) { return b < a ? a : b; }
 inline f32 ts_fma(f32 a, f32 b, f32 c) { return __builtin_fmaf(a, b, c); }
 inline f64 ts_fma(f64 a, f64 b, f64 c) { return __builtin_fma(a, b, c); }
-#define TS_REAL(name, expression) inline f64 name(f64 x) { return expression; } inline f32 name(f32 v) { const f64 x = v; return (f32)(expression); }
-#define TS_REAL_2(name, expression) inline f64 name(f64 x, f64 y) { return expression; } inline f32 name(f32 a, f32 b) { const f64 x = a, y = b; return (f32)(expression); }
+#define TS_REAL(name, expression) \
+  inline f64 name(f64 x) { return expression; } \
+  inline f32 name(f32 x) { return (f32)name((f64)x); }
+#define TS_REAL_2(name, expression) \
+  inline f64 name(f64 x, f64 y) { return expression; } \
+  inline f32 name(f32 x, f32 y) { return (f32)name((f64)x, (f64)y); }
 TS_REAL(ts_abs, __builtin_fabs(x))
 template <class T> inline T ts_abs(T x) { return x < T(0) ? T(0) - x : x; }
 TS_REAL(ts_ceil, __builtin_ceil(x))
@@ -221,7 +266,8 @@ TS_REAL(ts_log, __builtin_log(x))
 TS_REAL(ts_log2, __builtin_log2(x))
 TS_REAL(ts_round, __builtin_rint(x))
 TS_REAL(ts_rsqrt, 1.0 / __builtin_sqrt(x))
-TS_REAL(ts_sigmoid, 1.0 / (1.0 + __builtin_exp(-x)))
+TS_REAL(ts_sigmoid,
+        x >= 0 ? 1.0 / (1.0 + __builtin_exp(-x)) : __builtin_exp(x) / (1.0 + __builtin_exp(x)))
 TS_REAL(ts_sin, __builtin_sin(x))
 TS_REAL(ts_sqrt, __builtin_sqrt(x))
 TS_REAL(ts_tanh, __builtin_tanh(x))
@@ -235,8 +281,14 @@ inline i32 ts_popcount(u32 x) { return __builtin_popcount(x); }
 inline i32 ts_popcount(i32 x) { return __builtin_popcount((u32)x); }
 inline i32 ts_popcount(u64 x) { return __builtin_popcountll(x); }
 inline i32 ts_popcount(i64 x) { return __builtin_popcountll((u64)x); }
-template <class T> inline T ts_floor_div(T a, T b) { const T q = a / b; return q * b != a && (a < T(0)) != (b < T(0)) ? q - T(1) : q; }
-template <class T> inline T ts_floor_mod(T a, T b) { const T r = a % b; return r != T(0) && (r < T(0)) != (b < T(0)) ? r + b : r; }
+template <class T> inline T ts_floor_div(T a, T b) {
+  const T q = a / b;
+  return q * b != a && (a < T(0)) != (b < T(0)) ? q - T(1) : q;
+}
+template <class T> inline T ts_floor_mod(T a, T b) {
+  const T r = a % b;
+  return r != T(0) && (r < T(0)) != (b < T(0)) ? r + b : r;
+}
 )";
 
 // Arguments come as an array of addresses of their values; a pack of indices is made by recursion
@@ -262,8 +314,9 @@ std::string emulation_prelude() {
 
 std::string emulation_epilogue(std::string_view entry) {
   const std::string name(entry);
-  return std::string("\n#line 1 \"entry\"\n") + kEntry + "extern \"C\" int ts_arguments() { return ts_arity(&" + name +
-         "); }\nextern \"C\" void ts_emulated_entry(void** arguments) { ts_invoke(&" + name + ", arguments); }\n";
+  return std::string("\n#line 1 \"entry\"\n") + kEntry + "extern \"C\" int ts_arguments() { return ts_arity(&" +
+         name + "); }\nextern \"C\" void ts_emulated_entry(void** arguments) { ts_invoke(&" + name +
+         ", arguments); }\n";
 }
 
 }  // namespace tessera::runtime::emulator

@@ -66,17 +66,21 @@ struct Fixture {
   double bound = 0;             // of the absolute error; 0: the same bits
 };
 
-inline EmulatedArgument input(const std::vector<float>& v) { return {ArgumentUse::kRead, bytes_of(v), {}}; }
+inline EmulatedArgument input(const std::vector<float>& v) {
+  return {ArgumentUse::kRead, bytes_of(v), {}, {}};
+}
 inline EmulatedArgument input_bf16(const std::vector<float>& v) {
   std::vector<std::uint16_t> bits;
   for (const float x : v) bits.push_back(bf16_bits(x));
   return {ArgumentUse::kRead, bytes_of(bits), {}};
 }
-inline EmulatedArgument output(std::size_t bytes) { return {ArgumentUse::kWrite, std::vector<std::byte>(bytes), {}}; }
+inline EmulatedArgument output(std::size_t bytes) {
+  return {ArgumentUse::kWrite, std::vector<std::byte>(bytes), {}};
+}
 
 /// C[m,n] = A[m,k] * B[k,n]; B as [n,k] when `transposed`.
-inline std::vector<float> plain_matmul(const std::vector<float>& a, const std::vector<float>& b, int m, int n, int k,
-                                       bool transposed) {
+inline std::vector<float> plain_matmul(const std::vector<float>& a, const std::vector<float>& b,
+                                       int m, int n, int k, bool transposed) {
   std::vector<float> c(static_cast<std::size_t>(m * n));
   for (int i = 0; i < m; ++i)
     for (int j = 0; j < n; ++j) {
@@ -89,9 +93,10 @@ inline std::vector<float> plain_matmul(const std::vector<float>& a, const std::v
   return c;
 }
 
-inline Fixture matmul_fixture(const std::string& entry, int m, int n, int k, runtime::emulator::Extent3 grid,
-                              int threads, int shared) {
-  const auto a = small_integers(static_cast<std::size_t>(m * k), 1), b = small_integers(static_cast<std::size_t>(k * n), 2);
+inline Fixture matmul_fixture(const std::string& entry, int m, int n, int k,
+                              runtime::emulator::Extent3 grid, int threads, int shared) {
+  const auto a = small_integers(static_cast<std::size_t>(m * k), 1),
+             b = small_integers(static_cast<std::size_t>(k * n), 2);
   Fixture f;
   f.bf16 = entry == "mma_gemm";
   f.request.entry = entry;
@@ -105,15 +110,16 @@ inline Fixture matmul_fixture(const std::string& entry, int m, int n, int k, run
   return f;
 }
 
-inline EmulatedArgument workspace(std::int64_t bytes, std::int64_t zero_begin, std::int64_t zero_end) {
+inline EmulatedArgument workspace(std::int64_t bytes, std::int64_t zero_begin,
+                                  std::int64_t zero_end) {
   EmulatedArgument a = output(static_cast<std::size_t>(bytes));
   a.zeroed = {{zero_begin, zero_end}};
   return a;
 }
 
 inline Fixture vector_fixture(const std::string& entry, runtime::emulator::Extent3 grid,
-                              runtime::emulator::Extent3 block, int shared, std::vector<EmulatedArgument> inputs,
-                              std::vector<float> expected) {
+                              runtime::emulator::Extent3 block, int shared,
+                              std::vector<EmulatedArgument> inputs, std::vector<float> expected) {
   Fixture f;
   f.request.entry = entry;
   f.request.grid = grid;
@@ -132,13 +138,17 @@ inline Fixture row_fixture(const std::string& entry) {
   const auto x = small_integers(static_cast<std::size_t>(rows * columns), 3);
   std::vector<float> y;
   for (int r = 0; r < rows; ++r) {
-    const auto at = [&](int c) { return static_cast<double>(x[static_cast<std::size_t>(r * columns + c)]); };
+    const auto at = [&](int c) {
+      return static_cast<double>(x[static_cast<std::size_t>(r * columns + c)]);
+    };
     double sum = 0;
     for (int c = 0; c < columns; ++c) sum += softmax ? std::exp(at(c)) : at(c);
     if (!softmax) y.push_back(static_cast<float>(sum));
-    for (int c = 0; c < columns && softmax; ++c) y.push_back(static_cast<float>(std::exp(at(c)) / sum));
+    for (int c = 0; c < columns && softmax; ++c)
+      y.push_back(static_cast<float>(std::exp(at(c)) / sum));
   }
-  Fixture f = vector_fixture(entry, {softmax ? 6 : 3, 1, 1}, {128, 1, 1}, softmax ? 16 : 0, {input(x)}, std::move(y));
+  Fixture f = vector_fixture(entry, {softmax ? 6 : 3, 1, 1}, {128, 1, 1}, softmax ? 16 : 0,
+                             {input(x)}, std::move(y));
   f.bound = softmax ? 1e-6 : 0;
   return f;
 }
@@ -147,7 +157,8 @@ inline Fixture transpose_fixture() {
   const auto x = small_integers(3500, 4);
   std::vector<float> y(3500);
   for (int i = 0; i < 70; ++i)
-    for (int j = 0; j < 50; ++j) y[static_cast<std::size_t>(j * 70 + i)] = x[static_cast<std::size_t>(i * 50 + j)];
+    for (int j = 0; j < 50; ++j)
+      y[static_cast<std::size_t>(j * 70 + i)] = x[static_cast<std::size_t>(i * 50 + j)];
   return vector_fixture("transpose", {2, 3, 1}, {32, 8, 1}, 32 * 33 * 4, {input(x)}, std::move(y));
 }
 
@@ -190,8 +201,9 @@ inline Fixture fixture(const std::string& name) {
 }
 
 inline const std::vector<std::string>& fixture_names() {
-  static const std::vector<std::string> names{"simt_gemm", "async_gemm", "mma_gemm",  "row_sum",  "softmax",
-                                              "last_block", "split_k",   "transpose", "pointwise"};
+  static const std::vector<std::string> names{"simt_gemm", "async_gemm", "mma_gemm",
+                                              "row_sum",   "softmax",    "last_block",
+                                              "split_k",   "transpose",  "pointwise"};
   return names;
 }
 
@@ -200,14 +212,16 @@ inline std::string wrong_answer(const Fixture& f, const EmulationReport& report)
   const auto& bytes = report.outputs[static_cast<std::size_t>(f.output)];
   std::vector<float> got;
   if (f.bf16) {
-    for (const std::uint16_t bits : values_of<std::uint16_t>(bytes)) got.push_back(bf16_value(bits));
+    for (const std::uint16_t bits : values_of<std::uint16_t>(bytes))
+      got.push_back(bf16_value(bits));
   } else {
     got = values_of<float>(bytes);
   }
   for (std::size_t i = 0; i < f.expected.size(); ++i) {
     const float want = f.bf16 ? bf16_value(bf16_bits(f.expected[i])) : f.expected[i];
     if (!(std::abs(got[i] - want) <= f.bound))
-      return "element " + std::to_string(i) + " is " + std::to_string(got[i]) + ", not " + std::to_string(want);
+      return "element " + std::to_string(i) + " is " + std::to_string(got[i]) + ", not " +
+             std::to_string(want);
   }
   return "";
 }

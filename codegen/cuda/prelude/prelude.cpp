@@ -10,6 +10,30 @@
 
 namespace tessera::codegen::cuda {
 
+PreludeRows read_rows(std::string_view text) {
+  constexpr std::string_view kMark = "//: ";
+  PreludeRows rows;
+  for (std::size_t at = text.find(kMark); at != std::string_view::npos;) {
+    const std::size_t line_end = text.find('\n', at), next = text.find(kMark, line_end);
+    std::string name(text.substr(at + kMark.size(), line_end - at - kMark.size()));
+    int arch = 70;
+    if (const std::size_t needs = name.find(" sm_"); needs != std::string::npos) {
+      arch = std::stoi(name.substr(needs + 4));
+      name.resize(needs);
+    }
+    rows.push_back({name, std::string(text.substr(line_end + 1, next - line_end - 1)), arch});
+    at = next;
+  }
+  return rows;
+}
+
+std::string with(std::string text, const std::vector<std::pair<std::string, std::string>>& words) {
+  for (const auto& [from, to] : words)
+    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+      text.replace(at, from.size(), to);
+  return text;
+}
+
 namespace {
 
 /// What follows a dot is a member or part of a PTX instruction, not a name of ours.
@@ -34,7 +58,8 @@ struct Table {
   std::map<std::string, std::size_t, std::less<>> at;
 
   Table() {
-    for (auto family : {scalar_rows, conversion_rows, vector_rows, memory_rows, sync_rows, mma_rows, atomic_rows, math_rows})
+    for (auto family : {scalar_rows, conversion_rows, vector_rows, memory_rows, sync_rows,
+                        mma_rows, atomic_rows, math_rows})
       for (PreludeRow& row : family()) rows.push_back(std::move(row));
     for (std::size_t i = 0; i < rows.size(); ++i) at[rows[i].name] = i;
     TESSERA_CHECK(at.size() == rows.size()) << "a name has two rows in the CUDA prelude";

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tessera::codegen::cuda {
@@ -13,6 +15,12 @@ struct PreludeRow {
   int arch = 70;  // the lowest that has it
 };
 using PreludeRows = std::vector<PreludeRow>;
+
+/// Rows written as CUDA text: each begins with a line "//: NAME" or "//: NAME sm_80".
+PreludeRows read_rows(std::string_view text);
+
+/// `text` with every occurrence of the first word of each pair replaced by the second.
+std::string with(std::string text, const std::vector<std::pair<std::string, std::string>>& words);
 
 PreludeRows scalar_rows();
 PreludeRows conversion_rows();

@@ -16,28 +16,64 @@ constexpr Scalar kScalars[] = {
     {"f32", "float", 4},             {"f64", "double", 8},
 };
 
-/// Arithmetic of a 16-bit float through f32: one operation rounded twice is the operation rounded
-/// once, as 24 bits are more than twice 11 and two.
-std::string operators(const std::string& name) {
-  const std::string to = "ts_" + name + "_to_f32", from = "ts_f32_to_" + name;
-  std::string text;
-  for (const char* op : {"+", "-", "*", "/"})
-    text += "TS_DEVICE " + name + " operator" + op + "(" + name + " a, " + name + " b) { return " + from + "(" +
-            to + "(a) " + op + " " + to + "(b)); }\n";
-  text += "TS_DEVICE " + name + " operator-(" + name + " a) { a.bits ^= 0x8000; return a; }\n";
-  for (const char* op : {"==", "!=", "<", "<=", ">", ">="})
-    text += "TS_DEVICE bool operator" + std::string(op) + "(" + name + " a, " + name + " b) { return " + to +
-            "(a) " + op + " " + to + "(b); }\n";
-  return text;
-}
+/// What both 16-bit floats have, for a type NAME with conversions to and from f32. One operation
+/// rounded to f32 and then to 16 bits is the operation rounded once: 24 bits are more than twice 11
+/// and two.
+constexpr const char* kSmallFloat = R"cuda(
+TS_DEVICE f32 ts_cast_from(NAME x) { return ts_NAME_to_f32(x); }
+template <> struct ts_cast_to<NAME> {
+  template <class From> static TS_DEVICE NAME from(From x) { return ts_f32_to_NAME(ts_to_odd(x)); }
+};
+TS_DEVICE NAME operator+(NAME a, NAME b) { return ts_f32_to_NAME(ts_NAME_to_f32(a) + ts_NAME_to_f32(b)); }
+TS_DEVICE NAME operator-(NAME a, NAME b) { return ts_f32_to_NAME(ts_NAME_to_f32(a) - ts_NAME_to_f32(b)); }
+TS_DEVICE NAME operator*(NAME a, NAME b) { return ts_f32_to_NAME(ts_NAME_to_f32(a) * ts_NAME_to_f32(b)); }
+TS_DEVICE NAME operator/(NAME a, NAME b) { return ts_f32_to_NAME(ts_NAME_to_f32(a) / ts_NAME_to_f32(b)); }
+TS_DEVICE NAME operator-(NAME a) { a.bits ^= 0x8000; return a; }
+TS_DEVICE bool operator==(NAME a, NAME b) { return ts_NAME_to_f32(a) == ts_NAME_to_f32(b); }
+TS_DEVICE bool operator!=(NAME a, NAME b) { return ts_NAME_to_f32(a) != ts_NAME_to_f32(b); }
+TS_DEVICE bool operator<(NAME a, NAME b) { return ts_NAME_to_f32(a) < ts_NAME_to_f32(b); }
+TS_DEVICE bool operator<=(NAME a, NAME b) { return ts_NAME_to_f32(a) <= ts_NAME_to_f32(b); }
+TS_DEVICE bool operator>(NAME a, NAME b) { return ts_NAME_to_f32(a) > ts_NAME_to_f32(b); }
+TS_DEVICE bool operator>=(NAME a, NAME b) { return ts_NAME_to_f32(a) >= ts_NAME_to_f32(b); }
+)cuda";
 
-void add_small_float(PreludeRows& rows, const std::string& name, const std::string& helpers, int arch) {
-  const std::string cast = "TS_DEVICE f32 ts_cast_from(" + name + " x) { return ts_" + name + "_to_f32(x); }\n"
-                           "template <> struct ts_cast_to<" + name + "> {\n"
-                           "  template <class From> static TS_DEVICE " + name + " from(From x) { return ts_f32_to_" + name +
-                           "(ts_to_odd(x)); }\n};\n";
-  rows.push_back({name, "struct " + name + " { u16 bits; };\n" + helpers + cast + operators(name), arch});
+constexpr const char* kSmallFloats = R"cuda(
+//: f16
+struct f16 { u16 bits; };
+TS_DEVICE f32 ts_f16_to_f32(f16 x) {
+  f32 y;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
+  return y;
 }
+TS_DEVICE f16 ts_f32_to_f16(f32 x) {
+  f16 y;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+  return y;
+}
+//: bf16 sm_80
+struct bf16 { u16 bits; };
+TS_DEVICE f32 ts_bf16_to_f32(bf16 x) { return __uint_as_float((u32)x.bits << 16); }
+TS_DEVICE bf16 ts_f32_to_bf16(f32 x) {
+  bf16 y;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+  return y;
+}
+)cuda";
+
+constexpr const char* kArrays = R"cuda(
+//: ts_vec
+template <class T, int N> struct alignas(sizeof(T) * N) ts_vec {
+  T at[N];
+  TS_DEVICE T& operator[](i32 i) { return at[i]; }
+  TS_DEVICE const T& operator[](i32 i) const { return at[i]; }
+};
+//: ts_local
+template <class T, int N> struct ts_local {
+  T at[N];
+  TS_DEVICE T& operator[](i32 i) { return at[i]; }
+  TS_DEVICE const T& operator[](i32 i) const { return at[i]; }
+};
+)cuda";
 
 }  // namespace
 
@@ -50,32 +86,9 @@ PreludeRows scalar_rows() {
 }
 
 PreludeRows vector_rows() {
-  PreludeRows rows;
-  add_small_float(rows, "f16", R"(TS_DEVICE f32 ts_f16_to_f32(f16 x) {
-  f32 y;
-  asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
-  return y;
-}
-TS_DEVICE f16 ts_f32_to_f16(f32 x) {
-  f16 y;
-  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
-  return y;
-}
-)", 70);
-  add_small_float(rows, "bf16", R"(TS_DEVICE f32 ts_bf16_to_f32(bf16 x) { return __uint_as_float((u32)x.bits << 16); }
-TS_DEVICE bf16 ts_f32_to_bf16(f32 x) {
-  bf16 y;
-  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
-  return y;
-}
-)", 80);
-
-  rows.push_back({"ts_vec", R"(template <class T, int N> struct alignas(sizeof(T) * N) ts_vec {
-  T at[N];
-  TS_DEVICE T& operator[](i32 i) { return at[i]; }
-  TS_DEVICE const T& operator[](i32 i) const { return at[i]; }
-};
-)"});
+  PreludeRows rows = read_rows(kSmallFloats);
+  for (PreludeRow& row : rows) row.text += with(kSmallFloat, {{"NAME", row.name}});
+  for (PreludeRow& row : read_rows(kArrays)) rows.push_back(std::move(row));
   const auto vectors = [&](const std::string& name, int bytes) {
     for (int lanes = 2; lanes * bytes <= 16; lanes *= 2) {
       const std::string n = std::to_string(lanes);
@@ -85,13 +98,6 @@ TS_DEVICE bf16 ts_f32_to_bf16(f32 x) {
   for (const Scalar& s : kScalars) vectors(s.name, s.bytes);
   vectors("f16", 2);
   vectors("bf16", 2);
-
-  rows.push_back({"ts_local", R"(template <class T, int N> struct ts_local {
-  T at[N];
-  TS_DEVICE T& operator[](i32 i) { return at[i]; }
-  TS_DEVICE const T& operator[](i32 i) const { return at[i]; }
-};
-)"});
   return rows;
 }
 

@@ -16,7 +16,8 @@ std::byte* bytes_at(void* p) { return static_cast<std::byte*>(p); }
 float f16_to_f32(unsigned short bits) {
   static const std::vector<float> values = [] {
     std::vector<float> all(65536);
-    for (std::uint64_t i = 0; i < all.size(); ++i) all[i] = static_cast<float>(ir::from_bits(i, ir::f16).f);
+    for (std::uint64_t i = 0; i < all.size(); ++i)
+      all[i] = static_cast<float>(ir::from_bits(i, ir::f16).f);
     return all;
   }();
   return values[bits];
@@ -47,7 +48,8 @@ Abi make_abi() {
   a.sync_named = [](int id, int threads, int line) { machine().sync_named(id, threads, line); };
   a.sync_warp = [](unsigned mask, int line) { machine().sync_warp(mask, line); };
   a.shuffle = [](int kind, unsigned mask, unsigned long long v, int lane, int line) {
-    return static_cast<unsigned long long>(machine().shuffle(static_cast<ShuffleKind>(kind), mask, v, lane, line));
+    return static_cast<unsigned long long>(
+        machine().shuffle(static_cast<ShuffleKind>(kind), mask, v, lane, line));
   };
   a.ballot = [](unsigned mask, int p, int line) { return machine().ballot(mask, p != 0, line); };
   a.ldmatrix = [](int matrices, int transposed, const void* row, unsigned* to, int line) {
@@ -57,15 +59,23 @@ Abi make_abi() {
     machine().mma(static_cast<MmaKind>(kind), c, x, y, line);
   };
   a.atomic = [](int op, int type, int space, void* p, const void* v, void* old, int line) {
-    machine().atomic(static_cast<AtomicOp>(op), static_cast<AtomicType>(type), static_cast<Space>(space),
-                     bytes_at(p), v, old, line);
+    machine().atomic(static_cast<AtomicOp>(op), static_cast<AtomicType>(type),
+                     static_cast<Space>(space), bytes_at(p), v, old, line);
   };
-  a.fence = [](int line) { machine().fence(line); };
-  a.load_acquire = [](const unsigned* p, int line) { return machine().load_acquire(bytes_at(p), line); };
-  a.store_release = [](unsigned* p, unsigned v, int line) { machine().store_release(bytes_at(p), v, line); };
-  a.wait_equal = [](const unsigned* p, unsigned v, int line) { machine().wait_equal(bytes_at(p), v, line); };
+  a.fence = [](int scope, int line) { machine().fence(static_cast<Scope>(scope), line); };
+  a.load_acquire = [](const unsigned* p, int line) {
+    return machine().load_acquire(bytes_at(p), line);
+  };
+  a.store_release = [](unsigned* p, unsigned v, int line) {
+    machine().store_release(bytes_at(p), v, line);
+  };
+  a.wait_equal = [](const unsigned* p, unsigned v, int line) {
+    machine().wait_equal(bytes_at(p), v, line);
+  };
   a.trap = [](int line) { machine().trap(line); };
-  a.bad_index = [](long long index, long long size, int line) { machine().bad_index(index, size, line); };
+  a.bad_index = [](long long index, long long size, int line) {
+    machine().bad_index(index, size, line);
+  };
   a.f16_to_f32 = f16_to_f32;
   a.f32_to_f16 = f32_to_f16;
   return a;

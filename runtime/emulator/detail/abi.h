@@ -10,9 +10,10 @@ struct Abi {
 };
 
 /// What the integers in the table mean. The prelude has the same numbers.
-enum Space : int { kGlobal, kShared };
+enum Space : int { kGlobal, kShared, kUnchanging };  // the last: global, through the read-only path
 enum ShuffleKind : int { kIndex, kXor, kDown, kUp };
 enum MmaKind : int { kMmaF16, kMmaBf16, kMmaF16F16, kMmaTf32, kMmaS8 };
+enum Scope : int { kBlockScope, kGpuScope };
 enum AtomicOp : int { kAtomicAdd, kAtomicMax, kAtomicMin, kAtomicInc, kAtomicExchange };
 enum AtomicType : int { kTypeF32, kTypeF64, kTypeI32, kTypeU32, kTypeU64 };
 

@@ -1,5 +1,6 @@
 // Atomics and the order that they make, as in the memory models of C++ and PTX: a relaxed atomic
-// publishes what its thread knew at its last fence; who reads it knows that after a fence of its own.
+// publishes what its thread knew at its last fence; who reads it knows that after a fence of its
+// own. For atomics in global memory only fences of the gpu count.
 #include <cstring>
 
 #include "runtime/emulator/detail/machine.h"
@@ -14,12 +15,24 @@ void update(AtomicOp op, std::byte* p, const void* v, void* old) {
   std::memcpy(&was, p, sizeof was);
   std::memcpy(&by, v, sizeof by);
   switch (op) {
-    case kAtomicAdd: now = was + by; break;
-    case kAtomicMax: now = was < by ? by : was; break;
-    case kAtomicMin: now = by < was ? by : was; break;
-    case kAtomicInc: now = was >= by ? T(0) : was + T(1); break;
-    case kAtomicExchange: now = by; break;
-    default: now = was; break;
+    case kAtomicAdd:
+      now = was + by;
+      break;
+    case kAtomicMax:
+      now = was < by ? by : was;
+      break;
+    case kAtomicMin:
+      now = by < was ? by : was;
+      break;
+    case kAtomicInc:
+      now = was >= by ? T(0) : was + T(1);
+      break;
+    case kAtomicExchange:
+      now = by;
+      break;
+    default:
+      now = was;
+      break;
   }
   std::memcpy(p, &now, sizeof now);
   std::memcpy(old, &was, sizeof was);
@@ -31,7 +44,8 @@ std::uint64_t key(const Accessor& who) { return std::uint64_t{who.block} << 16 |
 
 }  // namespace
 
-bool Machine::unordered_atomic(const Place& place, const Accessor& who, bool reads_too, Epoch& other) {
+bool Machine::unordered_atomic(const Place& place, const Accessor& who, bool reads_too,
+                               Epoch& other) {
   const AtomicPlace& at = atomics_of(place)[place.offset];
   for (const auto* epochs : {&at.writes, reads_too ? &at.reads : nullptr}) {
     if (epochs == nullptr) continue;
@@ -44,13 +58,14 @@ bool Machine::unordered_atomic(const Place& place, const Accessor& who, bool rea
   return false;
 }
 
-AtomicPlace* Machine::note_atomic(const std::byte* p, int bytes, Space space, bool reads, bool writes, int line) {
+AtomicPlace* Machine::note_atomic(const std::byte* p, int bytes, Space space, bool reads,
+                                  bool writes, int line) {
   Place place;
   if (!locate(p, bytes, space, "atomically accesses", line, place)) return nullptr;
-  static AtomicPlace of_constants;
   if (place.shadow == nullptr) {
-    if (writes) find(FindingKind::kReadOnly, line, "an atomic on " + name_of(place) + ", which is read only");
-    return writes ? nullptr : &(of_constants = {});
+    if (writes)
+      find(FindingKind::kReadOnly, line, "an atomic on " + name_of(place) + ", which is read only");
+    return writes ? nullptr : &of_constants_;
   }
   const Accessor who = accessor(line);
   for (std::int64_t i = 0; i < bytes; i += static_cast<std::int64_t>(place.shadow->granule())) {
@@ -59,12 +74,15 @@ AtomicPlace* Machine::note_atomic(const std::byte* p, int bytes, Space space, bo
     Epoch other;
     if (cell.written() && !ordered(cell.write, who)) {
       race(cell.write, "atomically accesses", "a write", here, line);
-    } else if (cell.state == CellState::kUndefined && reads) {
-      find(FindingKind::kUninitialised, line, "reads " + name_of(here) + ", which nobody has written");
-    } else if (writes && cell.readers.lanes != 0 && place.shadow->unordered_reader(cell, who, other)) {
+    } else if (reads && place.shadow->undefined(cell)) {
+      find(FindingKind::kUninitialised, line,
+           "reads " + name_of(here) + ", which nobody has written");
+    } else if (writes && cell.readers.lanes != 0 &&
+               place.shadow->unordered_reader(cell, who, other)) {
       race(other, "atomically writes", "a read", here, line);
     }
     cell.state = CellState::kAtomic;
+    cell.touched = cell.touched || writes;
     AtomicPlace& at = atomics_of(here)[here.offset];
     (writes ? at.writes : at.reads)[key(who)] = {who.block, who.clock, who.thread, who.line};
   }
@@ -91,30 +109,44 @@ void Machine::learn(const BlockClocks& released) {
     view.own = join(view.own, own->second);
 }
 
-void Machine::atomic(AtomicOp op, AtomicType type, Space space, std::byte* p, const void* v, void* old, int line) {
+void Machine::atomic(AtomicOp op, AtomicType type, Space space, std::byte* p, const void* v,
+                     void* old, int line) {
   maybe_yield();
   std::memset(old, 0xff, static_cast<std::size_t>(width(type)));
   AtomicPlace* place = note_atomic(p, width(type), space, true, true, line);
   if (place == nullptr) return;
   Thread& me = *current_;
-  me.observed = join(me.observed, place->released);
-  place->released = join(place->released, me.fenced);
+  Order& order = space == kGlobal ? me.gpu : me.within_block;
+  order.observed = join(order.observed, place->released);
+  place->released = join(place->released, order.fenced);
   switch (type) {
-    case kTypeF32: update<float>(op, p, v, old); break;
-    case kTypeF64: update<double>(op, p, v, old); break;
-    case kTypeI32: update<std::int32_t>(op, p, v, old); break;
-    case kTypeU32: update<std::uint32_t>(op, p, v, old); break;
-    case kTypeU64: update<std::uint64_t>(op, p, v, old); break;
+    case kTypeF32:
+      update<float>(op, p, v, old);
+      break;
+    case kTypeF64:
+      update<double>(op, p, v, old);
+      break;
+    case kTypeI32:
+      update<std::int32_t>(op, p, v, old);
+      break;
+    case kTypeU32:
+      update<std::uint32_t>(op, p, v, old);
+      break;
+    case kTypeU64:
+      update<std::uint64_t>(op, p, v, old);
+      break;
   }
   maybe_yield();
 }
 
-void Machine::fence(int line) {
+/// A fence of the gpu is one of the block too.
+void Machine::fence(Scope scope, int line) {
   step(line);
   Thread& me = *current_;
-  learn(me.observed);
-  me.observed.reset();
-  me.fenced = published();
+  learn(me.within_block.observed);
+  if (scope == kGpuScope) learn(me.gpu.observed);
+  me.within_block = {published(), nullptr};
+  if (scope == kGpuScope) me.gpu = me.within_block;
 }
 
 std::uint32_t Machine::load_acquire(const std::byte* p, int line) {

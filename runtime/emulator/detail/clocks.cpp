@@ -35,6 +35,8 @@ void ViewJoin::add(const View& view) {
   for (std::size_t i = 0; i < table_.size(); ++i) table_[i] = std::max(table_[i], (*view.own)[i]);
 }
 
-View ViewJoin::take() { return {std::make_shared<const std::vector<Clock>>(std::move(table_)), others_}; }
+View ViewJoin::take() {
+  return {std::make_shared<const std::vector<Clock>>(std::move(table_)), others_};
+}
 
 }  // namespace tessera::runtime::emulator

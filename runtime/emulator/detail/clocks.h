@@ -1,9 +1,9 @@
 // Who knows what of whom: vector clocks, shared where threads know the same.
 //
-// A thread counts its own synchronisations. What it knows of its block is a table (the clock of each
-// thread up to which its accesses are ordered before ours); tables are immutable, and all threads
-// that left a barrier hold the same one. What it knows of other blocks comes through atomics only
-// and is nothing for most threads.
+// A thread counts its own synchronisations. What it knows of its block is a table (the clock of
+// each thread up to which its accesses are ordered before ours); tables are immutable, and all
+// threads that left a barrier hold the same one. What it knows of other blocks comes through
+// atomics only and is nothing for most threads.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,8 @@ namespace tessera::runtime::emulator {
 #if defined(__x86_64__)
 
 // Saves what the System V ABI leaves to the callee on the stack, keeps the stack pointer, and takes
-// up the other. A fresh stack "returns" to the entry below with the body in r12, its argument in r13.
+// up the other. A fresh stack "returns" to the entry below with the body in r12, its argument in
+// r13.
 extern "C" void tessera_fiber_switch(void** from, void* to);
 extern "C" void tessera_fiber_entry();
 asm(R"(
@@ -43,7 +44,8 @@ tessera_fiber_entry:
   ud2
 )");
 
-void prepare_fiber(Fiber& fiber, std::byte* stack, std::size_t bytes, void (*body)(void*), void* argument) {
+void prepare_fiber(Fiber& fiber, std::byte* stack, std::size_t bytes, void (*body)(void*),
+                   void* argument) {
   const auto top = (reinterpret_cast<std::uintptr_t>(stack) + bytes) & ~std::uintptr_t{15};
   // r15 r14 r13 r12 rbx rbp, return address; the entry calls with the stack aligned to 16.
   auto* frame = reinterpret_cast<void**>(top) - 9;
@@ -54,7 +56,9 @@ void prepare_fiber(Fiber& fiber, std::byte* stack, std::size_t bytes, void (*bod
   fiber.stack_pointer = frame;
 }
 
-void switch_fiber(Fiber& from, Fiber& to) { tessera_fiber_switch(&from.stack_pointer, to.stack_pointer); }
+void switch_fiber(Fiber& from, Fiber& to) {
+  tessera_fiber_switch(&from.stack_pointer, to.stack_pointer);
+}
 
 #else
 
@@ -63,26 +67,31 @@ void switch_fiber(Fiber& from, Fiber& to) { tessera_fiber_switch(&from.stack_poi
 namespace {
 void enter(unsigned body_low, unsigned body_high, unsigned low, unsigned high) {
   const auto join = [](unsigned l, unsigned h) { return (std::uintptr_t{h} << 32) | l; };
-  reinterpret_cast<void (*)(void*)>(join(body_low, body_high))(reinterpret_cast<void*>(join(low, high)));
+  reinterpret_cast<void (*)(void*)>(join(body_low, body_high))(
+      reinterpret_cast<void*>(join(low, high)));
 }
 }  // namespace
 
-void prepare_fiber(Fiber& fiber, std::byte* stack, std::size_t bytes, void (*body)(void*), void* argument) {
+void prepare_fiber(Fiber& fiber, std::byte* stack, std::size_t bytes, void (*body)(void*),
+                   void* argument) {
   auto* context = new (stack) ucontext_t;
   ::getcontext(context);
   context->uc_stack.ss_sp = stack + sizeof(ucontext_t);
   context->uc_stack.ss_size = bytes - sizeof(ucontext_t);
   context->uc_link = nullptr;
-  const auto b = reinterpret_cast<std::uintptr_t>(body), a = reinterpret_cast<std::uintptr_t>(argument);
+  const auto b = reinterpret_cast<std::uintptr_t>(body),
+             a = reinterpret_cast<std::uintptr_t>(argument);
   ::makecontext(context, reinterpret_cast<void (*)()>(&enter), 4, static_cast<unsigned>(b),
-                static_cast<unsigned>(b >> 32), static_cast<unsigned>(a), static_cast<unsigned>(a >> 32));
+                static_cast<unsigned>(b >> 32), static_cast<unsigned>(a),
+                static_cast<unsigned>(a >> 32));
   fiber.stack_pointer = context;
 }
 
 void switch_fiber(Fiber& from, Fiber& to) {
   static thread_local ucontext_t main_context;
   if (from.stack_pointer == nullptr) from.stack_pointer = &main_context;
-  ::swapcontext(static_cast<ucontext_t*>(from.stack_pointer), static_cast<ucontext_t*>(to.stack_pointer));
+  ::swapcontext(static_cast<ucontext_t*>(from.stack_pointer),
+                static_cast<ucontext_t*>(to.stack_pointer));
 }
 
 #endif

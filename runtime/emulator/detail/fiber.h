@@ -11,8 +11,10 @@ struct Fiber {
   void* stack_pointer = nullptr;
 };
 
-/// Prepares `fiber` to run `body(argument)` on the stack [stack, stack + bytes). `body` never returns.
-void prepare_fiber(Fiber& fiber, std::byte* stack, std::size_t bytes, void (*body)(void*), void* argument);
+/// Prepares `fiber` to run `body(argument)` on the stack [stack, stack + bytes). `body` never
+/// returns.
+void prepare_fiber(Fiber& fiber, std::byte* stack, std::size_t bytes, void (*body)(void*),
+                   void* argument);
 
 /// Goes on with `to`; returns when somebody switches back to `from`.
 void switch_fiber(Fiber& from, Fiber& to);

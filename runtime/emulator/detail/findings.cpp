@@ -9,9 +9,10 @@ namespace {
 constexpr std::size_t kMostFindings = 32;
 
 constexpr std::array<const char*, kFindingKindCount> kKindNames{
-    "out_of_bounds", "misaligned",         "read_only",       "register_index", "uninitialised",
-    "shared_race",   "global_race",        "copy_race",       "barrier_divergence", "warp_divergence",
-    "mask",          "deadlock",           "step_limit",      "trap",           "not_reset"};
+    "out_of_bounds",   "misaligned",  "read_only",   "register_index", "stale_load",
+    "uninitialised",   "shared_race", "global_race", "copy_race",      "barrier_divergence",
+    "warp_divergence", "mask",        "deadlock",    "step_limit",     "trap",
+    "not_reset"};
 
 std::string text_of(const Extent3& e) {
   return "(" + std::to_string(e.x) + "," + std::to_string(e.y) + "," + std::to_string(e.z) + ")";
@@ -22,8 +23,8 @@ std::string text_of(const Extent3& e) {
 std::string_view to_string(FindingKind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
 
 std::string to_string(const Finding& f) {
-  return "line " + std::to_string(f.line) + ", block " + text_of(f.block) + ", thread " + text_of(f.thread) + ": " +
-         std::string(to_string(f.kind)) + ": " + f.message;
+  return "line " + std::to_string(f.line) + ", block " + text_of(f.block) + ", thread " +
+         text_of(f.thread) + ": " + std::string(to_string(f.kind)) + ": " + f.message;
 }
 
 void Machine::find(FindingKind kind, int line, std::string message) {
@@ -43,8 +44,8 @@ Extent3 Machine::thread_at(std::uint16_t index) const {
 }
 
 std::string Machine::accessor_text(const Epoch& e) const {
-  return "thread " + text_of(thread_at(e.thread)) + " of block " + text_of(block_at_.at(e.block)) + " in line " +
-         std::to_string(e.line);
+  return "thread " + text_of(thread_at(e.thread)) + " of block " + text_of(block_at_.at(e.block)) +
+         " in line " + std::to_string(e.line);
 }
 
 std::string Machine::name_of(const Place& place) const {
@@ -53,15 +54,17 @@ std::string Machine::name_of(const Place& place) const {
                                   : "argument " + std::to_string(place.buffer->argument));
 }
 
-void Machine::race(const Epoch& other, const char* mine, const char* theirs, const Place& place, int line) {
+void Machine::race(const Epoch& other, const char* mine, const char* theirs, const Place& place,
+                   int line) {
   if (other.clock == kPending) {
     find(FindingKind::kCopyRace, line,
-         std::string(mine) + " " + name_of(place) + " while the asynchronous copy of " + accessor_text(other) +
-             " has not been waited for");
+         std::string(mine) + " " + name_of(place) + " while the asynchronous copy of " +
+             accessor_text(other) + " has not been waited for");
     return;
   }
   find(place.buffer == nullptr ? FindingKind::kSharedRace : FindingKind::kGlobalRace, line,
-       std::string(mine) + " " + name_of(place) + " with no order after " + theirs + " by " + accessor_text(other));
+       std::string(mine) + " " + name_of(place) + " with no order after " + theirs + " by " +
+           accessor_text(other));
 }
 
 std::string Machine::out_of_bounds_text(const std::byte* p, int bytes, const char* verb) const {
@@ -77,9 +80,10 @@ std::string Machine::out_of_bounds_text(const std::byte* p, int bytes, const cha
     offset = at - base;
   }
   std::string text = std::string(verb) + " " + std::to_string(bytes) + " bytes at ";
-  if (nearest == nullptr || least > (std::intptr_t{32} << 20)) return text + "an address in no argument";
-  return text + "offset " + std::to_string(offset) + " of argument " + std::to_string(nearest->argument) +
-         ", which has " + std::to_string(nearest->bytes);
+  if (nearest == nullptr || least > (std::intptr_t{32} << 20))
+    return text + "an address in no argument";
+  return text + "offset " + std::to_string(offset) + " of argument " +
+         std::to_string(nearest->argument) + ", which has " + std::to_string(nearest->bytes);
 }
 
 void Machine::trap(int line) {

@@ -15,8 +15,9 @@ namespace tessera::runtime::emulator {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kGap = std::size_t{64} << 20;  // between buffers: an address says whose it misses
-constexpr int kPoison = 0xff;                        // a NaN in every float type
+constexpr std::size_t kGap = std::size_t{64}
+                             << 20;  // between buffers: an address says whose it misses
+constexpr int kPoison = 0xff;        // a NaN in every float type
 constexpr std::size_t kMostInFlight = 64;
 
 std::size_t pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
@@ -31,7 +32,8 @@ Machine::Machine(const EmulationRequest& request, void (*entry)(void**))
     : request_(request), entry_(entry), rng_(request.seed, {1}) {
   shuffled_ = request.seed != 0;
   threads_per_block_ = static_cast<int>(request.block.count());
-  nothing_known_ = std::make_shared<const std::vector<Clock>>(static_cast<std::size_t>(threads_per_block_), 0);
+  nothing_known_ =
+      std::make_shared<const std::vector<Clock>>(static_cast<std::size_t>(threads_per_block_), 0);
 }
 
 Machine::~Machine() {
@@ -42,7 +44,8 @@ void Machine::prepare_memory() {
   arena_bytes_ = pages(static_cast<std::size_t>(request_.shared_bytes) + 1);
   std::size_t bytes = kGap + kMostInFlight * (arena_bytes_ + kPage);
   for (const EmulatedArgument& a : request_.arguments) bytes += pages(a.bytes.size() + 1) + kGap;
-  void* base = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* base =
+      ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) throw std::bad_alloc();
   reservation_ = static_cast<std::byte*>(base);
   reserved_bytes_ = bytes;
@@ -50,7 +53,8 @@ void Machine::prepare_memory() {
   std::byte* at = reservation_ + kGap;
   const auto open = [&](std::size_t n) {
     std::byte* p = at;
-    TESSERA_CHECK(::mprotect(p, pages(n + 1), PROT_READ | PROT_WRITE) == 0) << "no memory for the emulator";
+    TESSERA_CHECK(::mprotect(p, pages(n + 1), PROT_READ | PROT_WRITE) == 0)
+        << "no memory for the emulator";
     at += pages(n + 1);
     return p;
   };
@@ -64,18 +68,27 @@ void Machine::prepare_memory() {
       argument_addresses_.push_back(&scalars_[i]);
       continue;
     }
-    Buffer b{open(a.bytes.size()), static_cast<std::int64_t>(a.bytes.size()), a.use, static_cast<int>(i), {}, {}};
+    Buffer b{open(a.bytes.size()),
+             static_cast<std::int64_t>(a.bytes.size()),
+             a.use,
+             static_cast<int>(i),
+             {},
+             {}};
     at += kGap;
-    if (a.use == ArgumentUse::kWrite) std::memset(b.base, kPoison, a.bytes.size());
-    else if (!a.bytes.empty()) std::memcpy(b.base, a.bytes.data(), a.bytes.size());
+    if (a.use == ArgumentUse::kWrite)
+      std::memset(b.base, kPoison, a.bytes.size());
+    else if (!a.bytes.empty())
+      std::memcpy(b.base, a.bytes.data(), a.bytes.size());
     if (a.use != ArgumentUse::kRead)
       b.shadow.reset(a.bytes.size(), granules.global,
-                     a.use == ArgumentUse::kWrite ? CellState::kUndefined : CellState::kHost);
-    for (const ByteRange& r : a.zeroed) {
+                     a.use == ArgumentUse::kReadWrite && a.defined.empty());
+    for (const ByteRange& r : a.zeroed)
       std::memset(b.base + r.begin, 0, static_cast<std::size_t>(r.end - r.begin));
-      for (std::int64_t byte = r.begin; byte < r.end; byte += static_cast<std::int64_t>(granules.global))
-        b.shadow.at(static_cast<std::size_t>(byte)).state = CellState::kHost;
-    }
+    for (const auto* ranges : {&a.zeroed, &a.defined})
+      for (const ByteRange& r : *ranges)
+        for (std::int64_t byte = r.begin; byte < r.end;
+             byte += static_cast<std::int64_t>(granules.global))
+          b.shadow.at(static_cast<std::size_t>(byte)).state = CellState::kDefined;
     values_[i] = b.base;
     argument_addresses_.push_back(&values_[i]);
     buffers_.push_back(std::move(b));
@@ -91,21 +104,24 @@ void Machine::run() {
   the_machine = this;
   prepare_memory();
   for (int i = 0; i < request_.launches && !stopped_; ++i) {
+    if (i > 0) forget_order();
     run_launch();
-    if (stopped_) break;
-    check_zeroed();
-    // The end of a launch orders everything before it.
-    for (Buffer& b : buffers_) {
-      b.atomics.clear();
-      for (std::size_t c = 0; c < b.shadow.size(); ++c) {
-        Cell& cell = b.shadow.cell(c);
-        b.shadow.clear_readers(cell);
-        cell.write.clock = 0;
-        if (cell.state != CellState::kUndefined) cell.state = CellState::kHost;
-      }
-    }
+    if (!stopped_) check_zeroed();
   }
   the_machine = outer;
+}
+
+/// The end of a launch orders everything before it.
+void Machine::forget_order() {
+  for (Buffer& b : buffers_) {
+    b.atomics.clear();
+    b.shadow.for_each_used([&](std::size_t, Cell& cell) {
+      b.shadow.clear_readers(cell);
+      cell.write.clock = 0;
+      cell.touched = false;
+      if (cell.state != CellState::kInitial) cell.state = CellState::kDefined;
+    });
+  }
 }
 
 void Machine::run_launch() {
@@ -117,7 +133,8 @@ void Machine::run_launch() {
         for (int x = 0; x < g.x; ++x) order.push_back({x, y, z});
   }
   // Blocks start in the order of their indices, as on a GPU; those in flight run in any order.
-  const std::size_t window = std::clamp<std::size_t>(2048 / static_cast<std::size_t>(threads_per_block_), 2, 8);
+  const std::size_t window =
+      std::clamp<std::size_t>(2048 / static_cast<std::size_t>(threads_per_block_), 2, 8);
   std::size_t next = 0;
   while (!stopped_ && (next < order.size() || !flight_.empty())) {
     while (next < order.size() && flight_.size() < window) admit(order[next++]);
@@ -125,7 +142,8 @@ void Machine::run_launch() {
     for (const auto& b : flight_) visits.push_back(b.get());
     if (shuffled_)
       for (std::size_t i = visits.size(); i > 1; --i)
-        std::swap(visits[i - 1], visits[static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(i)))]);
+        std::swap(visits[i - 1],
+                  visits[static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(i)))]);
     bool progress = false;
     for (Block* b : visits) {
       if (!stopped_) progress |= visit(*b);
@@ -142,8 +160,10 @@ void Machine::run_launch() {
       progress = true;
     }
     if (progress || stopped_) continue;
-    if (next < order.size() && flight_.size() < kMostInFlight) admit(order[next++]);
-    else explain_stall();
+    if (next < order.size() && flight_.size() < kMostInFlight)
+      admit(order[next++]);
+    else
+      explain_stall();
   }
 }
 
@@ -163,7 +183,7 @@ void Machine::admit(const Extent3& at) {
   block->arena = free_arenas_.back();
   free_arenas_.pop_back();
   std::memset(block->arena, kPoison, static_cast<std::size_t>(request_.shared_bytes));
-  block->shadow.reset(static_cast<std::size_t>(request_.shared_bytes), granules.shared, CellState::kUndefined);
+  block->shadow.reset(static_cast<std::size_t>(request_.shared_bytes), granules.shared, false);
   block->atomics.clear();
   block->interval = 0;
   block->live = threads_per_block_;
@@ -199,12 +219,14 @@ bool Machine::visit(Block& block) {
     order.resize(n);
     std::iota(order.begin(), order.end(), std::uint16_t{0});
     for (std::size_t i = n; i > 1; --i)
-      std::swap(order[i - 1], order[static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(i)))]);
+      std::swap(order[i - 1],
+                order[static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(i)))]);
   }
   bool progress = false;
   for (std::size_t i = 0; i < n && !stopped_; ++i) {
     Thread& t = block.threads[shuffled_ ? order[i] : i];
-    if (t.state == ThreadState::kPolling && t.polled_version != memory_version_) t.state = ThreadState::kReady;
+    if (t.state == ThreadState::kPolling && t.polled_version != memory_version_)
+      t.state = ThreadState::kReady;
     if (t.state != ThreadState::kReady) continue;
     resume(t);
     progress = true;
@@ -230,8 +252,10 @@ void Machine::stop() {
 }
 
 void Machine::step(int line) {
+  if (stopped_) stop();
   if (++steps_ <= request_.step_limit) return;
-  find(FindingKind::kStepLimit, line, "the limit of " + std::to_string(request_.step_limit) + " steps is reached");
+  find(FindingKind::kStepLimit, line,
+       "the limit of " + std::to_string(request_.step_limit) + " steps is reached");
   stop();
 }
 
@@ -247,16 +271,27 @@ void Machine::thread_ended() {
   for (const Barrier& b : block.barriers) {
     if (&b != &block.barriers[0] || b.arrived.empty()) continue;
     find(FindingKind::kBarrierDivergence, b.line,
-         "a thread of the block ends while others wait at the barrier of line " + std::to_string(b.line));
+         "a thread of the block ends while others wait at the barrier of line " +
+             std::to_string(b.line));
     stop();
   }
   for (const WarpMeeting& m : block.meetings[me.index / 32]) {
     if ((m.mask >> (me.index % 32) & 1) == 0) continue;
-    find(FindingKind::kWarpDivergence, m.line, "lane " + std::to_string(me.index % 32) +
-                                                   " ends while the mask of line " + std::to_string(m.line) +
-                                                   " names it");
+    find(FindingKind::kWarpDivergence, m.line,
+         "lane " + std::to_string(me.index % 32) + " ends while the mask of line " +
+             std::to_string(m.line) + " names it");
     stop();
   }
+}
+
+/// Lanes wait for each other in meetings of different masks.
+bool Machine::masks_overlap() const {
+  for (const auto& block : flight_)
+    for (const auto& meetings : block->meetings)
+      for (const WarpMeeting& a : meetings)
+        for (const WarpMeeting& b : meetings)
+          if (&a != &b && (a.mask & b.arrived) != 0) return true;
+  return false;
 }
 
 /// Nothing can run and nothing more can start: says who waits for what.
@@ -277,9 +312,10 @@ void Machine::explain_stall() {
   for (const auto& [what, count] : waits)
     text += (text.empty() ? "" : ", ") + std::to_string(count) + " threads at the " + what;
   current_ = const_cast<Thread*>(first);
-  const bool barriers_differ = !polling && waits.size() > 1;
-  find(barriers_differ ? FindingKind::kBarrierDivergence : FindingKind::kDeadlock, first->line,
-       "nothing can run: " + text);
+  const FindingKind kind = masks_overlap()                ? FindingKind::kMask
+                           : !polling && waits.size() > 1 ? FindingKind::kBarrierDivergence
+                                                          : FindingKind::kDeadlock;
+  find(kind, first->line, "nothing can run: " + text);
   stopped_ = true;
 }
 
@@ -298,13 +334,35 @@ void Machine::check_zeroed() {
   }
 }
 
+namespace {
+
+std::vector<ByteRange> written_ranges(const Buffer& b) {
+  std::vector<ByteRange> ranges;
+  const auto granule = static_cast<std::int64_t>(b.shadow.granule());
+  b.shadow.for_each_used([&](std::size_t byte, const Cell& cell) {
+    if (!cell.touched) return;
+    const auto begin = static_cast<std::int64_t>(byte);
+    const std::int64_t end = std::min(begin + granule, b.bytes);
+    if (!ranges.empty() && ranges.back().end == begin)
+      ranges.back().end = end;
+    else
+      ranges.push_back({begin, end});
+  });
+  return ranges;
+}
+
+}  // namespace
+
 EmulationReport Machine::report() const {
   EmulationReport r;
   r.findings = findings_;
   r.outputs.resize(request_.arguments.size());
+  r.written.resize(request_.arguments.size());
   for (const Buffer& b : buffers_) {
     if (b.use == ArgumentUse::kRead) continue;
-    r.outputs[static_cast<std::size_t>(b.argument)].assign(b.base, b.base + b.bytes);
+    const auto at = static_cast<std::size_t>(b.argument);
+    r.outputs[at].assign(b.base, b.base + b.bytes);
+    r.written[at] = written_ranges(b);
   }
   r.steps = steps_;
   r.switches = switches_;
@@ -312,7 +370,9 @@ EmulationReport Machine::report() const {
 }
 
 int Machine::coordinate(int which) const {
-  const Extent3 at = which < 3 ? thread_at(current_->index) : which < 6 ? current_->block->at : request_.grid;
+  const Extent3 at = which < 3   ? thread_at(current_->index)
+                     : which < 6 ? current_->block->at
+                                 : request_.grid;
   return which % 3 == 0 ? at.x : which % 3 == 1 ? at.y : at.z;
 }
 

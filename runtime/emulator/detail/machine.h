@@ -29,6 +29,12 @@ struct AsyncCopy {
   bool take = false, moved = false;
 };
 
+/// What fences and atomics of one scope do together.
+struct Order {
+  BlockClocks fenced;    // what an atomic publishes: the view at the last fence
+  BlockClocks observed;  // what atomics have seen and a fence will make known
+};
+
 enum class ThreadState : std::uint8_t { kReady, kBarrier, kWarp, kPolling, kDone };
 
 struct Thread {
@@ -39,8 +45,7 @@ struct Thread {
   ThreadState state = ThreadState::kReady;
   Clock clock = 1;
   View view;
-  BlockClocks fenced;    // what an atomic of this thread publishes: its view at the last fence
-  BlockClocks observed;  // what its atomics have seen and a fence will make known
+  Order gpu, within_block;                         // of atomics in global and in shared memory
   std::vector<AsyncCopy> open_copies;              // since the last commit
   std::deque<std::vector<AsyncCopy>> copy_groups;  // committed
   std::uint64_t polled_version = 0;                // of memory, when the last poll failed
@@ -73,7 +78,7 @@ struct WarpMeeting {
 
 /// The atomics of one granule.
 struct AtomicPlace {
-  BlockClocks released;  // what the last atomics published
+  BlockClocks released;                                    // what the last atomics published
   std::unordered_map<std::uint64_t, Epoch> reads, writes;  // the last of each thread
 };
 using AtomicPlaces = std::unordered_map<std::int64_t, AtomicPlace>;  // by byte offset
@@ -138,8 +143,9 @@ class Machine {
   std::uint32_t ballot(std::uint32_t mask, bool p, int line);
   void ldmatrix(int matrices, bool transposed, const void* row, unsigned* to, int line);
   void mma(MmaKind kind, void* c, const unsigned* a, const unsigned* b, int line);
-  void atomic(AtomicOp op, AtomicType type, Space space, std::byte* p, const void* v, void* old, int line);
-  void fence(int line);
+  void atomic(AtomicOp op, AtomicType type, Space space, std::byte* p, const void* v, void* old,
+              int line);
+  void fence(Scope scope, int line);
   std::uint32_t load_acquire(const std::byte* p, int line);
   void store_release(std::byte* p, std::uint32_t v, int line);
   void wait_equal(const std::byte* p, std::uint32_t v, int line);
@@ -158,8 +164,10 @@ class Machine {
   [[noreturn]] void stop();
   void step(int line);
   void maybe_yield();
+  bool masks_overlap() const;
   void explain_stall();
   void check_zeroed();
+  void forget_order();
   void finish_block(Block& block);
   static void thread_main(void* thread);
 
@@ -177,6 +185,7 @@ class Machine {
   bool fine_enough(const Place& place, int bytes);
   void note_read(const Place& place, int bytes, const Accessor& who);
   void note_write(const Place& place, int bytes, const Accessor& who, bool pending);
+  void check_unchanged(const Place& place, int bytes, const Accessor& who);
   void move(AsyncCopy& copy);
   void complete(std::vector<AsyncCopy>& group);
   void move_some(Block& block);
@@ -194,7 +203,8 @@ class Machine {
   /// The other side of a race among the atomics of a granule; false when there is none.
   bool unordered_atomic(const Place& place, const Accessor& who, bool reads_too, Epoch& other);
   /// Null after saying what is wrong with the address.
-  AtomicPlace* note_atomic(const std::byte* p, int bytes, Space space, bool reads, bool writes, int line);
+  AtomicPlace* note_atomic(const std::byte* p, int bytes, Space space, bool reads, bool writes,
+                           int line);
   void learn(const BlockClocks& released);
 
   const EmulationRequest& request_;
@@ -206,8 +216,9 @@ class Machine {
   std::byte* reservation_ = nullptr;
   std::size_t reserved_bytes_ = 0;
   std::vector<Buffer> buffers_;
+  AtomicPlace of_constants_;  // of all memory that nobody writes: it orders nothing
   std::vector<std::uint64_t> scalars_;
-  std::vector<void*> values_;        // what an argument is passed as
+  std::vector<void*> values_;  // what an argument is passed as
   std::vector<void*> argument_addresses_;
   std::vector<std::byte*> free_arenas_;
   std::size_t arena_bytes_ = 0;

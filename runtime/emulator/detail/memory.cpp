@@ -6,24 +6,28 @@ namespace tessera::runtime::emulator {
 
 Accessor Machine::accessor(int line) const {
   const Thread& me = *current_;
-  return {me.block->id, me.block->interval, me.clock, me.index, static_cast<std::uint16_t>(line), &me.view};
+  return {me.block->id, me.block->interval, me.clock, me.index, static_cast<std::uint16_t>(line),
+          &me.view};
 }
 
 /// Finds what `p` points to; false after saying that it is out of bounds or misaligned.
-bool Machine::locate(const std::byte* p, int bytes, Space space, const char* verb, int line, Place& place) {
+bool Machine::locate(const std::byte* p, int bytes, Space space, const char* verb, int line,
+                     Place& place) {
   step(line);
   if (reinterpret_cast<std::uintptr_t>(p) % static_cast<unsigned>(bytes) != 0) {
-    find(FindingKind::kMisaligned, line, std::string(verb) + " " + std::to_string(bytes) +
-                                             " bytes at an address that is no multiple of it");
+    find(FindingKind::kMisaligned, line,
+         std::string(verb) + " " + std::to_string(bytes) +
+             " bytes at an address that is no multiple of it");
     return false;
   }
   if (space == kShared) {
     Block& block = *current_->block;
     place.offset = p - block.arena;
     if (place.offset < 0 || place.offset + bytes > request_.shared_bytes) {
-      find(FindingKind::kOutOfBounds, line, std::string(verb) + " " + std::to_string(bytes) + " bytes at offset " +
-                                                std::to_string(place.offset) + " of the shared arena, which has " +
-                                                std::to_string(request_.shared_bytes));
+      find(FindingKind::kOutOfBounds, line,
+           std::string(verb) + " " + std::to_string(bytes) + " bytes at offset " +
+               std::to_string(place.offset) + " of the shared arena, which has " +
+               std::to_string(request_.shared_bytes));
       return false;
     }
     place.shadow = &block.shadow;
@@ -40,9 +44,11 @@ bool Machine::locate(const std::byte* p, int bytes, Space space, const char* ver
   return false;
 }
 
-/// An access smaller than what the shadow tells apart ends this run: the next one has finer shadows.
+/// An access smaller than what the shadow tells apart ends this run: the next one has finer
+/// shadows.
 bool Machine::fine_enough(const Place& place, int bytes) {
-  if (place.shadow == nullptr || static_cast<std::size_t>(bytes) >= place.shadow->granule()) return true;
+  if (place.shadow == nullptr || static_cast<std::size_t>(bytes) >= place.shadow->granule())
+    return true;
   (place.buffer == nullptr ? granules.shared : granules.global) = static_cast<std::size_t>(bytes);
   too_coarse_ = true;
   stop();
@@ -58,8 +64,9 @@ void Machine::note_read(const Place& place, int bytes, const Accessor& who) {
     Epoch other;
     if (cell.written() && !ordered(cell.write, who)) {
       race(cell.write, "reads", "a write", here, who.line);
-    } else if (cell.state == CellState::kUndefined) {
-      find(FindingKind::kUninitialised, who.line, "reads " + name_of(here) + ", which nobody has written");
+    } else if (shadow.undefined(cell)) {
+      find(FindingKind::kUninitialised, who.line,
+           "reads " + name_of(here) + ", which nobody has written");
     } else if (cell.state == CellState::kAtomic && unordered_atomic(here, who, false, other)) {
       race(other, "reads", "an atomic", here, who.line);
     }
@@ -85,6 +92,7 @@ void Machine::note_write(const Place& place, int bytes, const Accessor& who, boo
     if (cell.state == CellState::kAtomic) atomics_of(here).erase(here.offset);
     shadow.clear_readers(cell);
     cell.state = CellState::kWritten;
+    cell.touched = true;
     cell.write = {who.block, pending ? kPending : who.clock, who.thread, who.line};
   }
 }
@@ -95,8 +103,22 @@ void Machine::load(const std::byte* p, int bytes, Space space, void* to, int lin
     std::memset(to, 0xff, static_cast<std::size_t>(bytes));
     return;
   }
-  note_read(place, bytes, accessor(line));
+  const Accessor who = accessor(line);
+  note_read(place, bytes, who);
+  if (space == kUnchanging && place.shadow != nullptr) check_unchanged(place, bytes, who);
   std::memcpy(to, p, static_cast<std::size_t>(bytes));
+}
+
+/// The read-only path of a GPU may give what was there before the kernel wrote.
+void Machine::check_unchanged(const Place& place, int bytes, const Accessor& who) {
+  const auto granule = static_cast<std::int64_t>(place.shadow->granule());
+  for (std::int64_t i = 0; i < bytes; i += granule) {
+    if (!place.shadow->at(static_cast<std::size_t>(place.offset + i)).touched) continue;
+    find(FindingKind::kStaleLoad, who.line,
+         "reads " + name_of({place.shadow, place.offset + i, place.buffer}) +
+             ", which this kernel has written, as if nobody wrote it");
+    return;
+  }
 }
 
 void Machine::store(std::byte* p, int bytes, Space space, const void* from, int line) {
@@ -125,8 +147,10 @@ void Machine::async_copy(std::byte* to, const std::byte* from, int bytes, bool t
 void Machine::move(AsyncCopy& copy) {
   if (copy.moved) return;
   copy.moved = true;
-  if (copy.take) std::memcpy(copy.to, copy.from, static_cast<std::size_t>(copy.bytes));
-  else std::memset(copy.to, 0, static_cast<std::size_t>(copy.bytes));
+  if (copy.take)
+    std::memcpy(copy.to, copy.from, static_cast<std::size_t>(copy.bytes));
+  else
+    std::memset(copy.to, 0, static_cast<std::size_t>(copy.bytes));
 }
 
 void Machine::async_commit() {

@@ -1,5 +1,8 @@
 #include "runtime/emulator/detail/shadow.h"
 
+#include <cstring>
+#include <new>
+
 namespace tessera::runtime::emulator {
 
 bool ordered(const Epoch& e, const Accessor& who) {
@@ -10,11 +13,18 @@ bool ordered(const Epoch& e, const Accessor& who) {
   return known != who.view->others->end() && e.clock <= (*known->second)[e.thread];
 }
 
-void Shadow::reset(std::size_t bytes, std::size_t granule, CellState state) {
+void Shadow::reset(std::size_t bytes, std::size_t granule, bool defined) {
+  const std::size_t size = (bytes + granule - 1) / granule;
+  if (size == size_ && size != 0) {
+    std::memset(static_cast<void*>(cells_.get()), 0, size * sizeof(Cell));
+  } else if (size != 0) {
+    cells_.reset(static_cast<Cell*>(std::calloc(size, sizeof(Cell))));  // zero pages, none touched
+    if (!cells_) throw std::bad_alloc();
+  }
+  size_ = size;
+  used_.assign(size / kChunk + 1, 0);
   granule_ = granule;
-  Cell fresh;
-  fresh.state = state;
-  cells_.assign((bytes + granule - 1) / granule, fresh);
+  defined_ = defined;
   nodes_.assign(1, {});
   free_ = 0;
 }
@@ -35,13 +45,16 @@ void Shadow::add_reader(Cell& cell, const Accessor& who) {
   const auto warp = static_cast<std::uint16_t>(who.thread / 32);
   const std::uint32_t lane = 1u << (who.thread % 32);
   Readers& first = cell.readers;
-  const auto same = [&](const Readers& r) { return r.block == who.block && r.warp == warp && r.lanes != 0; };
+  const auto same = [&](const Readers& r) {
+    return r.block == who.block && r.warp == warp && r.lanes != 0;
+  };
   if (same(first) && first.clock == who.clock && first.interval == who.interval) {
     first.lanes |= lane;
     return;
   }
   // Readers of an earlier interval of the same block are ordered before whoever comes now.
-  const bool stale = !cell.many_blocks && first.block == who.block && first.interval != who.interval;
+  const bool stale =
+      !cell.many_blocks && first.block == who.block && first.interval != who.interval;
   if (first.lanes == 0 || stale) {
     clear_readers(cell);
     first = {who.block, who.interval, who.clock, lane, warp, who.line, 0};

@@ -21,13 +21,15 @@ void Machine::arrive(Barrier& barrier, int expected, int line, const char* what,
   step(line);
   Thread& me = *current_;
   if (whole_block && me.block->live < threads_per_block_) {
-    find(FindingKind::kBarrierDivergence, line, "threads of the block have ended before this barrier");
+    find(FindingKind::kBarrierDivergence, line,
+         "threads of the block have ended before this barrier");
     stop();
   }
-  if (!barrier.arrived.empty() && ((whole_block && barrier.line != line) || barrier.expected != expected)) {
+  if (!barrier.arrived.empty() &&
+      ((whole_block && barrier.line != line) || barrier.expected != expected)) {
     find(FindingKind::kBarrierDivergence, line,
-         "other threads of the block wait at the barrier of line " + std::to_string(barrier.line) + " for " +
-             std::to_string(barrier.expected));
+         "other threads of the block wait at the barrier of line " + std::to_string(barrier.line) +
+             " for " + std::to_string(barrier.expected));
     stop();
   }
   barrier.expected = expected;
@@ -51,8 +53,9 @@ void Machine::sync_block(int line) {
 
 void Machine::sync_named(int id, int threads, int line) {
   if (id < 1 || id > 15 || threads % 32 != 0 || threads > threads_per_block_) {
-    find(FindingKind::kBarrierDivergence, line, "barrier " + std::to_string(id) + " of " + std::to_string(threads) +
-                                                    " threads: ids are 1 to 15, threads a multiple of 32");
+    find(FindingKind::kBarrierDivergence, line,
+         "barrier " + std::to_string(id) + " of " + std::to_string(threads) +
+             " threads: ids are 1 to 15, threads a multiple of 32");
     stop();
   }
   arrive(current_->block->barriers[id], threads, line, "named barrier", false);

@@ -6,7 +6,13 @@ namespace tessera::runtime::emulator {
 
 namespace {
 
-enum Operation : int { kSyncWarp, kShuffle, kBallot = kShuffle + 4, kLdmatrix, kMma = kLdmatrix + 16 };
+enum Operation : int {
+  kSyncWarp,
+  kShuffle,
+  kBallot = kShuffle + 4,
+  kLdmatrix,
+  kMma = kLdmatrix + 16
+};
 
 std::string lane_text(int lane) { return "lane " + std::to_string(lane); }
 
@@ -14,7 +20,8 @@ std::string lane_text(int lane) { return "lane " + std::to_string(lane); }
 
 /// Waits until every lane of `mask` has come. Returns the meeting to the last one, who acts for all
 /// and closes it; nullptr to the others, afterwards, and where the mask is wrong.
-WarpMeeting* Machine::meet(std::uint32_t mask, int operation, const char* what, int line, LanePart& part) {
+WarpMeeting* Machine::meet(std::uint32_t mask, int operation, const char* what, int line,
+                           LanePart& part) {
   step(line);
   Thread& me = *current_;
   const int warp = me.index / 32, lane = me.index % 32;
@@ -27,20 +34,18 @@ WarpMeeting* Machine::meet(std::uint32_t mask, int operation, const char* what, 
     if (index < threads_per_block_ &&
         me.block->threads[static_cast<std::size_t>(index)].state != ThreadState::kDone)
       continue;
-    find(FindingKind::kMask, line, "the mask names " + lane_text(other) + ", which has ended or does not exist");
+    find(FindingKind::kMask, line,
+         "the mask names " + lane_text(other) + ", which has ended or does not exist");
     return nullptr;
   }
   auto& meetings = me.block->meetings[static_cast<std::size_t>(warp)];
   WarpMeeting* meeting = nullptr;
   for (WarpMeeting& m : meetings) {
-    if ((m.mask & mask) == 0) continue;
-    if (m.mask != mask) {
-      find(FindingKind::kMask, line, "lanes in common with another mask, in line " + std::to_string(m.line));
-      stop();
-    }
+    if (m.mask != mask) continue;
     if (m.operation != operation || m.line != line) {
       find(FindingKind::kWarpDivergence, line,
-           "other lanes of the mask are at another warp operation, in line " + std::to_string(m.line));
+           "other lanes of the mask are at another warp operation, in line " +
+               std::to_string(m.line));
       stop();
     }
     meeting = &m;
@@ -61,8 +66,10 @@ WarpMeeting* Machine::meet(std::uint32_t mask, int operation, const char* what, 
 
 void Machine::close(Block& block, int warp, WarpMeeting* meeting) {
   for (std::uint32_t left = meeting->mask; left != 0; left &= left - 1)
-    block.threads[static_cast<std::size_t>(warp * 32 + __builtin_ctz(left))].state = ThreadState::kReady;
-  block.meetings[static_cast<std::size_t>(warp)].remove_if([&](const WarpMeeting& m) { return &m == meeting; });
+    block.threads[static_cast<std::size_t>(warp * 32 + __builtin_ctz(left))].state =
+        ThreadState::kReady;
+  block.meetings[static_cast<std::size_t>(warp)].remove_if(
+      [&](const WarpMeeting& m) { return &m == meeting; });
 }
 
 void Machine::sync_warp(std::uint32_t mask, int line) {
@@ -72,7 +79,8 @@ void Machine::sync_warp(std::uint32_t mask, int line) {
   Thread& me = *current_;
   std::vector<Thread*> lanes;
   for (std::uint32_t left = mask; left != 0; left &= left - 1)
-    lanes.push_back(&me.block->threads[static_cast<std::size_t>(me.index / 32 * 32 + __builtin_ctz(left))]);
+    lanes.push_back(
+        &me.block->threads[static_cast<std::size_t>(me.index / 32 * 32 + __builtin_ctz(left))]);
   synchronise(lanes);
   close(*me.block, me.index / 32, m);
 }
@@ -82,17 +90,22 @@ namespace {
 /// The lane that `lane` reads: its own where the shift leaves the warp.
 int source_lane(ShuffleKind kind, int lane, int argument) {
   switch (kind) {
-    case kIndex: return argument & 31;
-    case kXor: return (lane ^ argument) & 31;
-    case kDown: return lane + argument > 31 ? lane : lane + argument;
-    case kUp: return lane - argument < 0 ? lane : lane - argument;
+    case kIndex:
+      return argument & 31;
+    case kXor:
+      return (lane ^ argument) & 31;
+    case kDown:
+      return lane + argument > 31 ? lane : lane + argument;
+    case kUp:
+      return lane - argument < 0 ? lane : lane - argument;
   }
   return lane;
 }
 
 }  // namespace
 
-std::uint64_t Machine::shuffle(ShuffleKind kind, std::uint32_t mask, std::uint64_t v, int lane, int line) {
+std::uint64_t Machine::shuffle(ShuffleKind kind, std::uint32_t mask, std::uint64_t v, int lane,
+                               int line) {
   LanePart part;
   part.value = v;
   part.lane_argument = lane;
@@ -103,7 +116,8 @@ std::uint64_t Machine::shuffle(ShuffleKind kind, std::uint32_t mask, std::uint64
     if ((mask >> i & 1) == 0) continue;
     const int source = source_lane(kind, i, m->parts[i]->lane_argument);
     if ((mask >> source & 1) == 0) {
-      find(FindingKind::kMask, line, lane_text(i) + " reads " + lane_text(source) + ", which the mask leaves out");
+      find(FindingKind::kMask, line,
+           lane_text(i) + " reads " + lane_text(source) + ", which the mask leaves out");
       results[i] = ~std::uint64_t{0};
       continue;
     }
@@ -133,14 +147,15 @@ void Machine::ldmatrix(int matrices, bool transposed, const void* row, unsigned*
   LanePart part;
   part.address = row;
   part.registers = to;
-  WarpMeeting* m = meet(~0u, kLdmatrix + matrices * 2 + (transposed ? 1 : 0), "ldmatrix", line, part);
+  WarpMeeting* m =
+      meet(~0u, kLdmatrix + matrices * 2 + (transposed ? 1 : 0), "ldmatrix", line, part);
   if (m == nullptr) return;
   perform_ldmatrix(*m, matrices, transposed, line);
   close(*current_->block, current_->index / 32, m);
 }
 
-/// Each row counts as read by the lane that gives its address. Its data go to other lanes, so even a
-/// row that this very lane wrote has to be ordered by a barrier: the read is checked as if by the
+/// Each row counts as read by the lane that gives its address. Its data go to other lanes, so even
+/// a row that this very lane wrote has to be ordered by a barrier: the read is checked as if by the
 /// next lane.
 void Machine::perform_ldmatrix(const WarpMeeting& m, int matrices, bool transposed, int line) {
   Thread* const last = current_;
@@ -148,7 +163,8 @@ void Machine::perform_ldmatrix(const WarpMeeting& m, int matrices, bool transpos
   for (int matrix = 0; matrix < matrices; ++matrix) {
     for (int r = 0; r < 8; ++r) {
       const int lane = matrix * 8 + r;
-      current_ = &last->block->threads[static_cast<std::size_t>(last->index / 32 * 32 + (lane + 1) % 32)];
+      current_ =
+          &last->block->threads[static_cast<std::size_t>(last->index / 32 * 32 + (lane + 1) % 32)];
       load(static_cast<const std::byte*>(m.parts[lane]->address), 16, kShared, rows[r], line);
     }
     for (int lane = 0; lane < 32; ++lane) {
@@ -178,9 +194,9 @@ float tf32_value(unsigned bits) {
   return f;
 }
 
-/// Where the operands of a fragment stand (PTX ISA, "Matrix Fragments for mma"): with `per` elements
-/// a register, lane l and register i of A hold row l / 4 + 8 * (i % 2) and columns
-/// per * (l % 4) + 4 * per * (i / 2) and on; register i of B holds the same columns of column l / 4.
+/// Where the operands of a fragment stand (PTX ISA, "Matrix Fragments for mma"): with `per`
+/// elements a register, lane l and register i of A hold row l / 4 + 8 * (i % 2) and columns per *
+/// (l % 4) + 4 * per * (i / 2) and on; register i of B holds the same columns of column l / 4.
 template <class T, class Element>
 void unpack(const WarpMeeting& m, int per, Element element, T (&a)[16][32], T (&b)[8][32]) {
   for (int lane = 0; lane < 32; ++lane) {
@@ -225,20 +241,32 @@ void accumulate_f16(const WarpMeeting& m, const float (&a)[16][32], const float 
 void perform_mma(const WarpMeeting& m, MmaKind kind) {
   if (kind == kMmaS8) {
     int a[16][32], b[8][32];
-    unpack(m, 4, [](unsigned r, int e) { return static_cast<int>(static_cast<signed char>(r >> (8 * e) & 0xff)); }, a, b);
+    unpack(
+        m, 4,
+        [](unsigned r, int e) {
+          return static_cast<int>(static_cast<signed char>(r >> (8 * e) & 0xff));
+        },
+        a, b);
     accumulate(m, 32, a, b);
     return;
   }
   float a[16][32], b[8][32];
   if (kind == kMmaTf32) {
-    unpack(m, 1, [](unsigned r, int) { return tf32_value(r); }, a, b);
+    unpack(
+        m, 1, [](unsigned r, int) { return tf32_value(r); }, a, b);
     accumulate(m, 8, a, b);
     return;
   }
-  if (kind == kMmaBf16) unpack(m, 2, [](unsigned r, int e) { return bf16_value(r >> (16 * e) & 0xffff); }, a, b);
-  else unpack(m, 2, [](unsigned r, int e) { return f16_value(r >> (16 * e) & 0xffff); }, a, b);
-  if (kind == kMmaF16F16) accumulate_f16(m, a, b);
-  else accumulate(m, 16, a, b);
+  if (kind == kMmaBf16)
+    unpack(
+        m, 2, [](unsigned r, int e) { return bf16_value(r >> (16 * e) & 0xffff); }, a, b);
+  else
+    unpack(
+        m, 2, [](unsigned r, int e) { return f16_value(r >> (16 * e) & 0xffff); }, a, b);
+  if (kind == kMmaF16F16)
+    accumulate_f16(m, a, b);
+  else
+    accumulate(m, 16, a, b);
 }
 
 }  // namespace
