@@ -71,6 +71,27 @@ TEST(Races, EveryReaderCounts) {
   EXPECT_CLEAN(first + "ts_sync_block(); if (t == 40) ts_store_shared(s, 2.f);");
 }
 
+/// A lane that reads again moves to the readers of its new time and leaves the others where they
+/// are.
+TEST(Races, ReadersOfSeveralTimes) {
+  EmulationRequest q;
+  q.text =
+      "extern \"C\" __global__ void kernel() {\n"
+      "const i32 t = ts_thread_x(); f32* s = ts_shared<f32>(0);\n"
+      "if (t == 0) ts_store_shared(s, 1.f); ts_sync_block();\n"
+      "if (t == 2) ts_load_shared<f32>(s); ts_sync_warp(~0u);\n"
+      "if (t == 1 || t == 2) ts_load_shared<f32>(s);\n"
+      "if (t == 3) ts_store_shared(s, 2.f); }";
+  q.entry = "kernel";
+  q.block = {32, 1, 1};
+  q.shared_bytes = 4;
+  const auto report = runtime::emulator::emulate(q);
+  ASSERT_TRUE(report.ok()) << report.reason();
+  EXPECT_NE(
+      all_findings(*report).find("writes byte 0 of the shared arena with no order after a read"),
+      std::string::npos);
+}
+
 /// A granule is as small as the accesses: neighbours in one word do not race.
 TEST(Races, NeighbouringBytes) {
   EXPECT_CLEAN(

@@ -77,8 +77,7 @@ AtomicPlace* Machine::note_atomic(const std::byte* p, int bytes, Space space, bo
     } else if (reads && place.shadow->undefined(cell)) {
       find(FindingKind::kUninitialised, line,
            "reads " + name_of(here) + ", which nobody has written");
-    } else if (writes && cell.readers.lanes != 0 &&
-               place.shadow->unordered_reader(cell, who, other)) {
+    } else if (writes && cell.read() && place.shadow->unordered_reader(cell, who, other)) {
       race(other, "atomically writes", "a read", here, line);
     }
     cell.state = CellState::kAtomic;

@@ -84,7 +84,7 @@ void Machine::note_write(const Place& place, int bytes, const Accessor& who, boo
     Epoch other;
     if (cell.written() && !ordered(cell.write, who)) {
       race(cell.write, "writes", "a write", here, who.line);
-    } else if (cell.readers.lanes != 0 && shadow.unordered_reader(cell, who, other)) {
+    } else if (cell.read() && shadow.unordered_reader(cell, who, other)) {
       race(other, "writes", "a read", here, who.line);
     } else if (cell.state == CellState::kAtomic && unordered_atomic(here, who, true, other)) {
       race(other, "writes", "an atomic", here, who.line);

@@ -55,7 +55,7 @@ void Shadow::add_reader(Cell& cell, const Accessor& who) {
   // Readers of an earlier interval of the same block are ordered before whoever comes now.
   const bool stale =
       !cell.many_blocks && first.block == who.block && first.interval != who.interval;
-  if (first.lanes == 0 || stale) {
+  if (!cell.read() || stale) {
     clear_readers(cell);
     first = {who.block, who.interval, who.clock, lane, warp, who.line, 0};
     return;

@@ -44,8 +44,9 @@ struct Cell {
   bool many_blocks = false;  // the readers are not all of one block
   bool touched = false;      // written since the kernel began
   Epoch write;
-  Readers readers;  // lanes == 0: none
+  Readers readers;
   bool written() const { return write.clock != 0; }
+  bool read() const { return readers.lanes != 0 || readers.next != 0; }
 };
 
 /// Who accesses.
