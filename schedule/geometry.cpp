@@ -178,6 +178,10 @@ bool on_chain(const Stage& s, const FixedLoops& fixed) {
   return it != fixed.end() && it->first == s.name;
 }
 
+/// By dimension: whether what readers need of `q` at its place is as large in every iteration, were it not
+/// for the end of the tensor.
+std::vector<bool> always_whole(const State& state, const Stage& q);
+
 /// Where the coordinates of a consumer range while `fixed` holds still.
 Result<SpanMap> coordinate_spans(const State& state, const Stage& q, const FixedLoops& fixed) {
   SpanMap out;
@@ -189,8 +193,11 @@ Result<SpanMap> coordinate_spans(const State& state, const Stage& q, const Fixed
   if (!chain && q.placement == Placement::kAt && !here) {
     TESSERA_TRY(inner, required_region(state, q, fixed));
     box = std::move(inner);
-    // A padded box begins inside of what is needed and may end anywhere in the tile after it.
-    for (std::size_t d = 0; q.padded && d < box.extent.size(); ++d) box.extent[d] = box.extent[d] + q.region.bound[d];
+    // A padded box begins inside of what is needed, and where that is less than the box it ends past it.
+    const std::vector<bool> whole = q.padded ? always_whole(state, q) : std::vector<bool>();
+    for (std::size_t d = 0; d < whole.size(); ++d) {
+      if (!whole[d]) box.extent[d] = box.extent[d] + q.region.bound[d];
+    }
   }
   const Spans spans(q, fixed);
   for (std::size_t d = 0; d < q.roots.size(); ++d) {
@@ -344,6 +351,20 @@ Status add_reads(const State& state, const Stage& s, const Stage& reader, const 
 }
 
 ReadSpan no_reads(std::size_t rank) { return {Exprs(rank), Exprs(rank), std::vector<bool>(rank, false)}; }
+
+std::vector<bool> always_whole(const State& state, const Stage& q) {
+  ReadSpan reads = no_reads(q.outputs[0].rank());
+  const FixedLoops fixed = fixed_at(state, q.at);
+  for (const Stage* r : state.consumers(q)) {
+    if (!add_reads(state, q, *r, r->body, fixed, true, reads).ok()) return std::vector<bool>(reads.lo.size(), false);
+  }
+  const Bounds bounds = loop_bounds(state);
+  std::vector<bool> out;
+  for (std::size_t d = 0; d < reads.lo.size(); ++d) {
+    out.push_back(!reads.whole[d] && reads.lo[d].defined() && is_const_int(simplify(reads.hi[d] - reads.lo[d] + 1, bounds)));
+  }
+  return out;
+}
 
 }  // namespace
 

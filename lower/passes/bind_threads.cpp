@@ -274,7 +274,7 @@ class Binder {
     Coordinates coordinates(Var::fresh("thread"));
     coordinates_ = &coordinates;
     find_identities(body);
-    Stmt out = tile(body, bounds, false);
+    Stmt out = spread_ ? tile(body, bounds, false) : when(Expr(coordinates.thread()) == int_imm(0), without_instances(body));
     if (!refusal_.empty()) return Refusal{refusal_};
     for (auto it = coordinates.all().rbegin(); it != coordinates.all().rend(); ++it) out = make_stmt<ir::LetStmt>(it->var, it->value, std::move(out));
     out = make_stmt<ir::For>(coordinates.thread(), int_imm(0), int_imm(threads_), ForKind::kThreadX, std::move(out));
@@ -293,6 +293,7 @@ class Binder {
       const auto* n = s.as<ir::For>();
       if (n != nullptr && ir::is_thread_level(n->loop)) {
         const auto shape = thread_shape(s, inner);
+        spread_ = true;
         if (shape.ok()) threads_ = std::max(threads_, shape->count());
         if (shape.ok() && shape->count() > widest_.count()) widest_ = *shape;
         out = shape.ok() ? Status(Done{}) : Status(shape.refusal());
@@ -352,6 +353,14 @@ class Binder {
     return out;
   }
 
+  /// A kernel without loops over threads runs on one.
+  static Stmt without_instances(const Stmt& s) {
+    if (const auto* n = s.as<ir::Instance>()) return without_instances(n->body);
+    return ir::map_children(
+        s, [](const Expr& e) { return e; }, [](const Stmt& x) { return x ? without_instances(x) : x; });
+  }
+
+  bool spread_ = false;  // there are loops over threads
   std::int64_t threads_ = 1;
   ThreadShape widest_;  // of the statements with most threads
   Coordinates* coordinates_ = nullptr;

@@ -173,6 +173,7 @@ class SimtTile {
       const std::string tile = computed ? p : p + ".s";
       shared.terms.push_back(bytes_of(p));
       if (!computed) TESSERA_TRY_DONE(b_.step(schedule::CacheRead{p, {acc_}, tile, ir::Scope::kShared}));
+      if (moves_with_column(tile)) TESSERA_TRY_DONE(vectors_of(tile));
       TESSERA_TRY_DONE(b_.step(schedule::ComputeAt{tile, acc_, outer_}));
       if (computed) TESSERA_TRY_DONE(b_.step(schedule::SetScope{tile, ir::Scope::kShared}));
       TESSERA_TRY_DONE(b_.step(schedule::PadBox{tile}));
@@ -212,6 +213,30 @@ class SimtTile {
       }
     }
     return out;
+  }
+
+  /// Whether neighbours of the column are neighbours in the tile.
+  bool moves_with_column(const std::string& tile) const {
+    const ir::VarId column = b_.stage(acc_).roots[b_.stage(acc_).data_axes().size() - 1].coordinate.id();
+    bool moves = false;
+    for (const ir::Load* l : reads_of(b_.stage(acc_))) {
+      if (b_.state().producer(l->buffer.get())->name != tile) continue;
+      const auto* v = l->indices.back().as<ir::VarNode>();
+      moves |= v != nullptr && v->id == column;
+    }
+    return moves;
+  }
+
+  /// The elements that a thread's neighbouring columns read, in one vector: into registers.
+  Status vectors_of(const std::string& tile) {
+    const std::string part = tile + ".r";
+    TESSERA_TRY_DONE(b_.step(schedule::CacheRead{tile, {acc_}, part, ir::Scope::kGlobal}));
+    TESSERA_TRY_DONE(b_.step(schedule::ComputeAt{part, acc_, axis_of(acc_, shape_.column) + ".v"}));
+    TESSERA_TRY_DONE(b_.step(schedule::PadBox{part}));
+    TESSERA_TRY_DONE(b_.step(schedule::SetScope{part, ir::Scope::kRegister}));
+    TESSERA_TRY_DONE(b_.step(schedule::Vectorize{part, b_.stage(part).data_axes().back()}));
+    b_.finish(part);
+    return Done{};
   }
 
   Status fetch(const std::string& tile) {
