@@ -53,6 +53,7 @@ std::string integer(std::int64_t v, Type t) {
   if (t.is_bool()) return v != 0 ? "true" : "false";
   const std::string digits = std::to_string(v);
   if (t.bits == 64) return t.is_uint() ? std::to_string(static_cast<std::uint64_t>(v)) + "ull" : v < INT64_MIN + 1 ? "(-9223372036854775807ll - 1)" : digits + "ll";
+  if (t.bits < 32) return memory_type(t) + "(" + digits + ")";  // a plain literal is an int, and so is what it meets
   if (v == INT32_MIN) return "(-2147483647 - 1)";
   return t.is_uint() && t.bits == 32 ? digits + "u" : v < 0 ? "(" + digits + ")" : digits;
 }
