@@ -226,8 +226,7 @@ class KernelText {
   static bool chooses_registers(const ir::For& n) {
     bool found = false;
     const auto asks = [&](const ir::BufferNode* b, const ir::Exprs& at) {
-      const bool registers = b->scope == ir::Scope::kRegister || b->scope == ir::Scope::kLocal;
-      for (const Expr& i : at) found |= registers && ir::uses_var(i, n.var.id());
+      for (const Expr& i : at) found |= b->scope == ir::Scope::kRegister && ir::uses_var(i, n.var.id());
     };
     ir::walk(
         n.body,

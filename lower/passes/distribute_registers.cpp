@@ -161,7 +161,7 @@ class Distribution {
         dense *= digit.extent;
       }
     }
-    t.own = Buffer::fresh(t.buffer->name, t.buffer->dtype, {int_imm(std::max<std::int64_t>(1, dense))}, ir::Scope::kRegister);
+    t.own = Buffer::fresh(t.buffer->name, t.buffer->dtype, {int_imm(std::max<std::int64_t>(1, dense))}, t.buffer->scope);
   }
 
   /// A constant is a value of the digit with the largest stride that divides it.
