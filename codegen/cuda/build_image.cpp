@@ -22,7 +22,7 @@ Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& ca
   TESSERA_TRY(arch, ir::cuda_arch(target.arch));
   runtime::KernelImage& image = source.image;
   const auto about = [](const runtime::Launch& l, const Status& why) {
-    return refuse("launch of '", l.entry, "': ", why.reason());
+    return refuse("resource: launch of '", l.entry, "': ", why.reason());
   };
   for (const runtime::Launch& l : image.launches) {
     if (const Status s = check_launch(facts_of(l, 0, source.registers), arch); !s.ok()) return about(l, s);
@@ -31,7 +31,7 @@ Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& ca
   TESSERA_TRY(cubin, cache.compile(nvrtc, source.text, source.name, target.arch));
   image.build.compile_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-  TESSERA_TRY_DONE(accept_report(cubin.report, source.kind));
+  if (const Status s = accept_report(cubin.report, source.kind); !s.ok()) return refuse("resource: ", s.reason());
   for (const runtime::Launch& l : image.launches) {
     const EntryReport* entry = cubin.report.find(l.entry);
     if (entry == nullptr) return refuse("the text of '", source.name, "' has no kernel '", l.entry, "'");
