@@ -4,6 +4,8 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <numeric>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -15,7 +17,16 @@ namespace tessera::search {
 namespace {
 
 constexpr const char* kDefaultPlan = "default";
-constexpr int kTriesAPoint = 20;  // sketches with few points repeat theirs
+constexpr int kMostRepeats = 100;  // draws in a row without a new point: the sketch is used up
+
+/// A point that is not in `seen`, which takes it in; nullopt where there seems to be none left.
+std::optional<Point> new_point(const Mutator& mutator, std::size_t sketch, std::set<Point>& seen, Rng& rng) {
+  for (int i = 0; i < kMostRepeats; ++i) {
+    auto p = mutator.fresh(sketch, rng);
+    if (p && seen.insert(*p).second) return p;
+  }
+  return std::nullopt;
+}
 
 tuning_logs::PackedCandidate build(const Task& task, const Candidate& c) {
   tuning_logs::PackedCandidate out;
@@ -49,12 +60,17 @@ std::vector<Candidate> spread_candidates(const Task& task, int count, std::uint6
   std::vector<Candidate> out;
   if (count > 0) out.push_back({.sketch = kDefaultPlan, .decisions = {}, .steps = driver::default_plan(task.dag, task.target)});
   std::set<Point> seen;
-  const auto size = [&] { return static_cast<int>(out.size()); };
-  for (std::size_t i = 0; !sketches.empty() && size() < count && i < static_cast<std::size_t>(count) * kTriesAPoint; ++i) {
-    const auto p = mutator.fresh(i % sketches.size(), rng);
-    if (!p || !seen.insert(*p).second) continue;
-    const Sketch& s = sketches[p->sketch];
-    out.push_back({.trial = size(), .sketch = s.name, .decisions = s.space.decisions(p->values), .steps = steps_of(sketches, *p).or_throw()});
+  std::vector<std::size_t> open(sketches.size());
+  std::iota(open.begin(), open.end(), 0);
+  for (std::size_t turn = 0; !open.empty() && static_cast<int>(out.size()) < count; ++turn) {
+    const std::size_t at = turn % open.size(), sketch = open[at];
+    const auto p = new_point(mutator, sketch, seen, rng);
+    if (!p) {
+      open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
+      continue;
+    }
+    const Sketch& s = sketches[sketch];
+    out.push_back({.trial = static_cast<int>(out.size()), .sketch = s.name, .decisions = s.space.decisions(p->values), .steps = steps_of(sketches, *p).or_throw()});
   }
   return out;
 }

@@ -24,8 +24,10 @@ Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& ca
   const auto about = [](const runtime::Launch& l, const Status& why) {
     return refuse("resource: launch of '", l.entry, "': ", why.reason());
   };
-  for (const runtime::Launch& l : image.launches) {
-    if (const Status s = check_launch(facts_of(l, 0, source.registers), arch); !s.ok()) return about(l, s);
+  for (std::size_t i = 0; i < image.launches.size(); ++i) {
+    const runtime::Launch& l = image.launches[i];
+    const int registers = i < source.registers.size() ? source.registers[i] : 0;
+    if (const Status s = check_launch(facts_of(l, 0, registers), arch); !s.ok()) return about(l, s);
   }
   const auto begin = std::chrono::steady_clock::now();
   TESSERA_TRY(cubin, cache.compile(nvrtc, source.text, source.name, target.arch));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "codegen/cuda/report.h"
 #include "ir/program.h"
@@ -15,7 +16,7 @@ struct CudaSource {
   std::string text;            // header-free CUDA C++; its kernels are the entries of `image`
   runtime::KernelImage image;  // object and build report are filled by build_cuda_image
   SketchKind kind = SketchKind::kSimt;
-  int registers = 0;  // of a thread, estimated; 0: not known
+  std::vector<int> registers{};  // of a thread, estimated, one a launch; empty: not known
 };
 
 /// Where an argument or a part of the workspace must begin: what the widest access asks for.

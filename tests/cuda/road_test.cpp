@@ -1,4 +1,5 @@
 // From a program to an image for a device, in one call.
+#include "codegen/cuda/source.h"
 #include "driver/compile.h"
 #include "ops/catalog.h"
 #include "tests/cuda/nvrtc_fixture.h"
@@ -45,6 +46,14 @@ TEST_F(Road, KernelsShareAWorkspace) {
   }
   EXPECT_EQ(places.size(), 3U);  // row maxima, exponentials, row sums
   EXPECT_EQ(s.arguments.size(), 2U);
+}
+
+/// Tiles of one kernel are no registers of another, which may have more threads.
+TEST_F(Road, RegistersAreOfOneKernel) {
+  const dsl::ComputeDag dag = ops::build({"softmax", {{"m", 6}, {"n", 100}}, "", ""}).or_throw();
+  const ir::Target target = resolve_target("cuda -arch=sm_90a");
+  const auto source = codegen::cuda_source(finished_program(dag, default_plan(dag, target), target).or_throw()).or_throw();
+  EXPECT_EQ(source.registers, (std::vector<int>{1, 0, 1, 0}));  // the sums have a register each
 }
 
 TEST_F(Road, ArchitecturesAreNamed) {
