@@ -85,6 +85,13 @@ Result<ir::Program> finished_program(const dsl::ComputeDag& dag, const schedule:
   });
 }
 
+Status check_launchable(const ir::Program& finished, const ir::Target& target) {
+  if (target.kind == ir::TargetKind::kCpu) return Done{};
+  TESSERA_TRY(source, codegen::cuda_source(finished));
+  TESSERA_TRY(arch, ir::cuda_arch(target.arch));
+  return codegen::check_launches(source, arch);
+}
+
 Result<runtime::KernelImage> compile(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {
   return on_large_stack<runtime::KernelImage>([&]() -> Result<runtime::KernelImage> {
     TESSERA_TRY(state, scheduled(dag, plan));

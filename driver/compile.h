@@ -23,6 +23,10 @@ Result<schedule::State> scheduled(const dsl::ComputeDag& dag, const schedule::Pl
 Result<ir::Program> structured_loops(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target);
 Result<ir::Program> finished_program(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target);
 
+/// Refuses a finished program for CUDA that the architecture could not launch, by what is known before it is
+/// compiled. Done for CPU targets.
+Status check_launchable(const ir::Program& finished, const ir::Target& target);
+
 /// Machine code. For a CUDA target: UserError with exit code 4 where there is no NVRTC; what was compiled
 /// before comes from the cache on disk.
 Result<runtime::KernelImage> compile(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target);

@@ -8,7 +8,11 @@
 
 namespace tessera::codegen {
 
-/// The gate on what is estimated, compilation (or the cache), the verdict on the report, the gate again on
+/// The gate on what is estimated, before anything is compiled: refuses the first launch that the architecture
+/// cannot hold.
+Status check_launches(const CudaSource& source, const ir::CudaArch& arch);
+
+/// check_launches, compilation (or the cache), the verdict on the report, the gate again on
 /// what the compiler says. Each refusal is one reason; that of code which compiles and asks for too much begins
 /// with "resource: ". `target` must name its architecture.
 Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& cache, const ir::Target& target,
