@@ -25,13 +25,6 @@ std::vector<std::byte> reply(MeasureStatus status, std::vector<std::byte> rest) 
   return rest;
 }
 
-/// A refusal may say by its first word what kind it is.
-MeasureStatus status_of(const std::string& reason) {
-  if (reason.rfind("resource:", 0) == 0) return MeasureStatus::kResource;
-  if (reason.rfind("unsupported_target:", 0) == 0) return MeasureStatus::kUnsupportedTarget;
-  return MeasureStatus::kCompileError;
-}
-
 Result<runtime::KernelImage> build_here(const std::string& text) {
   TESSERA_TRY(request, parse_json(text, {.depth = 64}));
   TESSERA_TRY(dag_json, json_member(request, "dag"));
@@ -46,6 +39,12 @@ Result<runtime::KernelImage> build_here(const std::string& text) {
 }
 
 }  // namespace
+
+MeasureStatus status_of_refusal(const std::string& reason) {
+  if (reason.rfind("resource:", 0) == 0) return MeasureStatus::kResource;
+  if (reason.rfind("unsupported_target:", 0) == 0) return MeasureStatus::kUnsupportedTarget;
+  return MeasureStatus::kCompileError;
+}
 
 Builder::Builder() : Builder(runtime::spawn_program(runtime::find_tool("kernel_builder"))) {}
 
@@ -101,7 +100,7 @@ std::vector<std::byte> handle_build_request(std::span<const std::byte> request, 
   context.stage("compile");
   try {
     auto image = build_here(text_of(request));
-    if (!image.ok()) return reply(status_of(image.reason()), bytes_of(image.reason()));
+    if (!image.ok()) return reply(status_of_refusal(image.reason()), bytes_of(image.reason()));
     return reply(MeasureStatus::kOk, runtime::encode(*image));
   } catch (const UserError& e) {
     return reply(MeasureStatus::kCompileError, bytes_of(e.what()));

@@ -19,6 +19,9 @@ struct BuildResult {
   double wall_ms = 0;
 };
 
+/// What became of a build that was refused: a reason may say by its first word ("resource: ...") what kind it is.
+runtime::MeasureStatus status_of_refusal(const std::string& reason);
+
 /// The tuner's side. One build at a time; `start` and `finish` let the caller measure meanwhile.
 class Builder {
  public:

@@ -12,8 +12,8 @@
 
 namespace tessera::driver {
 
-/// "cpu ..." with everything explicit; UserError with exit code 2 for a wrong text and 4 for a target
-/// that has no compiler here (`cuda`).
+/// "cpu ..." or "cuda ..." with everything explicit: this machine's processor, its first device, or what
+/// ir::kDefaultCudaArch names where there is none. UserError with exit code 2 for a wrong text.
 ir::Target resolve_target(const std::string& text);
 
 /// The state a plan leads to; refuses illegal steps.
@@ -23,10 +23,16 @@ Result<schedule::State> scheduled(const dsl::ComputeDag& dag, const schedule::Pl
 Result<ir::Program> structured_loops(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target);
 Result<ir::Program> finished_program(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target);
 
+/// Refuses a finished program for CUDA that the architecture could not launch, by what is known before it is
+/// compiled. Done for CPU targets.
+Status check_launchable(const ir::Program& finished, const ir::Target& target);
+
+/// Machine code. For a CUDA target: UserError with exit code 4 where there is no NVRTC; what was compiled
+/// before comes from the cache on disk.
 Result<runtime::KernelImage> compile(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target);
 
 /// A plan without choices: every stage in a nest of its own, cheap elementwise stages inlined, the
-/// last data axis in vectors. What a program is certified with, and the first point of every search.
+/// last data axis in vectors; for CUDA a thread an element, sums in registers. What a program is certified with, and the first point of every search.
 schedule::StepList default_plan(const dsl::ComputeDag& dag, const ir::Target& target);
 
 /// Name under which kernels of a program are emitted: its own, made a C identifier.

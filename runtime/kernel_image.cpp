@@ -130,6 +130,7 @@ void put(WireWriter& w, const BuildReport& b) {
   w.put(b.registers_per_thread);
   w.put(b.spill_bytes);
   w.put(b.static_shared_bytes);
+  w.put(b.source_hash);
 }
 BuildReport get_report(WireReader& r) {
   BuildReport b;
@@ -138,6 +139,7 @@ BuildReport get_report(WireReader& r) {
   b.registers_per_thread = r.get<int>();
   b.spill_bytes = r.get<std::int64_t>();
   b.static_shared_bytes = r.get<std::int64_t>();
+  b.source_hash = r.get<std::uint64_t>();
   return b;
 }
 

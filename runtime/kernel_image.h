@@ -90,6 +90,7 @@ struct BuildReport {
   // GPU only, as the assembler's log states them; 0 elsewhere.
   int registers_per_thread = 0;
   std::int64_t spill_bytes = 0, static_shared_bytes = 0;
+  std::uint64_t source_hash = 0;  // of the text that was compiled
 
   bool operator==(const BuildReport&) const = default;
 };

@@ -46,12 +46,15 @@ std::string check(const Task& task, const std::vector<Sketch>& sketches, const P
   if (!steps.ok()) return steps.reason();
   const auto state = driver::scheduled(task.dag, *steps);
   if (!state.ok()) return state.reason();
-  if (std::string why = over_limits(*state, task.target, task.threads); !why.empty()) return why;
+  const bool cpu = task.target.kind == ir::TargetKind::kCpu;
+  if (std::string why = !cpu ? "" : over_limits(*state, task.target, task.threads); !why.empty()) return why;
   if (!lower) return "";
   const auto program = driver::finished_program(task.dag, *steps, task.target);
   if (!program.ok()) return program.reason();
   const Status sound = ir::check_well_formed(*program, {.flat = true});
-  return sound.ok() ? "" : sound.reason();
+  if (!sound.ok()) return sound.reason();
+  const Status fits = driver::check_launchable(*program, task.target);
+  return fits.ok() ? "" : fits.reason();
 }
 
 std::string text_of(const Sketch& s, const Values& values) {

@@ -1,31 +1,12 @@
 // A record as one line of text and back.
 #include <charconv>
 
-#include "runtime/isolation/crc32c.h"
+#include "tuning_logs/detail/checked_line.h"
 #include "tuning_logs/record.h"
 
 namespace tessera::tuning_logs {
 
 namespace {
-
-constexpr std::string_view kMark = "{\"crc\":\"";    // every record begins so
-constexpr std::size_t kPrefix = kMark.size() + 8 + 2;  // the mark, eight digits, `",`
-
-std::uint32_t crc_of(std::string_view body) {
-  return runtime::crc32c(std::as_bytes(std::span(body.data(), body.size())));
-}
-
-std::string crc_text(std::uint32_t crc) { return hash_text(crc).substr(8); }
-
-/// What follows the checksum, when the line is a record whose checksum holds.
-Result<std::string_view> checked_body(std::string_view line) {
-  if (line.size() < kPrefix + 2 || line.substr(0, kMark.size()) != kMark || line.substr(kPrefix - 2, 2) != "\",") {
-    return refuse("cut short");
-  }
-  const std::string_view body = line.substr(kPrefix);
-  if (line.substr(kMark.size(), 8) != crc_text(crc_of(body))) return refuse("its checksum does not hold");
-  return body;
-}
 
 /// Fields that a later minor version added are left out; those inside known objects are an error.
 void drop_unknown_fields(Json& j) {
@@ -55,7 +36,7 @@ bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 DecodedLine decode_record(std::string_view line) {
   if (line.size() > kMaxRecordBytes) return damaged("longer than 64 KiB");
-  const auto body = checked_body(line);
+  const auto body = detail::checked_body(line);
   if (!body.ok()) return damaged(body.reason());
   // The checksum holds, so these are the bytes somebody wrote; whether they mean anything is next.
   auto j = parse_json("{" + std::string(*body), limits());
@@ -83,9 +64,7 @@ DecodedLine decode_record(std::string_view line) {
 Result<std::string> encode_record(const Record& r) {
   TESSERA_TRY_DONE(check_record(r));
   const std::string text = dump_json(write_json(r));
-  const std::string_view body = std::string_view(text).substr(1);
-  std::string line = std::string(kMark) + crc_text(crc_of(body)) + "\",";
-  line += body;
+  std::string line = detail::checked_line(text);
   if (line.size() > kMaxRecordBytes) {
     return refuse("a log record of ", line.size(), " bytes is larger than 64 KiB; the program '", r.task.name.substr(0, 64),
                   "' takes ", r.task.dag.text().size(), " of them");
@@ -103,7 +82,7 @@ DecodedLine decode_line(std::string_view text) {
   if (text.empty()) return {};
   try {
     // A damaged line break leaves other bytes beside a record that is itself intact.
-    const std::size_t begin = text.find(kMark);
+    const std::size_t begin = text.find(detail::kCrcMark);
     const std::size_t end = text.rfind('}');
     if (begin == std::string_view::npos) {
       DecodedLine d = damaged("not a record");

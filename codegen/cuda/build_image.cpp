@@ -15,23 +15,31 @@ LaunchFacts facts_of(const runtime::Launch& l, std::int64_t static_shared, int r
           .registers = registers};
 }
 
+Refusal about(const runtime::Launch& l, const Status& why) {
+  return refuse("resource: launch of '", l.entry, "': ", why.reason());
+}
+
 }  // namespace
+
+Status check_launches(const CudaSource& source, const ir::CudaArch& arch) {
+  for (std::size_t i = 0; i < source.image.launches.size(); ++i) {
+    const runtime::Launch& l = source.image.launches[i];
+    const int registers = i < source.registers.size() ? source.registers[i] : 0;
+    if (const Status s = check_launch(facts_of(l, 0, registers), arch); !s.ok()) return about(l, s);
+  }
+  return Done{};
+}
 
 Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& cache, const ir::Target& target,
                                               CudaSource source) {
   TESSERA_TRY(arch, ir::cuda_arch(target.arch));
   runtime::KernelImage& image = source.image;
-  const auto about = [](const runtime::Launch& l, const Status& why) {
-    return refuse("launch of '", l.entry, "': ", why.reason());
-  };
-  for (const runtime::Launch& l : image.launches) {
-    if (const Status s = check_launch(facts_of(l, 0, source.registers), arch); !s.ok()) return about(l, s);
-  }
+  TESSERA_TRY_DONE(check_launches(source, arch));
   const auto begin = std::chrono::steady_clock::now();
   TESSERA_TRY(cubin, cache.compile(nvrtc, source.text, source.name, target.arch));
   image.build.compile_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-  TESSERA_TRY_DONE(accept_report(cubin.report, source.kind));
+  if (const Status s = accept_report(cubin.report, source.kind); !s.ok()) return refuse("resource: ", s.reason());
   for (const runtime::Launch& l : image.launches) {
     const EntryReport* entry = cubin.report.find(l.entry);
     if (entry == nullptr) return refuse("the text of '", source.name, "' has no kernel '", l.entry, "'");

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <set>
 
+#include "codegen/contracts.h"
 #include "codegen/llvm/detail/emitter.h"
 #include "codegen/llvm/detail/machine.h"
 #include "ir/rewrite.h"
@@ -68,27 +69,11 @@ std::set<std::uint64_t> streamed_buffers(const ir::Program& program) {
 }
 
 std::vector<runtime::ArgumentContract> contracts(const ir::Program& program) {
-  std::vector<runtime::ArgumentContract> out;
   const std::set<std::uint64_t> streamed = streamed_buffers(program);
-  for (const ir::ProgramBuffer& p : program.buffers) {
-    if (p.role == ir::BufferRole::kWorkspace) continue;
-    runtime::ArgumentContract c;
-    c.name = p.buffer->name;
-    c.dtype = p.buffer->dtype;
-    // A prepared operand is opaque to its owner: its storage order is the kernel's own.
-    c.shape = p.role == ir::BufferRole::kPrepared ? std::vector<std::int64_t>{p.buffer->layout.size()} : p.buffer.extents();
-    c.bytes = p.buffer->layout.size() * p.buffer->dtype.bytes();
+  return argument_contracts(program, [&](const ir::ProgramBuffer& p) {
     const bool on_a_line = p.role == ir::BufferRole::kPrepared || streamed.count(p.buffer->id) != 0;
-    c.alignment = on_a_line ? 64 : p.buffer->dtype.bytes();
-    switch (p.role) {
-      case ir::BufferRole::kInput: c.role = runtime::ArgumentRole::kInput; break;
-      case ir::BufferRole::kConstant: c.role = runtime::ArgumentRole::kConstant; break;
-      case ir::BufferRole::kPrepared: c.role = runtime::ArgumentRole::kPrepared; break;
-      default: c.role = runtime::ArgumentRole::kOutput; break;
-    }
-    out.push_back(std::move(c));
-  }
-  return out;
+    return on_a_line ? 64 : p.buffer->dtype.bytes();
+  });
 }
 
 }  // namespace

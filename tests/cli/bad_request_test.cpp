@@ -61,8 +61,16 @@ TEST(BadRequest, Target) {
       {{"--op", "matmul", "--target", "cpu -mattr=+frob"}, {"'+frob'"}},
       {{"--op", "matmul", "--target", "cpu -march=native"}, {"'-march=native'", "-mcpu="}},
       {{"--op", "matmul", "--target", "cuda"}, {"cuda", "--target cpu"}, 4},
-      {{"show", "--op", "matmul", "--target", "cuda"}, {"cuda"}, 4},
       {{"--op", "no_such_operator", "--target", "cuda"}, {"cuda"}, 4},  // whatever the program
+      {{"suite", "gemm", "--target", "cuda"}, {"cuda", "--target cpu"}, 4},
+      {{"record", "--op", "matmul", "-o", "r.jsonl", "--target", "cuda"}, {"cuda", "--target cpu"}, 4},
+      {{"--op", "matmul", "--target", "cuda -arch=sm_61"}, {"sm_61", "sm_90a"}},
+      {{"sketches", "--op", "matmul", "--target", "cuda", "--threads", "4"}, {"--threads", "schedule"}},
+      {{"show", "--op", "matmul", "--target", "cuda", "--print", "asm"}, {"'asm'", "ptx"}},
+      {{"show", "--op", "matmul", "--print", "cuda"}, {"'cuda'", "llvm and asm"}},
+      {{"--op", "matmul", "--build-only", "p.pack"}, {"--build-only", "CUDA"}},
+      {{"--op", "matmul", "--target", "cuda", "--build-only", "p.pack", "--log", "l.jsonl"}, {"--log", "autotune measure"}},
+      {{"measure", "p.pack", "--sample", "4"}, {"--sample", "--emulate"}},
   });
 }
 

@@ -4,6 +4,7 @@
 #include <regex>
 #include <sstream>
 
+#include "codegen/cuda/nvrtc.h"
 #include "tests/support/command.h"
 
 namespace tessera::test {
@@ -26,6 +27,18 @@ TEST(Show, EveryFormOfAnOperator) {
   expect_parts(show("ir"), {"program tessera_matmul", "ramp("});
   expect_parts(show("llvm"), {"define ", "target triple"});
   expect_parts(show("asm"), {".text", "tessera_matmul"});
+}
+
+TEST(Show, FormsOfACudaTarget) {
+  const auto show = [](const std::string& form) {
+    return autotune({"show", "--op", "softmax", "--shape", "m=16,n=40", "--target", "cuda -arch=sm_80", "--print", form});
+  };
+  expect_parts(show("steps"), {"bind(Y, axis f.b, to block.x)", "thread.x"});
+  expect_parts(show("loops"), {"block.x", "thread.x"});
+  expect_parts(show("cuda"), {"__launch_bounds__(256) tessera_softmax_3(", "ts_exp(", "ts_store_global("});
+  if (!codegen::nvrtc().ok()) GTEST_SKIP() << codegen::nvrtc().reason();
+  expect_parts(show("ptx"), {".target sm_80", ".entry tessera_softmax_0"});
+  expect_parts(autotune({"show", "--op", "relu", "--target", "cuda -arch=sm_80", "-S"}), {".target sm_80"});
 }
 
 TEST(Show, EveryFormOfALog) {
@@ -79,7 +92,7 @@ TEST(Help, IsCoveredByTheReference) {
       read_text(std::string(TESSERA_SOURCE_DIR) + "/docs/reference/command_line.md");
   const std::regex flag("(?:^|[ ,\n])(--?[A-Za-z][a-z-]*)"), command("\n  ([a-z]+)  ");
   for (const char* name : {"", "replay", "show", "log check", "log best", "log merge", "export", "explain", "report",
-                           "doctor", "ops", "fuzz"}) {
+                           "doctor", "ops", "fuzz", "measure"}) {
     std::vector<std::string> words;
     std::istringstream in(name);
     for (std::string w; in >> w;) words.push_back(w);

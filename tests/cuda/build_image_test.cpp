@@ -36,7 +36,7 @@ TEST_F(BuildImage, RefusalsComeBeforeTheCompilerWhereTheyCan) {
   EXPECT_NE(refusal(source).find("launch of 'doubles': a block of 2048 threads"), std::string::npos)
       << refusal(source);
   source = test::doubling_source();
-  source.registers = 300;
+  source.registers = {300};
   EXPECT_NE(refusal(source).find("300 registers"), std::string::npos);
   EXPECT_EQ(cache_.counts().misses, 0);  // nothing was compiled
 

@@ -24,6 +24,9 @@ struct ProblemArgs {
 
 /// The task those flags describe; UserError otherwise.
 search::Task make_task(const ProblemArgs& args);
+/// UserError (exit code 4) unless this command can measure kernels for the target here: CUDA kernels are
+/// measured by `measure`.
+void check_measured_here(const ir::Target& target, const char* command);
 /// Comma-separated words.
 std::vector<std::string> split_words(const std::string& text);
 
@@ -44,10 +47,24 @@ struct TuneArgs {
   SearchArgs search;
   int trials = 64;
   std::string log;
+  std::string build_only;  // pack to write instead of measuring
   bool resume = false;
   bool json = false;
 };
 int run_tune(const TuneArgs& args);
+/// Compiles candidates for a CUDA target into the pack `args.build_only`.
+int run_build_only(const TuneArgs& args);
+
+struct MeasureArgs {
+  std::string pack, log;
+  bool emulate = false;
+  int sample = 0;  // kernels to emulate; 0: all
+  int jobs = 1;    // emulated at a time
+  std::uint64_t seed = 1;
+  bool json = false;
+};
+/// Measures a pack on this machine's first CUDA device, or runs it in the emulator.
+int run_measure(const MeasureArgs& args);
 
 struct SuiteArgs {
   ProblemArgs problem;     // flags common to all tasks
@@ -74,7 +91,7 @@ int run_replay(const ReplayArgs& args);
 struct ShowArgs {
   std::string log;
   ProblemArgs problem;
-  std::string print = "steps";  // steps | loops | ir | llvm | asm
+  std::string print = "steps";  // steps | loops | ir | llvm | asm | cuda | ptx | code (asm or ptx)
 };
 int run_show(const ShowArgs& args);
 

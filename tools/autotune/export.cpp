@@ -13,6 +13,9 @@ int run_export(const ExportArgs& args) {
     TESSERA_USER_CHECK(form == "c") << "cannot export to '" << form << "'; forms are c";
   }
   const Logged logged = best_of_log(args.log, 0, "", false);
+  if (logged.task.target.kind == ir::TargetKind::kCuda) {
+    throw UserError("export writes kernels for CPUs; autotune show " + args.log + " --print cuda prints this one for '" + logged.task.target.text() + "'", 2);
+  }
   driver::Builder builder;
   const driver::BuildResult built = builder.build(logged.task.dag, logged.plan, logged.task.target);
   TESSERA_ENVIRONMENT_CHECK(built.image.has_value())

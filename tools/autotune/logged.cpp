@@ -4,6 +4,7 @@
 
 #include "codegen/llvm/target.h"
 #include "driver/compile.h"
+#include "tools/autotune/commands.h"
 
 namespace tessera::autotune {
 
@@ -29,6 +30,7 @@ Logged best_of_log(const std::string& log, int threads, const std::string& targe
   } catch (const UserError& e) {
     throw UserError("log '" + log + "' was made for '" + wanted + "': " + e.what(), target.empty() && e.exit_code() == 2 ? 1 : e.exit_code());
   }
+  if (must_run) check_measured_here(out.task.target, "replay");
   if (must_run && !codegen::runs_here(out.task.target)) {
     throw UserError("log '" + log + "' was made for '" + out.task.target.cpu +
                     "', whose instructions this machine lacks; --target cpu rebuilds its schedule for this machine", 4);

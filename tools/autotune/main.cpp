@@ -60,7 +60,7 @@ std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
 void add_search(CLI::App& app, SearchArgs& s) {
   app.add_option("--seed", s.seed, "seed of the search")->check(kSeeds);
   app.add_option("--patience", s.patience, "stop after that many batches with an expected gain under 0.5 % (default: never)")->check(CLI::Range(1, 1000000));
-  app.add_option("--jobs", s.jobs, "threads that score candidates")->check(CLI::Range(1, 1024));
+  app.add_option("--jobs", s.jobs, "threads that score candidates; of --build-only: that compile")->check(CLI::Range(1, 1024));
   app.add_option("--with", s.with, "use parts of the search that are off: evolution");
   app.add_option("--without", s.without, "leave out parts of the search: prior, draft, model, evolution");
   app.add_option("--prior", s.prior, "file of autotune train (default: the shipped one)")->check(kNotEmpty);
@@ -80,6 +80,7 @@ int dispatch(int argc, char** argv) {
   add_search(app, tune.search);
   app.add_option("--log", tune.log, "file of records (default: OPERATOR.jsonl)")->check(kNotEmpty);
   app.add_flag("--resume", tune.resume, "go on from the log; --trials is the total");
+  app.add_option("--build-only", tune.build_only, "CUDA targets: compile --trials candidates, spread over the sketches, into this pack; needs no device")->check(kNotEmpty);
   app.add_flag("--json", tune.json, "one JSON object on stdout at the end");
 
   SuiteArgs suite;
@@ -104,11 +105,11 @@ int dispatch(int argc, char** argv) {
 
   ShowArgs show;
   bool assembly = false;
-  CLI::App* show_cmd = app.add_subcommand("show", "print a schedule: steps, loops, IR, LLVM IR or assembly");
+  CLI::App* show_cmd = app.add_subcommand("show", "print a schedule: steps, loops, IR, LLVM IR, assembly, CUDA text or PTX");
   show_cmd->add_option("log", show.log, "log file (its best kernel)");
   add_problem(*show_cmd, show.problem);
-  show_cmd->add_option("--print", show.print, "steps, loops, ir, llvm or asm")->check(CLI::IsMember({"steps", "loops", "ir", "llvm", "asm"}));
-  show_cmd->add_flag("-S", assembly, "the same as --print asm");
+  show_cmd->add_option("--print", show.print, "steps, loops, ir; llvm, asm (CPU); cuda, ptx (CUDA)")->check(CLI::IsMember({"steps", "loops", "ir", "llvm", "asm", "cuda", "ptx"}));
+  show_cmd->add_flag("-S", assembly, "the same as --print asm, of CUDA targets --print ptx");
 
   LogArgs logs;
   CLI::App* log_cmd = app.add_subcommand("log", "check, query and merge logs");
@@ -139,6 +140,16 @@ int dispatch(int argc, char** argv) {
   export_cmd->add_option("-o,--output", exported.directory, "directory to write")->required();
   export_cmd->add_option("--name", exported.name, "name of the kernel (default: from the program)");
   export_cmd->add_flag("--json", exported.json, "one JSON object on stdout");
+
+  MeasureArgs measure;
+  CLI::App* measure_cmd = app.add_subcommand("measure", "measure a pack of --build-only on a CUDA device, or run its kernels in the emulator");
+  measure_cmd->add_option("pack", measure.pack, "pack of --build-only")->required();
+  measure_cmd->add_flag("--emulate", measure.emulate, "run the kernels on the CPU, look for races and the like, compare with the definition");
+  measure_cmd->add_option("--sample", measure.sample, "kernels to emulate, spread over the sketches (default: all)")->check(CLI::Range(1, 1000000));
+  measure_cmd->add_option("--jobs", measure.jobs, "kernels emulated at a time")->check(CLI::Range(1, 1024));
+  measure_cmd->add_option("--seed", measure.seed, "seed of the sample and of the operands")->check(kSeeds);
+  measure_cmd->add_option("--log", measure.log, "file of records (default: OPERATOR.jsonl)")->check(kNotEmpty);
+  measure_cmd->add_flag("--json", measure.json, "one JSON object on stdout");
 
   bool doctor_json = false;
   CLI::App* doctor_cmd = app.add_subcommand("doctor", "what works on this machine");
@@ -178,7 +189,7 @@ int dispatch(int argc, char** argv) {
   simulate_cmd->add_option("--seeds", simulate.seeds, "searches of each kind")->check(CLI::Range(1, 10000));
   simulate_cmd->add_option("--trials", simulate.trials, "trials of a search")->check(CLI::Range(1, 1000000));
   simulate_cmd->add_option("--prior", simulate.search.prior, "file of autotune train (default: the shipped one)")->check(kNotEmpty);
-  simulate_cmd->add_option("--jobs", simulate.search.jobs, "threads that score candidates")->check(CLI::Range(1, 1024));
+  simulate_cmd->add_option("--jobs", simulate.search.jobs, "threads that score candidates; of --build-only: that compile")->check(CLI::Range(1, 1024));
   simulate_cmd->add_flag("--json", simulate.json, "one JSON object on stdout");
 
   ProposalsArgs proposals;
@@ -208,7 +219,7 @@ int dispatch(int argc, char** argv) {
   }
   if (suite_cmd->parsed()) return run_suite(suite);
   if (replay_cmd->parsed()) return run_replay(replay);
-  if (assembly) show.print = "asm";
+  if (assembly) show.print = "code";
   if (show_cmd->parsed()) return run_show(show);
   if (check_cmd->parsed()) return run_log_check(logs);
   if (best_cmd->parsed()) return run_log_best(logs);
@@ -224,6 +235,8 @@ int dispatch(int argc, char** argv) {
   if (record_cmd->parsed()) return run_record(record);
   if (sketches_cmd->parsed()) return run_sketches(sketches);
   if (fuzz_cmd->parsed()) return run_fuzz(fuzz);
+  if (measure_cmd->parsed()) return run_measure(measure);
+  if (!tune.build_only.empty()) return run_build_only(tune);
   return run_tune(tune);
 }
 

@@ -5,9 +5,9 @@
 #include <map>
 #include <sstream>
 
-#include "codegen/llvm/compile.h"
 #include "driver/compile.h"
 #include "ir/print.h"
+#include "tools/autotune/code_text.h"
 #include "tools/autotune/insight_text.h"
 #include "tools/autotune/page.h"
 
@@ -117,7 +117,7 @@ std::string kernel_part(const PageTask& page) {
   const Lines code = made([&]() -> Result<std::string> {
     const ir::Target target = driver::resolve_target(best->target);
     TESSERA_TRY(p, driver::finished_program(page.dag, best->plan, target));
-    return codegen::code_text(p, target, codegen::CodeText::kAssembly);
+    return code_text(p, target, lowest_form(target));
   });
   const Range hot = innermost_loop(code);
   std::string out = fmt::format("<h3>The best kernel <span>trial {} of {}</span></h3>\n", best->trial, escaped(sketch_text(best->sketch)));

@@ -1,6 +1,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "codegen/cuda/nvrtc.h"
 #include "driver/compile.h"
 #include "dsl/text.h"
 #include "ops/catalog.h"
@@ -77,18 +78,27 @@ std::vector<std::string> split_words(const std::string& text) {
   return out;
 }
 
+void check_measured_here(const ir::Target& target, const char* command) {
+  if (target.kind == ir::TargetKind::kCpu) return;
+  (void)codegen::needed_nvrtc();
+  throw UserError(std::string(command) + " runs candidates on this machine's CPU only; for '" + target.text() +
+                      "' tune with --build-only PACK, which needs no device, then autotune measure PACK where one is; --target cpu works here", 4);
+}
+
 search::Task make_task(const ProblemArgs& args) {
   TESSERA_USER_CHECK(args.given()) << "nothing to work on: give --op NAME, --preset NAME or --expr TEXT (autotune ops lists names)";
   TESSERA_USER_CHECK(args.expr.empty() || (args.op.empty() && args.preset.empty())) << "--expr stands alone; leave --op and --preset out";
   search::Task task;
-  // The target first: a machine without a device says so whatever the program is.
+  // The target first: what is wrong with it is said whatever the program is.
   task.target = driver::resolve_target(args.target);
   task.dag = args.expr.empty() ? program_of_op(args, task.request, task.op) : program_of_expr(args, task.request, task.op);
   if (!args.constant.empty()) {
     const std::vector<std::string> names = args.constant == "none" ? std::vector<std::string>{} : split_words(args.constant);
     task.dag = task.dag.with_constants(names).or_throw();
   }
-  const int cores = runtime::cpu_info().cores;
+  TESSERA_USER_CHECK(args.threads == 0 || task.target.kind == ir::TargetKind::kCpu)
+      << "--threads is of CPU targets; the threads of a CUDA kernel are part of its schedule";
+  const int cores = task.target.kind == ir::TargetKind::kCpu ? runtime::cpu_info().cores : 1;
   task.threads = args.threads == 0 ? cores : args.threads;
   TESSERA_USER_CHECK(task.threads >= 1 && task.threads <= 1024) << "--threads is " << task.threads << "; it must be between 1 and 1024";
   return task;

@@ -39,7 +39,7 @@ int run_proposals(const ProposalsArgs& args) {
       task.op = catalog[at]->name;
       task.dag = ops::build({catalog[at]->name, {}, "", ""}).or_throw();
       task.target = driver::resolve_target(args.target);
-      task.threads = args.threads;
+      task.threads = task.target.kind == ir::TargetKind::kCpu ? args.threads : 1;
       const auto share = [&](std::int64_t n) { return n * (i + 1) / (operators * pieces) - n * i / (operators * pieces); };
       const auto seed = args.seed + static_cast<std::uint64_t>(i % pieces);
       const search::ProposalCheck part = search::check_proposals(task, share(args.count), share(args.lowered), seed);

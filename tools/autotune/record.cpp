@@ -21,6 +21,7 @@ int run_record(const RecordArgs& args) {
   for (const TaskLine& line : problems) {
     ++task_number;
     const search::Task task = make_task(line.problem);
+    check_measured_here(task.target, "record");
     check_memory(task);
     const std::string hash = tuning_logs::hash_text(task.dag.hash());
     const bool known = std::any_of(all.begin(), all.end(), [&](const search::Recording& r) { return r.task.hash == hash && r.threads == task.threads && r.target == task.target.text(); });

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "ir/cuda_arch.h"
 #include "runtime/cpu/peak_probe.h"
 #include "tools/autotune/terminal.h"
 
@@ -37,7 +38,8 @@ BestFigures figures_of(const search::Task& task, const runtime::Measurement& m) 
   f.gflops = task.dag.flops() / f.seconds * 1e-9;
   const double probe = m.median_probe_gflops();
   if (task.dag.multiply_adds() > 0 && probe > 0) f.peak_share = 2 * task.dag.multiply_adds() / f.seconds * 1e-9 / probe;
-  const double memory = runtime::probe_read_gb_s(task.threads, std::int64_t{64} << 20);
+  const bool cuda = task.target.kind == ir::TargetKind::kCuda;
+  const double memory = cuda ? ir::cuda_arch(task.target.arch).or_throw().memory_gb_s : runtime::probe_read_gb_s(task.threads, std::int64_t{64} << 20);
   if (memory > 0) f.bandwidth_share = task.dag.bytes() / f.seconds * 1e-9 / memory;
   f.prepare_seconds = static_cast<double>(m.prepare_ns) * 1e-9;
   return f;

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include "codegen/llvm/compile.h"
 #include "driver/compile.h"
 #include "ir/print.h"
+#include "tools/autotune/code_text.h"
 #include "tools/autotune/commands.h"
 #include "tools/autotune/logged.h"
 
@@ -42,8 +42,8 @@ int run_show(const ShowArgs& args) {
     if (args.print == "ir") {
       fmt::print("{}", ir::to_string(p));
     } else {
-      const auto form = args.print == "llvm" ? codegen::CodeText::kLlvm : codegen::CodeText::kAssembly;
-      fmt::print("{}", codegen::code_text(p, task.target, form).or_throw());
+      const std::string form = args.print == "code" ? lowest_form(task.target) : args.print;
+      fmt::print("{}", code_text(p, task.target, form).or_throw());
     }
   }
   return 0;

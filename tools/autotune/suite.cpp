@@ -198,6 +198,7 @@ void SuiteRun::report(double wall) {
 
 int run_suite(const SuiteArgs& args) {
   std::vector<Entry> entries = entries_of(args);
+  for (const Entry& e : entries) check_measured_here(e.task.target, "suite");
   for (const Entry& e : entries) check_memory(e.task);
   check_log_writable(log_of(args));
   return SuiteRun(args, std::move(entries)).run();

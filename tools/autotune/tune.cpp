@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "driver/compile.h"
 #include "runtime/cpu/peak_probe.h"
 #include "search/cpu_measurer.h"
 #include "search/session.h"
@@ -67,6 +68,7 @@ void print_summary(const search::Task& task, const std::string& log, const searc
 
 int run_tune(const TuneArgs& args) {
   const auto start = std::chrono::steady_clock::now();
+  check_measured_here(driver::resolve_target(args.problem.target), "tuning");
   const search::Task task = make_task(args.problem);
   const search::SessionOptions options = session_options(args.search, args.trials, args.log.empty() ? default_log(task) : args.log, args.resume);
   check_log_writable(options.log);

@@ -1,0 +1,101 @@
+// Packs from the command line: compiled where there is no device, run in the emulator.
+#include <gtest/gtest.h>
+
+#include "codegen/cuda/nvrtc.h"
+#include "support/json/json.h"
+#include "tests/cli/one_line.h"
+#include "tests/support/command.h"
+#include "tuning_logs/pack.h"
+
+namespace tessera::test {
+namespace {
+
+class Pack : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!codegen::nvrtc().ok()) GTEST_SKIP() << codegen::nvrtc().reason();
+  }
+  std::vector<std::string> build(const std::string& pack, const std::string& jobs = "1") const {
+    return {"--op", "matmul", "--shape", "m=40,n=36,k=24", "--target", "cuda -arch=sm_80", "--trials", "6", "--seed", "5", "--jobs", jobs, "--build-only", pack};
+  }
+  const TemporaryFolder folder_;
+  const CommandOptions here_{.folder = folder_.path(), .environment = {{"TESSERA_CUDA_DRIVER", "/nowhere/libcuda.so.1"}}};
+};
+
+TEST_F(Pack, IsCompiledAndRunInTheEmulator) {
+  CommandResult r = autotune(build("p.pack", "2"), here_);
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_NE(r.out.find("6 candidates"), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("autotune measure p.pack"), std::string::npos) << r.out;
+  r = autotune({"measure", "p.pack", "--emulate", "--sample", "3"}, here_);
+  EXPECT_EQ(r.code, 0) << r.out << r.err;
+  EXPECT_EQ(r.out, "matmul: 3 kernels emulated, 3 right, 0 wrong\n");
+  expect_one_line(autotune({"measure", "p.pack"}, here_), 4, {"/nowhere/libcuda.so.1", "--emulate"});
+}
+
+TEST_F(Pack, SaysWhatBecameOfEachCandidate) {
+  std::vector<std::string> words = build("p.pack");
+  words.emplace_back("--json");
+  const CommandResult r = autotune(words, here_);
+  const Json j = parse_json(r.out).or_throw();
+  std::int64_t damaged = 0;
+  const tuning_logs::Pack pack = tuning_logs::read_pack(folder_ / "p.pack", damaged);
+  ASSERT_EQ(pack.candidates.size(), 6U);
+  std::map<std::string, int> ok;
+  for (std::size_t i = 0; i < pack.candidates.size(); ++i) {
+    const tuning_logs::PackedCandidate& c = pack.candidates[i];
+    EXPECT_EQ(c.trial, static_cast<int>(i));
+    EXPECT_EQ(c.image.has_value(), c.message.empty()) << c.message;
+    ok[c.sketch] += c.image ? 1 : 0;
+  }
+  EXPECT_EQ(pack.candidates[0].sketch, "default");
+  EXPECT_EQ(j["candidates"], 6);
+  for (const auto& [sketch, n] : ok) EXPECT_EQ(j["sketches"][sketch]["ok"], n) << sketch;
+}
+
+/// The number of threads that compile changes nothing.
+TEST_F(Pack, SameSeedSamePack) {
+  ASSERT_EQ(autotune(build("one.pack", "1"), here_).code, 0);
+  ASSERT_EQ(autotune(build("two.pack", "3"), here_).code, 0);
+  std::int64_t damaged = 0;
+  const tuning_logs::Pack one = tuning_logs::read_pack(folder_ / "one.pack", damaged), two = tuning_logs::read_pack(folder_ / "two.pack", damaged);
+  EXPECT_EQ(one.header, two.header);
+  ASSERT_EQ(one.candidates.size(), two.candidates.size());
+  for (std::size_t i = 0; i < one.candidates.size(); ++i) {
+    EXPECT_EQ(one.candidates[i].decisions, two.candidates[i].decisions);
+    EXPECT_EQ(one.candidates[i].plan, two.candidates[i].plan);
+    ASSERT_TRUE(one.candidates[i].image && two.candidates[i].image);
+    EXPECT_EQ(one.candidates[i].image->object, two.candidates[i].image->object);
+  }
+}
+
+TEST_F(Pack, OfAnotherVersionIsNotRun) {
+  ASSERT_EQ(autotune(build("p.pack"), here_).code, 0);
+  std::int64_t damaged = 0;
+  const tuning_logs::Pack pack = tuning_logs::read_pack(folder_ / "p.pack", damaged);
+  {
+    tuning_logs::PackWriter writer(folder_ / "p.pack", pack.header);
+    for (tuning_logs::PackedCandidate c : pack.candidates) {
+      if (c.image) ++c.image->build.source_hash;
+      writer.append(c);
+    }
+  }
+  const CommandResult r = autotune({"measure", "p.pack", "--emulate", "--sample", "2"}, here_);
+  EXPECT_EQ(r.code, 3) << r.out;
+  EXPECT_NE(r.out.find("0 kernels emulated, 0 right, 0 wrong, 2 could not be emulated"), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("--build-only"), std::string::npos) << r.out;
+}
+
+TEST(BadPack, FilesAndMachines) {
+  const TemporaryFolder folder;
+  const CommandOptions here{.folder = folder.path()};
+  expect_one_line(autotune({"measure", "absent.pack"}, here), 1, {"absent.pack"});
+  write_text(folder / "text.pack", "hello\n");
+  expect_one_line(autotune({"measure", "text.pack", "--emulate"}, here), 1, {"not a pack", "--build-only"});
+  const CommandOptions without{.folder = folder.path(), .environment = {{"TESSERA_NVRTC", "/nowhere/libnvrtc.so"}}};
+  expect_one_line(autotune({"--op", "matmul", "--target", "cuda", "--build-only", "p.pack"}, without), 4, {"python3 -m pip install nvidia-cuda-nvrtc"});
+  EXPECT_EQ(folder.entries(), std::vector<std::string>{"text.pack"});
+}
+
+}  // namespace
+}  // namespace tessera::test

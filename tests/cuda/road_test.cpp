@@ -1,0 +1,66 @@
+// From a program to an image for a device, in one call.
+#include "codegen/cuda/source.h"
+#include "driver/compile.h"
+#include "ops/catalog.h"
+#include "tests/cuda/nvrtc_fixture.h"
+
+namespace tessera::driver {
+namespace {
+
+using runtime::LaunchArgumentKind;
+
+class Road : public codegen::NvrtcTest {
+ protected:
+  static runtime::KernelImage image(const std::string& op, const ops::Shape& shape, const std::string& target = "cuda -arch=sm_90a") {
+    const dsl::ComputeDag dag = ops::build({op, shape, "", ""}).or_throw();
+    const ir::Target resolved = resolve_target(target);
+    return driver::compile(dag, default_plan(dag, resolved), resolved).or_throw();
+  }
+};
+
+TEST_F(Road, OneKernel) {
+  const runtime::KernelImage m = image("matmul", {{"m", 33}, {"n", 40}, {"k", 20}}, "cuda -arch=sm_80");
+  EXPECT_EQ(m.target, "cuda -arch=sm_80");
+  ASSERT_EQ(m.launches.size(), 1U);
+  EXPECT_EQ(m.launches[0].grid, (runtime::Extent3{6, 1, 1}));  // 1320 elements, 256 a block
+  EXPECT_EQ(m.launches[0].block, (runtime::Extent3{256, 1, 1}));
+  ASSERT_EQ(m.arguments.size(), 3U);
+  EXPECT_EQ(m.arguments[0].alignment, 16);
+  EXPECT_EQ(m.workspace_bytes, 0);
+  EXPECT_GT(m.build.registers_per_thread, 8);
+  EXPECT_NE(m.build.source_hash, 0U);
+}
+
+/// What one kernel leaves to the next lies in the workspace, a place for each.
+TEST_F(Road, KernelsShareAWorkspace) {
+  const runtime::KernelImage s = image("softmax", {{"m", 6}, {"n", 100}});
+  ASSERT_EQ(s.launches.size(), 4U);
+  std::map<std::int64_t, int> places;
+  for (const runtime::Launch& l : s.launches) {
+    for (const runtime::LaunchArgument& a : l.arguments) {
+      if (a.kind != LaunchArgumentKind::kWorkspace) continue;
+      ++places[a.value];
+      EXPECT_EQ(a.value % 256, 0);
+      EXPECT_LT(a.value, s.workspace_bytes);
+    }
+  }
+  EXPECT_EQ(places.size(), 3U);  // row maxima, exponentials, row sums
+  EXPECT_EQ(s.arguments.size(), 2U);
+}
+
+/// Tiles of one kernel are no registers of another, which may have more threads.
+TEST_F(Road, RegistersAreOfOneKernel) {
+  const dsl::ComputeDag dag = ops::build({"softmax", {{"m", 6}, {"n", 100}}, "", ""}).or_throw();
+  const ir::Target target = resolve_target("cuda -arch=sm_90a");
+  const auto source = codegen::cuda_source(finished_program(dag, default_plan(dag, target), target).or_throw()).or_throw();
+  EXPECT_EQ(source.registers, (std::vector<int>{1, 0, 1, 0}));  // the sums have a register each
+}
+
+TEST_F(Road, ArchitecturesAreNamed) {
+  EXPECT_FALSE(resolve_target("cuda").arch.empty());
+  EXPECT_EQ(resolve_target("cuda -arch=sm_86").text(), "cuda -arch=sm_86");
+  EXPECT_THROW(resolve_target("cuda -arch=sm_61"), UserError);
+}
+
+}  // namespace
+}  // namespace tessera::driver

@@ -1,0 +1,100 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <map>
+
+#include "codegen/cuda/nvrtc.h"
+#include "search/pack.h"
+#include "support/version.h"
+#include "tools/autotune/commands.h"
+#include "tools/autotune/interrupt.h"
+
+namespace tessera::autotune {
+
+namespace {
+
+/// What became of the candidates, by status and by sketch.
+struct Outcome {
+  int ok = 0, all = 0;
+  std::map<std::string, int> failed;
+  std::map<std::string, std::string> reasons;                  // one example a status
+  std::map<std::string, std::pair<int, int>> sketches;         // compiled, all
+
+  void count(const tuning_logs::PackedCandidate& c) {
+    ++all;
+    auto& [compiled, of] = sketches[c.sketch];
+    ++of;
+    if (c.image) {
+      ++ok;
+      ++compiled;
+      return;
+    }
+    const std::string status(runtime::to_string(c.status));
+    ++failed[status];
+    reasons.try_emplace(status, fmt::format("trial {} ({}): {}", c.trial, c.sketch, c.message));
+  }
+  Json json() const {
+    Json j;
+    j["candidates"] = all;
+    j["ok"] = ok;
+    j["failed"] = Json::object();
+    for (const auto& [status, n] : failed) j["failed"][status] = n;
+    j["sketches"] = Json::object();
+    for (const auto& [name, n] : sketches) j["sketches"][name] = Json{{"ok", n.first}, {"candidates", n.second}};
+    return j;
+  }
+};
+
+void print(const Outcome& o, const search::Task& task, const std::string& pack, double seconds) {
+  fmt::print("{}: {} candidates of {} sketches in {:.1f} s for {}, {} compiled", task.op, o.all, o.sketches.size(), seconds, task.target.text(), o.ok);
+  for (const auto& [status, n] : o.failed) fmt::print(", {} {}", n, status);
+  fmt::print("\n");
+  for (const auto& [status, why] : o.reasons) fmt::print("  {}: {}\n", status, why);
+  fmt::print("pack: {}   autotune measure {} times it where a CUDA device is, measure {} --emulate checks it anywhere\n", pack, pack, pack);
+}
+
+}  // namespace
+
+int run_build_only(const TuneArgs& args) {
+  const auto start = std::chrono::steady_clock::now();
+  TESSERA_USER_CHECK(args.log.empty() && !args.resume) << "--build-only measures nothing: --log and --resume are of autotune measure";
+  const search::Task task = make_task(args.problem);
+  TESSERA_USER_CHECK(task.target.kind == ir::TargetKind::kCuda)
+      << "--build-only is for CUDA targets, such as --target 'cuda -arch=sm_90a'; for '" << args.problem.target << "' candidates are measured as they are built";
+  (void)codegen::needed_nvrtc();
+  tuning_logs::PackHeader header;
+  header.task = tuning_logs::make_task(task.dag, task.op, task.request);
+  header.target = task.target.text();
+  header.machine = tuning_logs::this_machine(kToolVersion);
+  header.seed = static_cast<std::int64_t>(args.search.seed);
+  tuning_logs::PackWriter writer(args.build_only, header);
+
+  catch_interrupts();
+  const std::vector<search::Candidate> candidates = search::spread_candidates(task, args.trials, args.search.seed);
+  Outcome outcome;
+  const bool terminal = isatty(2) != 0;
+  const auto done = [&](const tuning_logs::PackedCandidate& c) {
+    writer.append(c);
+    outcome.count(c);
+    if (terminal) fmt::print(stderr, "\r{}/{} compiled ", outcome.all, candidates.size());
+  };
+  search::build_candidates(task, candidates, args.search.jobs, done, interrupted);
+  if (terminal) fmt::print(stderr, "\n");
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (args.json) {
+    Json j;
+    j["op"] = task.op;
+    j["target"] = task.target.text();
+    j["pack"] = args.build_only;
+    j.update(outcome.json());
+    j["wall_seconds"] = seconds;
+    fmt::print("{}\n", dump_json(j));
+  } else {
+    print(outcome, task, args.build_only, seconds);
+  }
+  if (interrupted()) return 130;
+  return outcome.ok > 0 ? 0 : 3;
+}
+
+}  // namespace tessera::autotune

@@ -1,0 +1,86 @@
+#include "tuning_logs/pack.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "runtime/image_json.h"
+#include "tuning_logs/detail/checked_line.h"
+
+namespace tessera::tuning_logs {
+
+namespace {
+
+constexpr std::size_t kMostLineBytes = 64 << 20;  // of machine code as text; kernels have some tens of KiB
+
+[[noreturn]] void fail(const std::string& path, const char* doing) {
+  throw UserError("cannot " + std::string(doing) + " pack '" + path + "': " + std::strerror(errno) + "; name another file", 1);
+}
+
+template <class T>
+Result<T> read_line(std::string_view line) {
+  TESSERA_TRY(body, detail::checked_body(line));
+  TESSERA_TRY(j, parse_json("{" + std::string(body), {.string_bytes = kMostLineBytes, .text_bytes = kMostLineBytes}));
+  T out;
+  TESSERA_TRY_DONE(read_json(j, out));
+  return out;
+}
+
+Result<PackHeader> read_header(std::string_view line) {
+  TESSERA_TRY(header, read_line<PackHeader>(line));
+  if (header.pack != kPackMajor) return refuse("its version is ", header.pack, ", this program reads ", kPackMajor);
+  return header;
+}
+
+Result<PackedCandidate> read_candidate(std::string_view line) {
+  TESSERA_TRY(candidate, read_line<PackedCandidate>(line));
+  if ((candidate.status == runtime::MeasureStatus::kOk) != candidate.image.has_value()) return refuse("its status and its image disagree");
+  return candidate;
+}
+
+/// An empty file, or a pack.
+bool may_be_replaced(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string first;
+  return !std::getline(in, first) || read_header(first).ok();
+}
+
+}  // namespace
+
+PackWriter::PackWriter(std::string path, const PackHeader& header) : path_(std::move(path)), file_(nullptr, std::fclose) {
+  if (!may_be_replaced(path_)) throw UserError("'" + path_ + "' exists and is not a pack; nothing was written to it; name another file", 1);
+  file_.reset(std::fopen(path_.c_str(), "wbe"));
+  if (!file_) fail(path_, "open");
+  write(detail::checked_line(dump_json(write_json(header))));
+}
+
+void PackWriter::append(const PackedCandidate& candidate) { write(detail::checked_line(dump_json(write_json(candidate)))); }
+
+void PackWriter::write(const std::string& line) {
+  const bool written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() && std::fputc('\n', file_.get()) != EOF;
+  if (!written || std::fflush(file_.get()) != 0) fail(path_, "write to");
+}
+
+Pack read_pack(const std::string& path, std::int64_t& damaged) {
+  std::ifstream in(path, std::ios::binary);
+  std::string line;
+  if (!in.is_open()) fail(path, "open");
+  if (!std::getline(in, line)) throw UserError("'" + path + "' is not a pack: it is empty; --build-only makes one", 1);
+  auto header = read_header(line);
+  if (!header.ok()) throw UserError("'" + path + "' is not a pack: " + header.reason() + "; --build-only makes one", 1);
+  Pack out;
+  out.header = std::move(*header);
+  damaged = 0;
+  while (std::getline(in, line)) {
+    auto candidate = read_candidate(line);
+    if (candidate.ok()) {
+      out.candidates.push_back(std::move(*candidate));
+    } else {
+      ++damaged;
+    }
+  }
+  return out;
+}
+
+}  // namespace tessera::tuning_logs
