@@ -70,13 +70,13 @@ TEST(Refusals, SpreadTakesTheThreadsOfAStage) {
   expect_refused(bound, Spread{"B.s", "d0", {"t"}, "C.acc"}, {"two loops", "1"});
   expect_refused(after(bound, {Unroll{"B.s", "d0"}}), Spread{"B.s", "d0", into, "C.acc"}, {"'d0'", "already unroll"});
   const State spread = after(bound, {Spread{"B.s", "d0", into, "C.acc"}});
-  EXPECT_EQ(spread.find("B.s")->find_axis("d0.thread")->extent, 64);
+  EXPECT_EQ(spread.find("B.s")->split_into("d0.thread")->factor, 64);
   EXPECT_EQ(spread.find("B.s")->find_axis("d0.thread")->loop, ForKind::kThreadX);
 }
 
 TEST(Refusals, SpreadCountsWholeWarps) {
   const State s = after(tiled(), {Bind{"C.acc", "i", ForKind::kWarp}, Bind{"C.acc", "j", ForKind::kLane}});
-  EXPECT_EQ(after(s, {Spread{"B.s", "d0", {"a", "b"}, "C.acc"}}).find("B.s")->find_axis("b")->extent, 8 * 32);
+  EXPECT_EQ(after(s, {Spread{"B.s", "d0", {"a", "b"}, "C.acc"}}).find("B.s")->split_into("b")->factor, 8 * 32);
 }
 
 TEST(Refusals, PadBoxNeedsABox) {
