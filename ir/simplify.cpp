@@ -1,5 +1,6 @@
 #include "ir/simplify.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "ir/analysis/affine.h"
@@ -220,10 +221,12 @@ class Simplifier {
     return affine_sum(map_children(e, [this](const Expr& x) { return expr(x); }));
   }
 
-  /// Range of a - b. Data may be i64 too, and its constants (the identities of min and max) as large
-  /// as they get: their difference with anything may wrap, so nothing is known of it.
+  /// Data may be i64 too, and its constants (the identities of min and max) as large as they get: their
+  /// difference with anything may wrap, so nothing is known of it.
+  static bool huge(const AffineSum& s) { return s.constant >= Interval::kInf || s.constant <= -Interval::kInf; }
+
+  /// Range of a - b.
   Interval difference(const AffineSum& a, const AffineSum& b) {
-    const auto huge = [](const AffineSum& s) { return s.constant >= Interval::kInf || s.constant <= -Interval::kInf; };
     if (huge(a) || huge(b)) return Interval::all();
     AffineSum d = a;
     d.add(b, -1);
@@ -274,14 +277,23 @@ class Simplifier {
 
   /// g*x + r < g*y is x < y for r in [0, g): what counts inside a block cannot decide.
   Expr less(const AffineSum& a, const AffineSum& b) {
+    if (huge(a) || huge(b)) return a.expr() < b.expr();
     AffineSum d = a, high, low;
     d.add(b, -1);
     std::int64_t whole = 0;
     for (const Term& t : d.terms) whole = std::max(whole, t.coefficient == INT64_MIN ? 0 : std::abs(t.coefficient));
     if (whole <= 1 || algebra_.blocks(d, whole, high, low) <= 1 || (low.terms.empty() && low.constant == 0)) return a.expr() < b.expr();
-    AffineSum left = a;
-    left.add(low, -1);
-    return left.expr() < b.expr();
+    AffineSum left = a, right = b;
+    left.constant = wrapping_add(left.constant, -low.constant);
+    for (const Term& t : low.terms) {  // off the side where it stands
+      const auto stands = [&t](const AffineSum& s) { return std::any_of(s.terms.begin(), s.terms.end(), [&t](const Term& x) { return equal(x.atom, t.atom); }); };
+      if (stands(a)) {
+        left.add(t.atom, -t.coefficient);
+      } else {
+        right.add(t.atom, t.coefficient);
+      }
+    }
+    return left.expr() < right.expr();
   }
 
   /// "x op 0" for an x of range r, as an expression whose range tells whether it is decided.
@@ -355,7 +367,8 @@ class StmtSimplifier {
     if (x.hi <= 0) return block({});
     std::int64_t count = 0;
     Bounds& bounds = simplifier_.bounds();
-    if (is_const_int(extent, &count) && count == 1 && n.loop != ForKind::kVector) {
+    const bool channels = n.notes.count("pipeline") != 0;  // its body means nothing without the loop
+    if (is_const_int(extent, &count) && count == 1 && n.loop != ForKind::kVector && !channels) {
       return stmt(substitute(n.body, n.var, lo));
     }
     const Bounds saved = bounds;

@@ -102,20 +102,32 @@ Status check_levels(const Stage& s, const std::vector<Enclosing>& around) {
       }
     }
   }
-  if (s.slots > 1) {
-    const Axis& loop = *all[around.size() - 1].axis;
-    if (loop.loop != ForKind::kSerial) {
-      return refuse("stage '", s.name, "' has ", s.slots, " slots and is computed at loop '", loop.name, "', which is ", ir::to_string(loop.loop),
-                    "; the iterations of a pipeline run one after the other");
-    }
+  return Done{};
+}
+
+/// Slots are copies of a shared tile, and the loop that goes round them runs one iteration after the other.
+Status check_slots(const State& state, const Stage& s) {
+  if (s.slots <= 1) return Done{};
+  const char* why = s.placement != Placement::kAt ? "needs a place inside the loop of its pipeline"
+                    : s.scope != ir::Scope::kShared ? "belongs into shared memory"
+                    : s.store_at || s.rolling ? "is stored where it is computed" : nullptr;
+  if (why != nullptr) return refuse("stage '", s.name, "' has ", s.slots, " slots and ", why);
+  const Axis& loop = *state.find(s.at.stage)->find_axis(s.at.axis);
+  if (loop.loop != ForKind::kSerial) {
+    return refuse("stage '", s.name, "' has ", s.slots, " slots and is computed at loop '", loop.name, "', which is ", ir::to_string(loop.loop),
+                  "; the iterations of a pipeline run one after the other");
+  }
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    const Stage& q = state.stage(i);
+    if (q.slots <= 1 || q.slots == s.slots || q.placement != Placement::kAt || !(q.at == s.at)) continue;
+    return refuse("stage '", s.name, "' has ", s.slots, " slots and '", q.name, "' has ", q.slots, ", both at loop '", loop.name,
+                  "'; tiles of one pipeline have as many slots, or 1");
   }
   return Done{};
 }
 
 /// What cannot stick out of its tensor.
 Status check_padded(const Stage& s) {
-  if (s.slots > 1 && s.placement != Placement::kAt) return refuse("stage '", s.name, "' has ", s.slots, " slots and needs a place inside the loop of its pipeline");
-  if (s.slots > 1 && (s.store_at || s.rolling)) return refuse("stage '", s.name, "' has ", s.slots, " slots; it is stored where it is computed");
   if (!s.padded) return Done{};
   const char* why = s.placement != Placement::kAt ? "is computed at root" : s.is_scan() ? "is a scan" : s.is_extern() ? "is extern"
                     : s.rolling ? "rolls" : s.store_at && !(*s.store_at == s.at) ? "is stored at another loop" : nullptr;
@@ -230,6 +242,7 @@ Status check_invariants(const State& state) {
     TESSERA_TRY_DONE(check_nesting(s, around));
     TESSERA_TRY_DONE(check_padded(s));
     TESSERA_TRY_DONE(check_levels(s, around));
+    TESSERA_TRY_DONE(check_slots(state, s));
     TESSERA_TRY_DONE(check_registers(s));
     TESSERA_TRY_DONE(check_memory(state, s));
     TESSERA_TRY_DONE(check_prefetches(state, s));

@@ -318,6 +318,8 @@ std::string State::print_loops() const {
     if (s.store_at) out << "  (stored at " << s.store_at->stage << "." << s.store_at->axis << ")";
     if (s.rolling) out << "  (rolling)";
     if (s.streaming) out << "  (streaming)";
+    if (s.padded) out << "  (padded)";
+    if (s.slots > 1) out << "  (" << s.slots << " slots)";
     for (const StrideAlignment& a : s.alignments) out << "  (stride of " << s.data_axes()[static_cast<std::size_t>(a.dim)] << " % " << a.factor << " = " << a.offset << ")";
     out << "\n";
   };

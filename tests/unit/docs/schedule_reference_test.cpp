@@ -56,13 +56,14 @@ struct Example {
   std::vector<Step> refused;  // on the state before
 };
 
-using schedule::Annotate, schedule::CacheRead, schedule::CacheWrite, schedule::ComputeAt,
-    schedule::ComputeInline, schedule::ComputeRoot, schedule::DecomposeReduction, schedule::Fuse,
-    schedule::Outline, schedule::Pack, schedule::Parallel, schedule::Prefetch, schedule::Reorder,
-    schedule::Rfactor, schedule::RollingWindow, schedule::SetScope, schedule::Split,
-    schedule::StorageAlign, schedule::StoreAt, schedule::StreamingStore, schedule::Tensorize,
-    schedule::Tile, schedule::TransformLayout, schedule::Unroll, schedule::UseAlgorithm,
-    schedule::Vectorize;
+using schedule::Annotate, schedule::Bind, schedule::CacheRead, schedule::CacheWrite,
+    schedule::ComputeAt, schedule::ComputeInline, schedule::ComputeRoot,
+    schedule::DecomposeReduction, schedule::Fuse, schedule::Outline, schedule::Pack,
+    schedule::PadBox, schedule::Parallel, schedule::Pipeline, schedule::Prefetch,
+    schedule::Reorder, schedule::Rfactor, schedule::RollingWindow, schedule::SetScope,
+    schedule::Split, schedule::Spread, schedule::StorageAlign, schedule::StoreAt,
+    schedule::StreamingStore, schedule::Tensorize, schedule::Tile, schedule::TransformLayout,
+    schedule::Unroll, schedule::UseAlgorithm, schedule::Vectorize;
 
 /// The tile of a product that tensorize takes: 6 x 16 accumulators, updated for each k.
 StepList tile_steps() {
@@ -73,6 +74,26 @@ StepList tile_steps() {
           ComputeAt{"C.acc", "C", "j0"},
           SetScope{"C.acc", ir::Scope::kRegister},
           Reorder{"C.acc", {"k", "i", "j"}}};
+}
+
+/// A block computes 16 x 16 elements of a product with 256 threads, in steps of 8 of the sum; what it
+/// reads of B in a step is a tile in shared memory.
+StepList block_steps() {
+  return {CacheWrite{"C", "C.acc"},
+          Split{"C", "i", {"i0", "i1"}, {16}},
+          Split{"C", "j", {"j0", "j1"}, {16}},
+          Reorder{"C", {"i0", "j0", "i1", "j1"}},
+          Bind{"C", "i0", ir::ForKind::kBlockY},
+          Bind{"C", "j0", ir::ForKind::kBlockX},
+          Bind{"C", "i1", ir::ForKind::kThreadY},
+          Bind{"C", "j1", ir::ForKind::kThreadX},
+          ComputeAt{"C.acc", "C", "j0"},
+          Split{"C.acc", "k", {"k0", "k1"}, {8}},
+          Reorder{"C.acc", {"k0", "i", "j", "k1"}},
+          Bind{"C.acc", "i", ir::ForKind::kThreadY},
+          Bind{"C.acc", "j", ir::ForKind::kThreadX},
+          CacheRead{"B", {"C.acc"}, "B.s", ir::Scope::kShared},
+          ComputeAt{"B.s", "C.acc", "k0"}};
 }
 
 std::vector<Example> examples() {
@@ -100,6 +121,20 @@ std::vector<Example> examples() {
        Vectorize{"C", "j1"},
        {Vectorize{"C", "k"}}},
       {matmul(), {}, Parallel{"C", "i"}, {Parallel{"C", "k"}}},
+      {matmul(),
+       {Split{"C", "i", {"i0", "i1"}, {8}}},
+       Bind{"C", "i0", ir::ForKind::kBlockX},
+       {Bind{"C", "i1", ir::ForKind::kBlockX}, Bind{"C", "k", ir::ForKind::kBlockX},
+        Bind{"C", "j", ir::ForKind::kLane}}},
+      {matmul(),
+       block_steps(),
+       Spread{"B.s", "d0", {"d0.step", "d0.thread"}, "C.acc"},
+       {Spread{"B.s", "d0", {"d0.step"}, "C.acc"}, Spread{"C.acc", "k1", {"a", "b"}, "B.s"}}},
+      {matmul(), block_steps(), PadBox{"B.s"}, {PadBox{"C"}}},
+      {matmul(),
+       block_steps(),
+       Pipeline{"B.s", 3},
+       {Pipeline{"C.acc", 3}, Pipeline{"B.s", 9}}},
       {matmul(true),
        {Split{"D", "i", {"i0", "i1"}, {8}}},
        ComputeAt{"C", "D", "i0"},

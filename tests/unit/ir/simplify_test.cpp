@@ -82,6 +82,63 @@ TEST(Simplify, DivisionAndRemainderOfLinearForms) {
   }
 }
 
+TEST(Simplify, BlocksInsideOfDivisors) {
+  // (g*y + r) // (g*c) and % with r inside, at the edge of and outside [0, g); also with two coefficients
+  // that only together share g.
+  for (const auto& [rlo, rhi] : {std::array<int, 2>{0, 3}, {0, 4}, {-1, 3}, {2, 5}, {-4, -1}, {0, 7}, {1, 11}}) {
+    const Box box({{i, -3, 4}, {j, rlo, rhi}, {k, -1, 2}});
+    for (const int g : {2, 3, 4, 8, 12}) {
+      for (const int c : {1, 3}) {
+        for (const int d : {-9, -1, 0, 3, 4}) {
+          for (const Expr& x : {i * g + j + d, i * g - j + d, i * g + k * (2 * g) + j + d,
+                                i * (2 * g) + k * (3 * g) + j + d, j * g + i * 6 + k + d}) {
+            expect_same(floordiv(x, g * c), box);
+            expect_same(floormod(x, g * c), box);
+            expect_same(floordiv(floormod(x, g * c), g), box);
+            expect_same(floordiv(x, g * c) * (g * c) + floormod(x, g * c), box);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Simplify, ComparisonsOfBlocks) {
+  // g*x + r < g*y with r inside, at the edge of and outside [0, g), on either side.
+  for (const auto& [rlo, rhi] : {std::array<int, 2>{0, 3}, {0, 4}, {-1, 3}, {1, 2}, {-3, 0}, {-4, -1}, {5, 6}}) {
+    const Box box({{i, -3, 3}, {j, rlo, rhi}, {k, -2, 4}});
+    for (const int g : {2, 3, 4}) {
+      for (const int m : {-1, 1, 2}) {
+        for (const int d : {-4, -1, 0, 1, 3}) {
+          for (const ExprKind op : {ExprKind::kLT, ExprKind::kLE, ExprKind::kEQ, ExprKind::kNE}) {
+            expect_same(make_binary(op, i * g + j, k * (g * m) + d), box);
+            expect_same(make_binary(op, k * (g * m) + d, i * g + j), box);
+            expect_same(!make_binary(op, i * g - j + d, k * (g * m)), box);
+            expect_same(make_binary(op, floordiv(i, 2) * g + j, k * (g * m) + d), box);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Simplify, ComparisonsOfBlocksNearTheLimits) {
+  // Sides that only fit together, and what must not be taken off a side that is at its limit.
+  const Bounds bounds{{j.id(), {0, 3}}};
+  const std::int64_t quarter = std::int64_t{1} << 61;
+  for (const std::int64_t c : {INT64_MIN, INT64_MIN + 1, -quarter, quarter, INT64_MAX - 1, INT64_MAX}) {
+    for (const Expr& e : {int_imm(c) < i * 4 - j, i * 4 - j < int_imm(c), i * 4 + j < int_imm(c), int_imm(c) < i * 4 + j}) {
+      const Expr s = simplify(e, bounds);
+      for (const std::int64_t x : {std::int64_t{-3}, std::int64_t{0}, std::int64_t{5}, -quarter + 4, quarter - 4}) {
+        for (std::int64_t y = 0; y <= 3; ++y) {
+          const Point p{{i.id(), x}, {j.id(), y}};
+          EXPECT_EQ(evaluate(e, p), evaluate(s, p)) << e << " -> " << s << " at i=" << x << " j=" << y;
+        }
+      }
+    }
+  }
+}
+
 TEST(Simplify, TruncatingAndNegativeDivisors) {
   const Box box({{i, -6, 6}, {j, -3, 3}});
   for (const int c : {-4, -3, -1, 0, 2, 3}) {
@@ -216,6 +273,12 @@ TEST(Simplify, GivesTheFormsThatItPromises) {
   const Bounds b{{i.id(), {0, 1}}, {j.id(), {0, 3}}};
   EXPECT_EQ(to_string(simplify(text("(i * 4 + j) // 4"), b)), "i");
   EXPECT_EQ(to_string(simplify(text("(i * 4 + j) % 4"), b)), "j");
+  EXPECT_EQ(to_string(simplify(text("(k * 4 + j) // 12"), b)), "k // 3");
+  EXPECT_EQ(to_string(simplify(text("(k * 4 + j) % 12"), b)), "k % 3 * 4 + j");
+  EXPECT_EQ(to_string(simplify(text("(k * 4 + j + 4) // 12"), b)), "(k + 1) // 3");
+  EXPECT_EQ(to_string(simplify(text("(k * 4 + j * 2) // 12"), b)), "(k * 2 + j) // 6");
+  EXPECT_EQ(to_string(simplify(text("k * 8 + j < i * 16"), b)), "k * 8 < i * 16");
+  EXPECT_EQ(to_string(simplify(text("k * 8 < i * 16 - j"), b)), "k * 8 < i * 16");
   EXPECT_EQ(to_string(simplify(text("min(4, 10 - i * 4)"), b)), "4");
   EXPECT_EQ(to_string(simplify(text("(k // 7) * 7 + k % 7"))), "k");
   EXPECT_EQ(to_string(simplify(text("(k * 6 + 3) // 4"))), "(k * 3 + 1) // 2");

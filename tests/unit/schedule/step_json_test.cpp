@@ -8,6 +8,7 @@ namespace {
 StepList every_step() {
   const Param hole = Param::open("h");
   return {Annotate{"C", "i", "unroll", hole},
+          Bind{"C", "i", ir::ForKind::kBlockY},
           CacheRead{"A", {"C", "D"}, "Ac", ir::Scope::kLocal},
           CacheWrite{"C", "Cw", ir::Scope::kRegister},
           ComputeAt{"B", "C", "i"},
@@ -17,13 +18,16 @@ StepList every_step() {
           Fuse{"C", {"i", "j"}, "f"},
           Outline{"C", "i"},
           Pack{"B", {"C"}, "Bp", {{"j", 0}, {"k", 0}, {"j", hole}}},
+          PadBox{"B"},
           Parallel{"C", "i"},
+          Pipeline{"B", hole},
           Prefetch{"C", "i", "A", hole, 1, true},
           Reorder{"C", {"j", "i"}},
           Rfactor{"C", "k", "Cf"},
           RollingWindow{"B"},
           SetScope{"B", ir::Scope::kRegister},
           Split{"C", "i", {"i0", "i1"}, {hole}, ir::Tail::kGuard},
+          Spread{"B", "i", {"i0", "i1"}, "C"},
           StorageAlign{"B", "i", hole, hole},
           StoreAt{"B", "C", "i"},
           StreamingStore{"B"},
@@ -57,6 +61,7 @@ TEST(StepJson, HostileTextIsRefused) {
   const char* const kBad[] = {
       R"({})", R"([])", R"("split")", R"({"nonsense":{}})", R"({"unroll":{"stage":"C"}})",
       R"({"unroll":{"stage":"C","axis":"i","more":1}})", R"({"unroll":{"stage":"C","axis":7}})",
+      R"({"bind":{"stage":"C","axis":"i","to":"moon"}})", R"({"pipeline":{"stage":"C","slots":"two"}})",
       R"({"unroll":{"stage":"C","axis":"i"},"vectorize":{"stage":"C","axis":"i"}})",
       R"({"split":{"stage":"C","axis":"i","into":["a","b"],"factors":[{"hole":""}]}})",
       R"({"split":{"stage":"C","axis":"i","into":["a","b"],"factors":[1.5]}})",

@@ -1,0 +1,143 @@
+// What bind, spread, pad_box and pipeline refuse, and that later steps do not break what they have set up.
+#include "tests/unit/schedule/programs.h"
+
+namespace tessera::schedule::test {
+namespace {
+
+using ir::ForKind;
+
+/// C, 32 x 32 elements in blocks of 8 x 8, one a thread; B.s is a tile of B for a step of 4 of the sum.
+State tiled() {
+  return after(matmul(32, 32, 16), {CacheWrite{"C", "C.acc"},
+                                    Split{"C", "i", {"i0", "i1"}, {8}},
+                                    Split{"C", "j", {"j0", "j1"}, {8}},
+                                    Reorder{"C", {"i0", "j0", "i1", "j1"}},
+                                    Bind{"C", "i0", ForKind::kBlockY},
+                                    Bind{"C", "j0", ForKind::kBlockX},
+                                    Bind{"C", "i1", ForKind::kThreadY},
+                                    Bind{"C", "j1", ForKind::kThreadX},
+                                    ComputeAt{"C.acc", "C", "j0"},
+                                    Split{"C.acc", "k", {"k0", "k1"}, {4}},
+                                    Reorder{"C.acc", {"k0", "i", "j", "k1"}},
+                                    CacheRead{"B", {"C.acc"}, "B.s", ir::Scope::kShared},
+                                    ComputeAt{"B.s", "C.acc", "k0"}});
+}
+
+TEST(Refusals, BindTakesALevelOfTheGpu) {
+  const State s = matmul(64, 64, 8);
+  expect_refused(s, Bind{"X", "i", ForKind::kBlockX}, {"'X'", "A, B, C"});
+  expect_refused(s, Bind{"A", "i", ForKind::kBlockX}, {"'A'", "input"});
+  expect_refused(s, Bind{"C", "z", ForKind::kBlockX}, {"'z'", "'C'", "i, j, k"});
+  expect_refused(s, Bind{"C", "i", ForKind::kParallel}, {"block.x", "thread.x", "warp or lane", "'parallel'"});
+  expect_refused(s, Bind{"C", "k", ForKind::kBlockX}, {"'k'", "'C'", "reduction", "rfactor"});
+  expect_refused(s, Bind{"C", "i", ForKind::kLane}, {"'i'", "'C'", "64 times", "32 lanes", "split"});
+  expect_refused(after(s, {Unroll{"C", "i"}}), Bind{"C", "i", ForKind::kThreadX}, {"'i'", "'C'", "already unroll"});
+  EXPECT_TRUE(apply_step(s, Bind{"C", "k", ForKind::kThreadX}).ok());
+}
+
+TEST(Refusals, BlocksAreOutermost) {
+  const State s = matmul(64, 64, 8);
+  expect_refused(s, Bind{"C", "j", ForKind::kBlockX}, {"'j'", "'C'", "block.x", "inside loop 'i'", "outermost", "reorder"});
+  expect_refused(after(s, {Bind{"C", "i", ForKind::kBlockX}}), Reorder{"C", {"j", "i"}}, {"'i'", "'C'", "inside loop 'j'", "outermost"});
+  const State inner = after(chain(16), {Split{"C", "i", {"i0", "i1"}, {4}}, ComputeAt{"B", "C", "i0"}});
+  expect_refused(inner, Bind{"B", "i", ForKind::kBlockX}, {"'i'", "'B'", "inside loop 'i0' of 'C'"});
+}
+
+TEST(Refusals, ALevelIsBoundOnce) {
+  const State s = after(matmul(64, 64, 8), {Bind{"C", "i", ForKind::kBlockX}});
+  expect_refused(s, Bind{"C", "j", ForKind::kBlockX}, {"'j'", "'i'", "'C'", "block.x already"});
+  const State threads = after(s, {Split{"C", "j", {"j0", "j1"}, {8}}, Bind{"C", "j0", ForKind::kThreadX}});
+  expect_refused(threads, Bind{"C", "j1", ForKind::kThreadX}, {"'j1'", "'j0'", "thread.x already"});
+  expect_refused(threads, Bind{"C", "j1", ForKind::kLane}, {"'j1'", "lane", "'j0'", "thread.x already"});
+  expect_refused(threads, Parallel{"C", "j1"}, {"'j1'", "parallel", "bind it"});
+  EXPECT_TRUE(apply_step(threads, Bind{"C", "j1", ForKind::kThreadY}).ok());
+  expect_refused(after(matmul(64, 64, 8), {Parallel{"C", "i"}}), Bind{"C", "j", ForKind::kThreadX}, {"'j'", "'i'", "parallel already"});
+}
+
+TEST(Refusals, StorageOutsideOfBoundLoopsWouldBeShared) {
+  const State s = after(matmul(8, 8, 8), {CacheRead{"A", {}, "Ac"}, ComputeAt{"Ac", "C", "j"}, Bind{"C", "i", ForKind::kBlockX}, Bind{"C", "j", ForKind::kThreadX}});
+  expect_refused(s, StoreAt{"Ac", "C", "i"}, {"'Ac'", "thread.x", "'j'", "share"});
+}
+
+TEST(Refusals, SpreadTakesTheThreadsOfAStage) {
+  const State s = tiled();
+  const std::vector<std::string> into{"d0.step", "d0.thread"};
+  expect_refused(s, Spread{"B.s", "d0", into, "C.acc"}, {"'C.acc'", "no loop over threads", "bind"});
+  const State bound = after(s, {Bind{"C.acc", "i", ForKind::kThreadY}, Bind{"C.acc", "j", ForKind::kThreadX}});
+  expect_refused(bound, Spread{"B.s", "z", into, "C.acc"}, {"'z'", "'B.s'", "d0, d1"});
+  expect_refused(bound, Spread{"B.s", "d0", into, "X"}, {"'X'", "stages are"});
+  expect_refused(bound, Spread{"B.s", "d0", into, "B"}, {"'B'", "input"});
+  expect_refused(bound, Spread{"B.s", "d0", {"t"}, "C.acc"}, {"two loops", "1"});
+  expect_refused(after(bound, {Unroll{"B.s", "d0"}}), Spread{"B.s", "d0", into, "C.acc"}, {"'d0'", "already unroll"});
+  const State spread = after(bound, {Spread{"B.s", "d0", into, "C.acc"}});
+  EXPECT_EQ(spread.find("B.s")->split_into("d0.thread")->factor, 64);
+  EXPECT_EQ(spread.find("B.s")->find_axis("d0.thread")->loop, ForKind::kThreadX);
+}
+
+TEST(Refusals, SpreadCountsWholeWarps) {
+  const State s = after(tiled(), {Bind{"C.acc", "i", ForKind::kWarp}, Bind{"C.acc", "j", ForKind::kLane}});
+  EXPECT_EQ(after(s, {Spread{"B.s", "d0", {"a", "b"}, "C.acc"}}).find("B.s")->split_into("b")->factor, 8 * 32);
+}
+
+TEST(Refusals, PadBoxNeedsABox) {
+  const State s = tiled();
+  expect_refused(s, PadBox{"X"}, {"'X'", "stages are"});
+  expect_refused(s, PadBox{"B"}, {"'B'", "input"});
+  expect_refused(s, PadBox{"C"}, {"'C'", "root", "compute_at"});
+  const State rolling = after(stencil(16), {ComputeAt{"B", "C", "i"}, RollingWindow{"B"}});
+  expect_refused(rolling, PadBox{"B"}, {"'B'", "rolls", "padded"});
+  const State moved = after(stencil(16), {Split{"C", "i", {"i0", "i1"}, {4}}, ComputeAt{"B", "C", "i1"}, StoreAt{"B", "C", "i0"}});
+  expect_refused(moved, PadBox{"B"}, {"'B'", "stored at another loop"});
+  const State padded = after(s, {PadBox{"B.s"}});
+  expect_refused(padded, ComputeRoot{"B.s"}, {"'B.s'", "root", "padded"});
+  expect_refused(padded, StoreAt{"B.s", "C", "j0"}, {"'B.s'", "stored at another loop"});
+}
+
+TEST(Refusals, PipelineIsOfSharedTilesAtASerialLoop) {
+  const State s = tiled();
+  expect_refused(s, Pipeline{"X", 2}, {"'X'", "stages are"});
+  expect_refused(s, Pipeline{"B", 2}, {"'B'", "input"});
+  expect_refused(s, Pipeline{"C.acc", 2}, {"'C.acc'", "global memory", "shared", "scope first"});
+  expect_refused(s, Pipeline{"B.s", 0}, {"slots", "0"});
+  expect_refused(s, Pipeline{"B.s", 9}, {"slots", "9"});
+  expect_refused(s, Pipeline{"B.s", Param::open("n")}, {"hole", "'n'"});
+  EXPECT_TRUE(apply_step(s, Pipeline{"B.s", 1}).ok());
+  expect_refused(after(s, {ComputeAt{"B.s", "C", "j0"}}), Pipeline{"B.s", 2}, {"'B.s'", "2 slots", "'j0'", "block.x", "one after the other"});
+  expect_refused(after(s, {Unroll{"C.acc", "k0"}}), Pipeline{"B.s", 2}, {"'B.s'", "'k0'", "unroll"});
+  const State shared = after(matmul(32, 32, 16), {CacheRead{"B", {}, "B.s", ir::Scope::kShared}});
+  expect_refused(shared, Pipeline{"B.s", 2}, {"'B.s'", "2 slots", "needs a place inside the loop"});
+}
+
+TEST(Refusals, LaterStepsKeepAPipeline) {
+  const State s = after(tiled(), {Pipeline{"B.s", 3}});
+  expect_refused(s, ComputeRoot{"B.s"}, {"'B.s'", "3 slots"});
+  expect_refused(s, Unroll{"C.acc", "k0"}, {"'B.s'", "3 slots", "'k0'"});
+  expect_refused(s, StoreAt{"B.s", "C", "j0"}, {"'B.s'", "3 slots", "stored where it is computed"});
+  expect_refused(s, SetScope{"B.s", ir::Scope::kRegister}, {"'B.s'", "3 slots"});
+}
+
+TEST(Refusals, SlotsOfALoopAreOneNumber) {
+  const State s = after(tiled(), {CacheRead{"A", {"C.acc"}, "A.s", ir::Scope::kShared}, ComputeAt{"A.s", "C.acc", "k0"}, Pipeline{"B.s", 3}});
+  expect_refused(s, Pipeline{"A.s", 2}, {"'A.s'", "2 slots", "'B.s'", "3", "'k0'"});
+  EXPECT_TRUE(apply_step(s, Pipeline{"A.s", 3}).ok());
+}
+
+TEST(Steps, GpuStepsShowInTheLoops) {
+  EXPECT_EQ(after(tiled(), {PadBox{"B.s"}, Pipeline{"B.s", 3}}).print_loops(),
+            "for C.i0 in 0..4 block.y\n"
+            "  for C.j0 in 0..4 block.x\n"
+            "    for C.acc.k0 in 0..4 reduce\n"
+            "      for B.s.d0 in 0..4\n"
+            "        for B.s.d1 in 0..8\n"
+            "          B.s = ...  (shared)  (padded)  (3 slots)\n"
+            "      for C.acc.i in 0..8\n"
+            "        for C.acc.j in 0..8\n"
+            "          for C.acc.k1 in 0..4 reduce\n"
+            "            C.acc = ...\n"
+            "    for C.i1 in 0..8 thread.y\n"
+            "      for C.j1 in 0..8 thread.x\n"
+            "        C = ...\n");
+}
+
+}  // namespace
+}  // namespace tessera::schedule::test
