@@ -44,7 +44,7 @@ class Barriers {
       for (const Stmt& x : n->stmts) out.push_back(stmt(x, state));
       return ir::block(std::move(out));
     }
-    if (const auto* n = s.as<ir::For>(); n != nullptr && !ir::is_thread_level(n->loop)) return loop(*n, state);
+    if (const auto* n = s.as<ir::For>(); n != nullptr && !ir::is_thread_level(n->loop)) return is_one_tile(s) ? tile(s, state) : loop(*n, state);
     if (const auto* n = s.as<ir::IfThenElse>()) {
       Touched other = state;
       const Stmt yes = stmt(n->yes, state);
@@ -62,7 +62,31 @@ class Barriers {
   }
 
  private:
+  /// A loop that fills tiles, or uses them, and not both: every element is written once, so its rounds need
+  /// no order.
+  bool is_one_tile(const Stmt& s) {
+    bool ordered = false;
+    Touched inside;
+    ir::walk(
+        s,
+        [&](const Stmt& x) {
+          ordered |= x.as<ir::Barrier>() != nullptr || x.as<ir::ChannelOp>() != nullptr;
+          if (const auto* n = x.as<ir::For>()) ordered |= ir::is_block_level(n->loop);
+          if (const auto* n = x.as<ir::Store>()) note(n->buffer.get(), inside.written);
+          return true;
+        },
+        [&](const Expr& e) {
+          if (const auto* n = e.as<ir::Load>()) note(n->buffer.get(), inside.read);
+          return true;
+        });
+    return !ordered && !meet(inside.written, inside.read);
+  }
+
   Stmt loop(const ir::For& n, Touched& state) {
+    if (ir::is_block_level(n.loop)) {  // blocks do not see what others keep in shared memory
+      Touched own;
+      return make_stmt<ir::For>(n.var, n.min, n.extent, n.loop, stmt(n.body, own), n.notes);
+    }
     // What the end of a round leaves is there at the start of the next.
     Touched entry = state;
     Stmt body;

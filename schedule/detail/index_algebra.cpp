@@ -185,14 +185,30 @@ void IndexAlgebra::split(const IndexSum& x, std::int64_t c, IndexSum& quotient, 
   }
 }
 
-std::int64_t IndexAlgebra::cancel(IndexSum& rest, std::int64_t c) {
-  std::int64_t g = c;
-  for (const IndexTerm& t : rest) g = std::gcd(g, t.coefficient);
-  if (g > 1) {
-    rest.constant = floor_div(rest.constant, g);
-    for (int i = 0; i < rest.size; ++i) rest.terms[static_cast<std::size_t>(i)].coefficient /= g;
+std::int64_t IndexAlgebra::blocks(const IndexSum& x, std::int64_t c, IndexSum& y, IndexSum& low) {
+  std::int64_t best = 1;
+  const auto consider = [&](std::int64_t g) {
+    if (g <= best) return;
+    IndexSum high(floor_div(x.constant, g)), rest(x.constant - floor_div(x.constant, g) * g);
+    for (const IndexTerm& t : x) {
+      if (t.coefficient % g == 0) {
+        add_term(high, t.atom, t.coefficient / g);
+      } else {
+        add_term(rest, t.atom, t.coefficient);
+      }
+    }
+    const Interval r = range(rest);
+    if (r.lo < 0 || r.hi >= g) return;
+    best = g;
+    y = high;
+    low = rest;
+  };
+  for (const IndexTerm& t : x) consider(std::gcd(c, t.coefficient));
+  for (int i = 0; i < x.size; ++i) {
+    const std::int64_t own = std::gcd(c, x.terms[static_cast<std::size_t>(i)].coefficient);
+    for (int k = i + 1; k < x.size; ++k) consider(std::gcd(own, std::gcd(c, x.terms[static_cast<std::size_t>(k)].coefficient)));
   }
-  return g;
+  return best;
 }
 
 Atom IndexAlgebra::division(const IndexSum& x, std::int64_t c) {
@@ -213,8 +229,12 @@ IndexSum IndexAlgebra::divide(const IndexSum& x, std::int64_t c) {
     quotient.constant += floor_div(r.lo, c);
     return quotient;
   }
-  const std::int64_t g = cancel(rest, c);
-  add_term(quotient, division(rest, c / g), 1);
+  IndexSum y, low;
+  if (const std::int64_t g = blocks(rest, c, y, low); g > 1) {  // (g*y + r) // (g*c') = y // c',  r in [0, g)
+    rest = y;
+    c /= g;
+  }
+  add_term(quotient, division(rest, c), 1);
   return quotient;
 }
 
@@ -226,10 +246,13 @@ IndexSum IndexAlgebra::modulo(const IndexSum& x, std::int64_t c) {
     rest.constant -= floor_div(r.lo, c) * c;
     return rest;
   }
-  const std::int64_t whole = rest.constant;
-  const std::int64_t g = cancel(rest, c);
-  IndexSum out(g > 1 ? whole - rest.constant * g : 0);  // (g*y + k) % (g*c) = g*((y + k//g) % c) + k % g
-  add_to(out, modulo_atom(rest, c / g), g);
+  IndexSum out(0), y, low;
+  if (const std::int64_t g = blocks(rest, c, y, low); g > 1) {  // (g*y + r) % (g*c') = g*(y % c') + r,  r in [0, g)
+    add_to(out, modulo_atom(y, c / g), g);
+    add_to(out, low, 1);
+    return out;
+  }
+  add_to(out, modulo_atom(rest, c), 1);
   return out;
 }
 

@@ -110,8 +110,8 @@ class IndexAlgebra {
   bool rejoin_one(IndexSum& s, const IndexTerm& t);
   IndexSum extremum(const IndexSum& a, const IndexSum& b, Kind kind);
   void split(const IndexSum& x, std::int64_t c, IndexSum& quotient, IndexSum& rest);
-  /// The common factor of c and all coefficients; divides `rest` by it.
-  std::int64_t cancel(IndexSum& rest, std::int64_t c);
+  /// x = g*y + low with low in [0, g): the largest such g that divides c; 1 when there is none.
+  std::int64_t blocks(const IndexSum& x, std::int64_t c, IndexSum& y, IndexSum& low);
   IndexSum modulo_atom(const IndexSum& y, std::int64_t c);
   Atom division(const IndexSum& x, std::int64_t c);
   Atom composite(Kind kind, const IndexSum& a, std::int64_t divisor, const IndexSum& b);

@@ -17,7 +17,8 @@ namespace tessera::schedule {
 /// of thread loops, are shared by the block and bring thread loops of their own. A reduction loop may be
 /// bound to threads: each adds up its part, then the parts meet (shuffles, shared memory).
 /// Refuses: loops with a mark, blocks that are not outermost, reductions over blocks (rfactor first), a
-/// level that a loop around or inside is bound to already, more threads than a block has.
+/// level that a loop around or inside is bound to already. That a block has at most 1,024 threads is
+/// checked when its kernel is lowered.
 struct Bind {
   static constexpr const char* kName = "bind";
   std::string stage;
