@@ -72,7 +72,7 @@ TEST_P(CudaCatalogue, SketchesAreRight) {
       const auto got = emulated(*program, inputs, {.late = i % 2 == 1, .seed = static_cast<std::uint64_t>(i)});
       ASSERT_TRUE(got.ok()) << got.reason();
       ASSERT_EQ(got->size(), dag.outputs().size());
-      for (const auto& [name, tensor] : *got) EXPECT_EQ(verdict(reference, exact, name, tensor), "");
+      for (const auto& [name, output] : *got) EXPECT_EQ(verdict(reference, exact, name, output.values), "");
     }
   }
 }
