@@ -9,19 +9,12 @@ namespace {
 
 constexpr std::int64_t kThreads = 256;
 
-/// Data axes that threads may share out: of a scan those along which it does not step.
-std::vector<std::string> free_axes(const schedule::Stage& s) {
-  std::vector<std::string> out = s.data_axes();
-  std::erase(out, s.step_axis);
-  return out;
-}
-
 /// Elements to threads. `accumulate`: what a thread sums up stays in a register until it is done.
 bool share_out(PlanDraft& draft, const std::string& name, bool accumulate) {
   PlanDraft d = draft;
   const std::string acc = name + ".acc";
   if (accumulate && !d.step(schedule::CacheWrite{name, acc})) return false;
-  const std::vector<std::string> axes = free_axes(*d.state.find(name));
+  const std::vector<std::string> axes = schedule::axes_beside_steps(*d.state.find(name));
   const std::string f = axes.size() == 1 ? axes[0] : "f", block = f + ".b", thread = f + ".x";
   if (axes.size() > 1 && !d.step(schedule::Fuse{name, axes, f})) return false;
   const std::int64_t threads = std::min(kThreads, d.state.find(name)->find_axis(f)->extent);
@@ -47,7 +40,7 @@ schedule::StepList default_cuda_plan(const dsl::ComputeDag& dag) {
   draft.inline_cheap(dag);
   for (const dsl::Stage& d : dag.stages()) {
     const schedule::Stage& s = *draft.state.find(d.name);
-    if (d.is_input() || d.code || s.placement != schedule::Placement::kRoot || free_axes(s).empty()) continue;
+    if (d.is_input() || d.code || s.placement != schedule::Placement::kRoot || schedule::axes_beside_steps(s).empty()) continue;
     const bool sums = s.is_reduction() && s.outputs.size() == 1;
     if (sums && share_out(draft, d.name, true)) continue;
     share_out(draft, d.name, false);  // else one thread computes it

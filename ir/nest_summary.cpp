@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/analysis/affine.h"
+#include "ir/analysis/loops.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 
@@ -24,8 +25,8 @@ class Summarizer {
   void visit(const Stmt& s) {
     if (!s) return;
     if (const auto* n = s.as<For>()) {
-      const Interval lo = range_of(n->min, bounds_), extent = affine_sum(n->extent).range(bounds_);
-      bounds_[n->var.id()] = {lo.lo, (lo + extent - Interval::point(1)).hi};
+      const auto [extent, values] = loop_range(*n, bounds_);
+      bounds_[n->var.id()] = values;
       // A loop of at most one iteration is none, unless it makes lanes.
       if (extent.hi <= 1 && n->loop != ForKind::kVector) return visit(n->body);
       vars_.push_back(n->var);

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "ir/analysis/accesses.h"
 #include "ir/rewrite.h"
 
 namespace tessera::lower {
@@ -47,11 +48,7 @@ Result<JoinUpdate> join_update(const Stmt& body) {
     s = fresh->body;
   }
   out.tail = s;
-  std::map<std::uint64_t, std::size_t> stored;
-  ir::walk(s, [&](const Stmt& x) {
-    if (const auto* n = x.as<ir::Store>()) stored[n->buffer->id] = 1;
-    return true;
-  });
+  const std::set<std::uint64_t> stored = ir::stored_buffers(s);
   for (const ir::Load* load : reads) {
     if (stored.count(load->buffer->id) == 0) return unknown();
     out.results.emplace_back(load->buffer);

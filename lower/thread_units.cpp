@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ir/analysis/affine.h"
+#include "ir/analysis/loops.h"
 #include "ir/rewrite.h"
 
 namespace tessera::lower {
@@ -26,8 +26,8 @@ namespace {
 Status widen(const ir::Stmt& s, ir::Bounds bounds, ThreadShape& shape) {
   Status out = Done{};
   if (const auto* n = s.as<ir::For>()) {
-    const ir::Interval lo = ir::range_of(n->min, bounds), count = ir::affine_sum(n->extent).range(bounds);
-    bounds[n->var.id()] = {lo.lo, (lo + count - ir::Interval::point(1)).hi};
+    const auto [count, values] = ir::loop_range(*n, bounds);
+    bounds[n->var.id()] = values;
     if (ir::is_thread_level(n->loop)) {
       if (!count.is_bounded()) return refuse("loop '", n->var.name(), "' is ", ir::to_string(n->loop), " and its count has no bound");
       const std::int64_t most = std::max<std::int64_t>(1, count.hi);

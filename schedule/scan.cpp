@@ -182,6 +182,12 @@ std::vector<bool> independent_dimensions(const State& state, const Stage& scan) 
   return dsl::independent_dimensions(parts, axis);
 }
 
+std::vector<std::string> axes_beside_steps(const Stage& s) {
+  std::vector<std::string> out = s.data_axes();
+  std::erase(out, s.step_axis);
+  return out;
+}
+
 int innermost_step(const Stage& scan) {
   int at = 0;
   for (const Part& p : parts_of(scan, scan.step_axis)) at = std::max(at, scan.leaf_index(p.loop));

@@ -16,6 +16,8 @@ const Stage* scan_around(const State& state, const Stage& s);
 std::vector<const Stage*> step_of(const State& state, const Stage& scan);
 /// For every dimension of the scan whether its elements never meet; false for the stepped one.
 std::vector<bool> independent_dimensions(const State& state, const Stage& scan);
+/// Data axes that threads may share out: of a scan those along which it does not step.
+std::vector<std::string> axes_beside_steps(const Stage& s);
 /// Position of the innermost loop that steps; the stages of the step stand inside of it.
 int innermost_step(const Stage& scan);
 /// Puts a stage that a step has made from `model` where that one is computed, when it takes part in a scan.

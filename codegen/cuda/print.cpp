@@ -7,7 +7,8 @@
 #include <sstream>
 
 #include "codegen/cuda/detail/text.h"
-#include "ir/analysis/affine.h"
+#include "ir/analysis/accesses.h"
+#include "ir/analysis/loops.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
 
@@ -93,11 +94,7 @@ class KernelText {
   }
 
   void declare_parameters() {
-    std::set<std::uint64_t> written;
-    ir::walk(f_.body, [&](const Stmt& s) {
-      if (const auto* n = s.as<ir::Store>()) written.insert(n->buffer->id);
-      return true;
-    });
+    const std::set<std::uint64_t> written = ir::stored_buffers(f_.body);
     for (const ir::Buffer& b : f_.buffers) {
       text_.buffers[b->id] = names_.fresh(b->name);
       if (written.count(b->id) == 0) text_.read_only.insert(b->id);
@@ -211,34 +208,16 @@ class KernelText {
   }
 
   void loop(const ir::For& n) {
-    const ir::Interval lo = ir::range_of(n.min, text_.bounds), count = ir::affine_sum(n.extent).range(text_.bounds);
+    const ir::Interval values = ir::loop_range(n, text_.bounds).values;
     const std::string v = names_.fresh(n.var.name());
     text_.names[n.var.id()] = v;
-    text_.bounds[n.var.id()] = {lo.lo, (lo + count - ir::Interval::point(1)).hi};
+    text_.bounds[n.var.id()] = values;
     std::int64_t trips = 0;
     const bool constant = is_const_int(n.extent, &trips);
-    const bool unroll = n.loop == ir::ForKind::kUnroll || chooses_registers(n) || (constant && trips <= 8 && !meets(n.body));
+    const bool unroll = n.loop == ir::ForKind::kUnroll || ir::chooses_registers(n.body, n.var) || (constant && trips <= 8 && !meets(n.body));
     if (unroll || meets(n.body)) line() << (unroll ? "#pragma unroll\n" : "#pragma unroll 1\n");
     const std::string end = ir::is_zero(n.min) ? text_.scalar(n.extent) : text_.scalar(n.min + n.extent);
     braced("for (" + text_.index_type + " " + v + " = " + text_.scalar(n.min) + "; " + v + " < " + end + "; ++" + v + ")", [&] { stmt(n.body); });
-  }
-
-  static bool chooses_registers(const ir::For& n) {
-    bool found = false;
-    const auto asks = [&](const ir::BufferNode* b, const ir::Exprs& at) {
-      for (const Expr& i : at) found |= b->scope == ir::Scope::kRegister && ir::uses_var(i, n.var.id());
-    };
-    ir::walk(
-        n.body,
-        [&](const Stmt& x) {
-          if (const auto* st = x.as<ir::Store>()) asks(st->buffer.get(), st->indices);
-          return true;
-        },
-        [&](const Expr& e) {
-          if (const auto* ld = e.as<ir::Load>()) asks(ld->buffer.get(), ld->indices);
-          return true;
-        });
-    return found;
   }
 
   /// Whether threads wait for each other inside.

@@ -5,6 +5,7 @@
 
 #include "codegen/cuda/print.h"
 #include "dsl/inputs.h"
+#include "ir/analysis/accesses.h"
 #include "ir/rewrite.h"
 #include "runtime/emulator/emulator.h"
 #include "support/rng.h"
@@ -26,15 +27,6 @@ struct Contents {
 constexpr double kWholeGrids = 1 << 22;  // multiply-adds up to which all blocks are emulated
 constexpr int kRandomBlocks = 8;
 constexpr std::size_t kMostCompared = 4096;
-
-std::set<std::uint64_t> written_by(const ir::Stmt& body) {
-  std::set<std::uint64_t> out;
-  ir::walk(body, [&](const ir::Stmt& s) {
-    if (const auto* n = s.as<ir::Store>()) out.insert(n->buffer->id);
-    return true;
-  });
-  return out;
-}
 
 /// Whether a later launch takes what this one writes.
 bool feeds_another(const ir::Program& program, std::size_t launch, const std::set<std::uint64_t>& written) {
@@ -83,7 +75,7 @@ Result<std::map<std::string, EmulatedOutput>> run(const ir::Program& finished, c
   }
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     const codegen::CudaKernel& k = kernels[i];
-    const std::set<std::uint64_t> written = written_by(finished.find(finished.launches[i].function)->body);
+    const std::set<std::uint64_t> written = ir::stored_buffers(finished.find(finished.launches[i].function)->body);
     EmulationRequest request;
     request.text = k.text;
     request.entry = k.name;

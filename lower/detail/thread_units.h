@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "ir/analysis/interval.h"
+#include "ir/cuda_arch.h"
 #include "ir/stmt.h"
 #include "support/result.h"
 
 namespace tessera::lower {
 
-constexpr std::int64_t kWarpThreads = 32;
+constexpr std::int64_t kWarpThreads = ir::kWarp;
 
 /// Extents of the thread loops of a tile statement: x, y, z, or warps of lanes. Thread t is
 /// x = t % X, y = t / X % Y, z = t / (X*Y); or lane = t % 32, warp = t / 32.

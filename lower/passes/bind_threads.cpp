@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "ir/analysis/affine.h"
+#include "ir/analysis/accesses.h"
+#include "ir/analysis/loops.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 #include "lower/detail/join_threads.h"
@@ -40,25 +41,6 @@ bool has_join(const Stmt& s) {
     if (const auto* n = x.as<ir::For>()) found |= is_join(*n);
     return !found;
   });
-  return found;
-}
-
-/// Whether the loop variable chooses among registers, which have no addresses.
-bool indexes_registers(const Stmt& s, const Var& v) {
-  bool found = false;
-  const auto asks = [&](const ir::BufferNode* b, const Exprs& at) {
-    for (const Expr& i : at) found |= b->scope == ir::Scope::kRegister && ir::uses_var(i, v.id());
-  };
-  ir::walk(
-      s,
-      [&](const Stmt& x) {
-        if (const auto* n = x.as<ir::Store>()) asks(n->buffer.get(), n->indices);
-        return true;
-      },
-      [&](const Expr& e) {
-        if (const auto* n = e.as<ir::Load>()) asks(n->buffer.get(), n->indices);
-        return true;
-      });
   return found;
 }
 
@@ -152,17 +134,17 @@ class Unit {
 
   Stmt loop(const ir::For& n, const Bounds& bounds) {
     const Bounds inner = with(n, bounds);
-    const ir::Interval count = ir::affine_sum(n.extent).range(bounds);
+    const ir::Interval count = ir::loop_range(n, bounds).count;
     if (is_const_int(n.extent)) return make_stmt<ir::For>(n.var, n.min, n.extent, n.loop, plain(n.body, inner), n.notes);
     const Stmt body = plain(n.body, inner);
     if (count.is_bounded() && n.loop == ForKind::kVector) {
       // Whole vectors where they fit; what is left one by one.
       const Stmt one = make_stmt<ir::For>(n.var, n.min, n.extent, ForKind::kSerial, body);
       const Stmt all = make_stmt<ir::For>(n.var, n.min, int_imm(count.hi), ForKind::kVector, body);
-      if (!indexes_registers(body, n.var)) return make_stmt<ir::IfThenElse>(n.extent == int_imm(count.hi), all, one);
+      if (!ir::chooses_registers(body, n.var)) return make_stmt<ir::IfThenElse>(n.extent == int_imm(count.hi), all, one);
       return make_stmt<ir::IfThenElse>(n.extent == int_imm(count.hi), all, tested(n, count.hi, body));
     }
-    const bool unrolled = n.loop == ForKind::kUnroll || indexes_registers(body, n.var);
+    const bool unrolled = n.loop == ForKind::kUnroll || ir::chooses_registers(body, n.var);
     if (count.is_bounded() && unrolled) return tested(n, count.hi, body);
     return make_stmt<ir::For>(n.var, n.min, n.extent, n.loop, body, n.notes);
   }
@@ -239,8 +221,7 @@ class Unit {
 
   static Bounds with(const ir::For& n, const Bounds& bounds) {
     Bounds inner = bounds;
-    const ir::Interval lo = ir::range_of(n.min, bounds), count = ir::affine_sum(n.extent).range(bounds);
-    inner[n.var.id()] = {lo.lo, (lo + count - ir::Interval::point(1)).hi};
+    inner[n.var.id()] = ir::loop_range(n, bounds).values;
     return inner;
   }
 
@@ -299,10 +280,7 @@ class Binder {
         out = shape.ok() ? Status(Done{}) : Status(shape.refusal());
         return;
       }
-      if (n != nullptr) {
-        const ir::Interval lo = ir::range_of(n->min, inner), count = ir::affine_sum(n->extent).range(inner);
-        inner[n->var.id()] = {lo.lo, (lo + count - ir::Interval::point(1)).hi};
-      }
+      if (n != nullptr) ir::extend_bounds(s, inner);
       ir::for_each_child(s, [](const Expr&) {}, [&](const Stmt& x) { if (x) visit(x, inner); });
     };
     visit(body, bounds);
@@ -329,8 +307,7 @@ class Binder {
     if (const auto* n = s.as<ir::For>()) {
       if (ir::is_thread_level(n->loop)) return unit(s, bounds, in_loop);
       Bounds inner = bounds;
-      const ir::Interval lo = ir::range_of(n->min, bounds), count = ir::affine_sum(n->extent).range(bounds);
-      inner[n->var.id()] = {lo.lo, (lo + count - ir::Interval::point(1)).hi};
+      ir::extend_bounds(s, inner);
       return make_stmt<ir::For>(n->var, n->min, n->extent, n->loop, tile(n->body, inner, true), n->notes);
     }
     if (const auto* n = s.as<ir::Instance>()) return tile(n->body, bounds, in_loop);

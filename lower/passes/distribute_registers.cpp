@@ -5,6 +5,7 @@
 #include <set>
 
 #include "ir/analysis/affine.h"
+#include "ir/analysis/loops.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
@@ -74,17 +75,9 @@ class Distribution {
       if (const auto* n = e.as<ir::Load>(); n != nullptr && in_registers(n->buffer.get())) f(Buffer(n->buffer), n->indices, bounds);
       return ir::map_children(e, expr);
     };
-    extend(s, bounds);
+    ir::extend_bounds(s, bounds);
     if (const auto* n = s.as<ir::Store>(); n != nullptr && in_registers(n->buffer.get())) f(n->buffer, n->indices, bounds);
     ir::for_each_child(s, [&](const Expr& e) { expr(e); }, [&](const Stmt& x) { if (x) visit(x, bounds, f); });
-  }
-
-  static void extend(const Stmt& s, Bounds& bounds) {
-    if (const auto* n = s.as<ir::For>()) {
-      const ir::Interval lo = ir::range_of(n->min, bounds), count = ir::affine_sum(n->extent).range(bounds);
-      bounds[n->var.id()] = {lo.lo, (lo + count - ir::Interval::point(1)).hi};
-    }
-    if (const auto* n = s.as<ir::LetStmt>()) bounds[n->var.id()] = ir::range_of(n->value, bounds);
   }
 
   Place place(const Buffer& b, const Expr& index, const Bounds& bounds) {
@@ -209,7 +202,7 @@ class Distribution {
   }
 
   Stmt rebuilt(const Stmt& s, Bounds bounds) {
-    extend(s, bounds);
+    ir::extend_bounds(s, bounds);
     const ir::ExprFn expr = [&](const Expr& e) -> Expr {
       const Expr r = ir::map_children(e, expr);
       const auto* n = r.as<ir::Load>();

@@ -1,6 +1,6 @@
 #include "lower/passes/flatten_buffers.h"
 
-#include "ir/analysis/affine.h"
+#include "ir/analysis/loops.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 #include "lower/mutants.h"
@@ -12,7 +12,6 @@ namespace {
 
 using ir::Bounds;
 using ir::Expr;
-using ir::Interval;
 using ir::Stmt;
 
 class Flattener {
@@ -21,11 +20,7 @@ class Flattener {
 
   Stmt stmt(const Stmt& s, const Bounds& bounds) {
     Bounds inner = bounds;
-    if (const auto* n = s.as<ir::For>()) {
-      const Interval lo = ir::range_of(n->min, bounds), count = ir::affine_sum(n->extent).range(bounds);
-      inner[n->var.id()] = {lo.lo, (lo + count - Interval::point(1)).hi};
-    }
-    if (const auto* n = s.as<ir::LetStmt>()) inner[n->var.id()] = ir::range_of(n->value, bounds);
+    ir::extend_bounds(s, inner);
     const Stmt r = ir::map_children(
         s, [&](const Expr& e) { return expr(e, inner); }, [&](const Stmt& x) { return x ? stmt(x, inner) : x; });
     if (const auto* n = r.as<ir::Store>()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "ir/analysis/accesses.h"
 #include "ir/rewrite.h"
 #include "lower/pipeline.h"
 
@@ -149,11 +150,7 @@ class Barriers {
     bool filling = false;
     for (const Stmt& s : block.stmts) {
       if (const auto* c = s.as<ir::ChannelOp>()) filling = c->action == ir::ChannelAction::kAcquire;
-      if (!filling) continue;
-      ir::walk(s, [&](const Stmt& x) {
-        if (const auto* n = x.as<ir::Store>()) slots_.insert(n->buffer->id);
-        return true;
-      });
+      if (filling) slots_.merge(ir::stored_buffers(s));
     }
   }
 

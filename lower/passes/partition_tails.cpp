@@ -5,6 +5,7 @@
 #include <set>
 
 #include "ir/analysis/affine.h"
+#include "ir/analysis/loops.h"
 #include "ir/partition.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
@@ -90,11 +91,7 @@ class Questions {
 /// Adds the ranges of all loops inside `s`.
 void inner_bounds(const Stmt& s, Bounds& bounds) {
   ir::walk(s, [&](const Stmt& x) {
-    if (const auto* n = x.as<ir::For>()) {
-      const Interval lo = ir::range_of(n->min, bounds), count = ir::affine_sum(n->extent).range(bounds);
-      bounds[n->var.id()] = {lo.lo, (lo + count - Interval::point(1)).hi};
-    }
-    if (const auto* n = x.as<ir::LetStmt>()) bounds[n->var.id()] = ir::range_of(n->value, bounds);
+    ir::extend_bounds(x, bounds);
     return true;
   });
 }
@@ -198,8 +195,7 @@ class Partition {
 
   Stmt inside(const ir::For& n, const Stmt& s, const Bounds& bounds, int copies) {
     Bounds inner = bounds;
-    const Interval lo = ir::range_of(n.min, bounds), count = ir::affine_sum(n.extent).range(bounds);
-    inner[n.var.id()] = {lo.lo, (lo + count - Interval::point(1)).hi};
+    inner[n.var.id()] = ir::loop_range(n, bounds).values;
     const Stmt body = stmt(n.body, inner, copies);
     return body.same_as(n.body) ? s : make_loop(n, n.min, n.extent, body);
   }

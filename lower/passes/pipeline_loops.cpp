@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "ir/analysis/accesses.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 #include "lower/pipeline.h"
@@ -40,12 +41,7 @@ Parts take_apart(Stmt body) {
     }
     (filling ? out.fill : out.use).push_back(s);
   }
-  for (const Stmt& s : out.fill) {
-    ir::walk(s, [&](const Stmt& x) {
-      if (const auto* n = x.as<ir::Store>()) out.filled.insert(n->buffer->id);
-      return true;
-    });
-  }
+  for (const Stmt& s : out.fill) out.filled.merge(ir::stored_buffers(s));
   return out;
 }
 
@@ -101,12 +97,7 @@ class Pipeliner {
 
   void check_independent(const ir::For& n, const Parts& parts) {
     std::set<std::uint64_t> written;
-    for (const Stmt& s : parts.use) {
-      ir::walk(s, [&](const Stmt& x) {
-        if (const auto* st = x.as<ir::Store>()) written.insert(st->buffer->id);
-        return true;
-      });
-    }
+    for (const Stmt& s : parts.use) written.merge(ir::stored_buffers(s));
     for (const Stmt& s : parts.fill) {
       ir::walk(
           s, [](const Stmt&) { return true; },

@@ -1,6 +1,6 @@
 #include "lower/passes/unroll_loops.h"
 
-#include "ir/analysis/affine.h"
+#include "ir/analysis/loops.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 #include "lower/pipeline.h"
@@ -42,9 +42,9 @@ class Unroller {
   }
 
   Stmt loop(const ir::For& n, const Bounds& bounds) {
-    const Interval lo = ir::range_of(n.min, bounds), count = ir::affine_sum(n.extent).range(bounds);
+    const auto [count, values] = ir::loop_range(n, bounds);
     Bounds inner = bounds;
-    inner[n.var.id()] = {lo.lo, (lo + count - Interval::point(1)).hi};
+    inner[n.var.id()] = values;
     if (n.loop == ir::ForKind::kUnroll) return copies(n, count, bounds);
     const auto note = n.notes.find("unroll");
     if (n.loop == ir::ForKind::kSerial && note != n.notes.end() && note->second > 1) return partial(n, note->second, inner, bounds);

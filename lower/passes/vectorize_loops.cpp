@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "ir/analysis/affine.h"
+#include "ir/analysis/loops.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 #include "lower/pipeline.h"
@@ -199,8 +200,8 @@ class Vectorizer {
   Stmt stmt(const Stmt& s, const Bounds& bounds) {
     Bounds inner = bounds;
     if (const auto* n = s.as<ir::For>()) {
-      const Interval lo = ir::range_of(n->min, bounds), count = ir::affine_sum(n->extent).range(bounds);
-      inner[n->var.id()] = {lo.lo, (lo + count - Interval::point(1)).hi};
+      const auto [count, values] = ir::loop_range(*n, bounds);
+      inner[n->var.id()] = values;
       if (n->loop == ir::ForKind::kVector) return loop(*n, count, inner);
     }
     if (const auto* n = s.as<ir::LetStmt>()) inner[n->var.id()] = ir::range_of(n->value, bounds);

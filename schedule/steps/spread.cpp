@@ -7,7 +7,8 @@
 namespace tessera::schedule {
 
 Result<State> Spread::apply(const State& state) const {
-  TESSERA_TRY_DONE(require_plain_loop(state, stage, axis, "spread").ok() ? Status(Done{}) : Status(require_plain_loop(state, stage, axis, "spread").refusal()));
+  TESSERA_TRY(loop, require_plain_loop(state, stage, axis, "spread"));
+  (void)loop;
   TESSERA_TRY(model, require_compute(state, like, "spread"));
   if (into.size() != 2) return refuse("spread makes two loops, not ", into.size());
   std::int64_t threads = 1;

@@ -7,16 +7,6 @@ namespace tessera::search {
 
 namespace {
 
-/// Intermediate stages that are not inlined, consumers first.
-std::vector<std::string> intermediates(const SketchBuilder& b, const std::string& output) {
-  std::vector<std::string> out;
-  for (std::size_t i = b.state().size(); i-- > 0;) {
-    const schedule::Stage& s = b.state().stage(i);
-    if (!s.is_input() && s.placement == schedule::Placement::kRoot && s.name != output) out.push_back(s.name);
-  }
-  return out;
-}
-
 bool fits(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
   if (!s.is_output || s.is_reduction() || s.is_scan() || s.is_extern() || s.data_axes().size() < 2) return false;
@@ -39,6 +29,15 @@ bool fits(const SketchBuilder& b, const std::string& name) {
 }
 
 }  // namespace
+
+std::vector<std::string> intermediates(const SketchBuilder& b, const std::string& output) {
+  std::vector<std::string> out;
+  for (std::size_t i = b.state().size(); i-- > 0;) {
+    const schedule::Stage& s = b.state().stage(i);
+    if (!s.is_input() && s.placement == schedule::Placement::kRoot && s.name != output) out.push_back(s.name);
+  }
+  return out;
+}
 
 Verdict row_fusion_meets(const SketchBuilder& b, const std::string& name) {
   return fits(b, name) ? Verdict::kApplyAndSkipRest : Verdict::kPass;

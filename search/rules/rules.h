@@ -19,6 +19,8 @@ std::vector<SketchBuilder> scan_expand(const SketchBuilder& b, const std::string
 
 Verdict row_fusion_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> row_fusion_expand(const SketchBuilder& b, const std::string& stage);
+/// Stages between the inputs and `output` that are at root, consumers first.
+std::vector<std::string> intermediates(const SketchBuilder& b, const std::string& output);
 
 Verdict multi_level_tiling_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> multi_level_tiling_expand(const SketchBuilder& b, const std::string& stage);

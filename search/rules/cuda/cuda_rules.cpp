@@ -30,11 +30,8 @@ Result<std::string> fused(SketchBuilder& b, const std::string& stage, const std:
   return into;
 }
 
-const ir::CudaArch& arch_of(const Task& task) {
-  const auto archs = ir::cuda_archs();
-  const std::string name = task.target.arch.empty() ? ir::kDefaultCudaArch : task.target.arch;
-  const auto it = std::find_if(archs.begin(), archs.end(), [&](const ir::CudaArch& a) { return name == a.name; });
-  return it == archs.end() ? archs.back() : *it;
+ir::CudaArch arch_of(const Task& task) {
+  return ir::cuda_arch(task.target.arch.empty() ? ir::kDefaultCudaArch : task.target.arch).or_throw();
 }
 
 }  // namespace tessera::search

@@ -16,16 +16,6 @@ namespace {
 
 constexpr std::int64_t kKept = 64;  // elements of a row that a thread keeps at most
 
-/// Stages between the inputs and `output` that are not inlined, consumers first.
-std::vector<std::string> intermediates(const SketchBuilder& b, const std::string& output) {
-  std::vector<std::string> out;
-  for (std::size_t i = b.state().size(); i-- > 0;) {
-    const schedule::Stage& s = b.state().stage(i);
-    if (!s.is_input() && s.placement == schedule::Placement::kRoot && s.name != output) out.push_back(s.name);
-  }
-  return out;
-}
-
 std::string reduce_axis(const schedule::Stage& s) {
   std::string out;
   for (const schedule::RootAxis& r : s.roots) {

@@ -33,6 +33,6 @@ std::vector<std::int64_t> powers_between(std::int64_t low, std::int64_t high);
 /// Fuses `axes` (at least one) to `into`; one alone keeps its name, which is returned.
 Result<std::string> fused(SketchBuilder& b, const std::string& stage, const std::vector<std::string>& axes, const std::string& into);
 /// What a block may have: of the task's architecture.
-const ir::CudaArch& arch_of(const Task& task);
+ir::CudaArch arch_of(const Task& task);
 
 }  // namespace tessera::search

@@ -5,20 +5,10 @@
 // A reduction is summed up in registers by the thread of its element; a scan steps inside its thread.
 #include <algorithm>
 
+#include "schedule/scan.h"
 #include "search/rules/cuda/rules.h"
 
 namespace tessera::search {
-
-namespace {
-
-/// Data axes that threads may share out: of a scan those along which it does not step.
-std::vector<std::string> free_axes(const schedule::Stage& s) {
-  std::vector<std::string> out = s.data_axes();
-  std::erase(out, s.step_axis);
-  return out;
-}
-
-}  // namespace
 
 Verdict cuda_threads_meets(const SketchBuilder& b, const std::string& name) {
   return b.stage(name).placement == schedule::Placement::kRoot ? Verdict::kApplyAndSkipRest : Verdict::kPass;
@@ -27,11 +17,11 @@ Verdict cuda_threads_meets(const SketchBuilder& b, const std::string& name) {
 std::vector<SketchBuilder> cuda_threads_expand(const SketchBuilder& b, const std::string& name) {
   SketchBuilder next = b;
   const bool reduces = b.stage(name).is_reduction(), single = b.stage(name).outputs.size() == 1;
-  const std::vector<std::string> data = free_axes(b.stage(name));
+  const std::vector<std::string> data = schedule::axes_beside_steps(b.stage(name));
   const auto run = [&]() -> Status {
     if (data.empty()) return Done{};  // one thread
     if (reduces && single) TESSERA_TRY_DONE(next.step(schedule::CacheWrite{name, name + ".acc"}));
-    const std::vector<std::string> own = free_axes(next.stage(name));
+    const std::vector<std::string> own = schedule::axes_beside_steps(next.stage(name));
     TESSERA_TRY(f, fused(next, name, own, "f"));
     const std::int64_t n = next.stage(name).find_axis(f)->extent;
     const bool plain = !reduces && !next.stage(name).is_scan();
