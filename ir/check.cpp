@@ -153,8 +153,9 @@ class FunctionChecker {
 
   void region(const Region& r) {
     exprs_.declared(r.buffer);
-    require(r.min.size() == r.buffer.rank() && r.extent.size() == r.buffer.rank(), "a region of ",
-            r.buffer->name, " has ", r.min.size(), " ranges, the buffer ", r.buffer.rank());
+    const std::size_t expected = exprs_.indices_of(r.buffer);
+    require(r.min.size() == expected && r.extent.size() == expected, "a region of ", r.buffer->name, " has ",
+            r.min.size(), " ranges, the buffer ", expected);
     for (const Expr& e : r.min) index(e, "the start of a region");
     for (const Expr& e : r.extent) index(e, "the extent of a region");
   }

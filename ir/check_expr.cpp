@@ -18,7 +18,7 @@ void ExprChecker::declared(const Buffer& b) const {
 
 int ExprChecker::access(const Buffer& b, const Exprs& indices) {
   declared(b);
-  const std::size_t expected = flat_ ? 1 : b.rank();
+  const std::size_t expected = indices_of(b);
   require(indices.size() == expected, "buffer ", b->name, " takes ", expected,
           expected == 1 ? " index, " : " indices, ", indices.size(), " given");
   int lanes = 1;

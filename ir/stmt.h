@@ -176,7 +176,8 @@ struct Copy : StmtNode {
   Copy(Region t, Region s, std::string m);
 };
 
-/// One instance of a tensor intrinsic on whole tiles (an mma of a block, ldmatrix, ...).
+/// One instance of a tensor intrinsic on whole tiles (an mma of a warp, ldmatrix, ...). The first region is
+/// what it writes.
 struct TileOp : StmtNode {
   static constexpr StmtKind kKind = StmtKind::kTileOp;
   const std::string intrinsic;

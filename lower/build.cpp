@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <set>
 
+#include "ir/analysis/affine.h"
+#include "ir/mma.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
@@ -138,11 +140,12 @@ class Builder {
     return out;
   }
 
-  static Stmt loop(const Leaf& l, const Var& var, Stmt body, int slots = 1) {
-    std::map<std::string, std::int64_t> notes = l.axis->notes;
+  using Notes = std::map<std::string, std::int64_t>;
+
+  static Stmt loop(const Leaf& l, const Var& var, Stmt body, Notes notes = {}) {
+    notes.insert(l.axis->notes.begin(), l.axis->notes.end());
     if (l.axis->outlined) notes["outline"] = 1;
     if (l.axis->kind == AxisKind::kReduce && ir::is_thread_level(l.axis->loop)) notes["reduce"] = 1;
-    if (slots > 1) notes["pipeline"] = slots;
     return make_stmt<ir::For>(var, int_imm(0), l.extent, l.axis->loop, std::move(body), std::move(notes));
   }
 
@@ -182,7 +185,7 @@ class Builder {
           if (p.axis == s.leaves[l - 1]) body.push_back(memory_.prefetch(s, p));
         }
         Stmts inside, step;
-        for (const Stage* q : attached(s, s.leaves[l - 1])) (schedule::scan_around(state_, *q) == &s ? step : inside).push_back(in_slot(*q, emit(*q)));
+        for (const Stage* q : attached(s, s.leaves[l - 1])) (schedule::scan_around(state_, *q) == &s ? step : inside).push_back(in_slot(*q, q->padded ? guarded(emit(*q), guards_ahead(s, l)) : emit(*q)));
         // The first rows of a scan are given: no stage of its step runs for them.
         if (!step.empty()) inside.push_back(guarded(ir::block(std::move(step)), {step_value(s) >= int_imm(s.given_rows)}));
         // Iterations past the domain run nothing, so nothing is computed for them either: the box
@@ -194,17 +197,21 @@ class Builder {
       inner = ir::block(std::move(body));
       if (l == 0) break;
       inner = allocate(s, s.leaves[l - 1], std::move(inner));
-      inner = loop(leaves[l - 1], leaves[l - 1].axis->var, std::move(inner), slots_at(s, s.leaves[l - 1]));
+      inner = loop(leaves[l - 1], leaves[l - 1].axis->var, std::move(inner), marks_at(s, s.leaves[l - 1]));
       inner = allocate_windows(s, s.leaves[l - 1], std::move(inner));
     }
     return inner;
   }
 
-  /// Slots of the tiles that are pipelined along a loop.
-  int slots_at(const Stage& s, const std::string& leaf) const {
+  /// What passes are to make of a loop: slots of the tiles that are pipelined along it, a product of a warp.
+  Notes marks_at(const Stage& s, const std::string& leaf) const {
+    Notes out;
     int slots = 1;
     for (const Stage* q : attached(s, leaf)) slots = std::max(slots, q->slots);
-    return slots;
+    if (slots > 1) out["pipeline"] = slots;
+    const bool product = s.tensorized && ir::find_mma(s.tensorized->intrinsic) != nullptr && s.tensorized->axes[0] == leaf;
+    if (product) out[s.tensorized->intrinsic] = 1;
+    return out;
   }
 
   /// What fills a slot of a channel says so.
@@ -231,6 +238,26 @@ class Builder {
       }
       return false;
     });
+    return out;
+  }
+
+  /// What the guards that loops further in decide ask of the first `count`: where these fail, no iteration passes. A
+  /// padded box runs whole even then, and what it reads there is not stored.
+  static Exprs guards_ahead(const Stage& s, std::size_t count) {
+    Exprs out;
+    for (const Expr& g : schedule::guards(s).statement) {
+      const auto* less = g.as<ir::LT>();
+      Expr start = less != nullptr ? less->a : Expr();
+      bool rises = less != nullptr, inside = false;
+      for (std::size_t l = count; l < s.leaves.size() && rises; ++l) {
+        const Var v = s.find_axis(s.leaves[l])->var;
+        if (!ir::uses_var(g, v.id())) continue;
+        std::int64_t k = 0;
+        rises = !ir::uses_var(less->b, v.id()) && ir::split_linear(start, v.id(), k, start) && k >= 0;
+        inside = true;
+      }
+      if (rises && inside) out.push_back(start < less->b);
+    }
     return out;
   }
 

@@ -16,6 +16,7 @@
 #include "lower/passes/partition_tails.h"
 #include "lower/passes/pipeline_loops.h"
 #include "lower/passes/strip_instances.h"
+#include "lower/passes/tensorize_loops.h"
 #include "lower/passes/unroll_loops.h"
 #include "lower/passes/vectorize_loops.h"
 #include "support/env.h"
@@ -53,8 +54,9 @@ const std::vector<Pass>& finish_passes(ir::TargetKind target) {
   };
   static const std::vector<Pass> kCuda{
       {"pipeline_loops", pipeline_loops, false},       {"insert_barriers", insert_barriers, false},
-      {"bind_threads", bind_threads, false},           {"distribute_registers", distribute_registers, false},
-      {"flatten_buffers", flatten_buffers, true},      {"vectorize_loops", vectorize_loops, true},
+      {"tensorize_loops", tensorize_loops, false},     {"bind_threads", bind_threads, false},
+      {"distribute_registers", distribute_registers, false}, {"flatten_buffers", flatten_buffers, true},
+      {"vectorize_loops", vectorize_loops, true},
   };
   return target == ir::TargetKind::kCuda ? kCuda : kCpu;
 }

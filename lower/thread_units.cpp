@@ -60,8 +60,13 @@ Result<ThreadShape> thread_shape(const ir::Stmt& s, const ir::Bounds& outer) {
 }
 
 const ir::Var& Coordinates::of(const ThreadShape& shape, ForKind level) {
-  const auto [it, added] = known_.try_emplace({shape, level}, all_.size());
-  if (!added) return all_[it->second].var;
+  // Warps and lanes are the same of every statement that has them.
+  const auto [it, added] = known_.try_emplace({shape.warps > 0 ? ThreadShape{.warps = 1} : shape, level}, all_.size());
+  if (!added) {
+    Coordinate& c = all_[it->second];
+    c.extent = std::max(c.extent, shape.extent(level));
+    return c.var;
+  }
   const std::int64_t x = shape.extents[0], y = shape.extents[1];
   const Expr t = thread_;
   Expr value;

@@ -326,9 +326,54 @@ struct ReadSpan {
   std::vector<bool> whole;
 };
 
+/// Where axes of a stage are fused, the place that their coordinates have together is that of the fused axis: an
+/// index that flattens them is one loop again, with a span of its own.
+///
+///   f = fuse(h, w):   h * W + w   ->   f
+class FusedIndex {
+ public:
+  FusedIndex(const Stage& s, const FixedLoops& fixed, SpanMap& spans) : s_(s), spans_(spans) {
+    if (!on_chain(s, fixed)) return;
+    const Spans of(s, fixed);
+    for (std::size_t d = 0; d < s.roots.size(); ++d) {
+      const bool shifted = s.roots[d].kind == AxisKind::kData && !is_zero(s.region.lo[d]);
+      if (!shifted) values_.emplace(s.roots[d].axis, s.roots[d].coordinate);
+    }
+    for (const Relation& r : s.relations) {
+      const bool known = r.kind == Relation::Kind::kFuse && values_.count(r.outer) != 0 && values_.count(r.inner) != 0;
+      if (!known) continue;
+      const ir::Var whole = ir::Var::fresh(r.whole, ir::i64);
+      values_.emplace(r.whole, whole);
+      spans_[whole.id()] = of.of(r.whole);
+    }
+  }
+
+  Expr of(const Expr& index) const {
+    ir::AffineSum sum = ir::affine_sum(index);
+    bool changed = false;
+    for (const Relation& r : s_.relations) {
+      if (r.kind != Relation::Kind::kFuse || values_.count(r.whole) == 0) continue;
+      const ir::Var &outer = values_.at(r.outer), &inner = values_.at(r.inner);
+      const std::int64_t k = sum.coefficient_of(inner.id());
+      if (k == 0 || sum.coefficient_of(outer.id()) != k * bound_of(s_, r.inner)) continue;
+      sum.add(Expr(outer), -k * bound_of(s_, r.inner));
+      sum.add(Expr(inner), -k);
+      sum.add(Expr(values_.at(r.whole)), k);
+      changed = true;
+    }
+    return changed ? sum.expr() : index;
+  }
+
+ private:
+  const Stage& s_;
+  SpanMap& spans_;
+  std::map<std::string, ir::Var> values_;  // of axes, as variables of indices
+};
+
 /// Of `s` by one reader, added to `out`.
 Status add_reads(const State& state, const Stage& s, const Stage& reader, const Exprs& bodies, const FixedLoops& fixed, bool all_reads, ReadSpan& out) {
   TESSERA_TRY(spans, coordinate_spans(state, reader, fixed));
+  const FusedIndex fused(reader, fixed, spans);
   const SymbolicRange range(spans);
   for (const Expr& body : bodies) {
     ir::walk(body, [&](const Expr& e) {
@@ -336,7 +381,7 @@ Status add_reads(const State& state, const Stage& s, const Stage& reader, const 
       if (load == nullptr || state.producer(load->buffer.get()) != &s) return true;
       for (std::size_t d = 0; d < out.lo.size(); ++d) {
         Expr a, b;
-        if (!range.of(simplify(load->indices[d]), a, b)) {
+        if (!range.of(fused.of(simplify(load->indices[d])), a, b)) {
           out.whole[d] = true;
           continue;
         }
@@ -348,6 +393,16 @@ Status add_reads(const State& state, const Stage& s, const Stage& reader, const 
     });
   }
   return Done{};
+}
+
+/// Whether a reader computes past the end of its tensor, and so asks for what is past the end of `s`.
+bool is_read_past_end(const State& state, const Stage& s) {
+  for (const Stage* q : state.consumers(s)) {
+    for (std::size_t d = 0; q->padded && d < q->region.bound.size(); ++d) {
+      if (q->region.bound[d] > q->roots[d].extent) return true;
+    }
+  }
+  return false;
 }
 
 ReadSpan no_reads(std::size_t rank) { return {Exprs(rank), Exprs(rank), std::vector<bool>(rank, false)}; }
@@ -374,6 +429,7 @@ Result<Box> required_region(const State& state, const Stage& s, const FixedLoops
   for (const Stage* q : state.consumers(s)) TESSERA_TRY_DONE(add_reads(state, s, *q, q->body, fixed, all_reads, reads));
   const auto& [lo, hi, whole] = reads;
   const Bounds bounds = loop_bounds(state);
+  const bool past = s.padded && is_read_past_end(state, s);
   Box box;
   for (std::size_t d = 0; d < rank; ++d) {
     const std::int64_t n = s.roots[d].extent;
@@ -384,12 +440,13 @@ Result<Box> required_region(const State& state, const Stage& s, const FixedLoops
       continue;
     }
     const Expr first = simplify(ir::max(simplify(lo[d], bounds), int_imm(0)), bounds);
-    const Expr last = simplify(ir::min(simplify(hi[d], bounds), int_imm(n - 1)), bounds);
+    const Expr end = simplify(hi[d], bounds);
+    const Expr last = past ? end : simplify(ir::min(end, int_imm(n - 1)), bounds);
     const Expr extent = simplify(last - first + 1, bounds);
     const Interval r = ir::affine_sum(extent).range(bounds);
     box.lo.push_back(first);
     box.extent.push_back(extent);
-    box.bound.push_back(std::max<std::int64_t>(1, std::min(n, r.hi)));
+    box.bound.push_back(std::max<std::int64_t>(1, past ? r.hi : std::min(n, r.hi)));
   }
   return s.is_scan() ? with_earlier_rows(state, s, std::move(box)) : box;
 }

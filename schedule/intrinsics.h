@@ -7,17 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "ir/mma.h"
 #include "ir/type.h"
 
 namespace tessera::schedule {
 
 struct TensorIntrinsic {
   std::string name;
-  /// C[m, n] += A[m] * B[n] on `m` rows and `n` columns (0: any count up to `max_rows`).
-  std::int64_t lanes;      // columns of one vector register
-  std::int64_t max_rows;   // rows times column vectors that fit the register file
-  ir::Type type;
+  /// Of a CPU: C[m, n] += A[m] * B[n] on `m` rows and `n` columns (0: any count up to `max_rows`).
+  std::int64_t lanes;          // columns of one vector register
+  std::int64_t max_rows;       // rows times column vectors that fit the register file
+  ir::Type type;               // of the products that are added up
   std::vector<std::string> features;  // LLVM feature names the target must have
+  /// Of a GPU: the product of a warp, in place of what is above.
+  const ir::Mma* mma;
 };
 
 const std::vector<TensorIntrinsic>& tensor_intrinsics();

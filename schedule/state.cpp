@@ -142,8 +142,16 @@ void set_extents(Stage& s) {
 }
 
 /// The box at its full size in every iteration, wherever it ends.
-void pad(Box& box) {
-  for (std::size_t d = 0; d < box.extent.size(); ++d) box.extent[d] = ir::int_imm(box.bound[d]);
+/// The whole box in every iteration; up to whole tiles of the splits that pad, also past the end of a tensor that
+/// is smaller than a tile.
+void pad(const Stage& s, Box& box) {
+  for (std::size_t d = 0; d < box.extent.size(); ++d) {
+    for (const Relation& r : s.relations) {
+      const bool whole = r.kind == Relation::Kind::kSplit && r.tail == ir::Tail::kPad && r.whole == s.roots[d].axis;
+      if (whole) box.bound[d] = (box.bound[d] + r.factor - 1) / r.factor * r.factor;
+    }
+    box.extent[d] = ir::int_imm(box.bound[d]);
+  }
 }
 
 const char* placement_word(Placement p) { return p == Placement::kRoot ? "root" : "inlined"; }
@@ -284,7 +292,7 @@ Status State::refresh() {
         TESSERA_TRY(fresh, rolled_box(*this, s, box));
         box = std::move(fresh);
       }
-      if (s.padded) pad(box);
+      if (s.padded) pad(s, box);
       next.region = std::move(box);
     }
     set_extents(next);

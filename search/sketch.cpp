@@ -56,6 +56,14 @@ std::string next_stage(const SketchBuilder& b) {
 
 /// What the rules of a row that comes first make of every stage, consumers first.
 Builders after(Builders all, When when, const std::vector<const Rule*>& rules) {
+  if (all.size() > 1) {  // each with stages of its own
+    Builders out;
+    for (SketchBuilder& b : all) {
+      Builders made = after({std::move(b)}, when, rules);
+      std::move(made.begin(), made.end(), std::back_inserter(out));
+    }
+    return out;
+  }
   std::vector<std::string> stages;
   for (std::size_t i = all[0].state().size(); i-- > 0;) {
     if (!all[0].state().stage(i).is_input()) stages.push_back(all[0].state().stage(i).name);

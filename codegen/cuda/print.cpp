@@ -8,7 +8,9 @@
 
 #include "codegen/cuda/detail/text.h"
 #include "ir/analysis/accesses.h"
+#include "ir/analysis/affine.h"
 #include "ir/analysis/loops.h"
+#include "ir/mma.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
 
@@ -240,6 +242,17 @@ class KernelText {
   }
 
   void tile_op(const ir::TileOp& n) {
+    const auto registers = [&](const ir::Region& r) { return text_.buffers.at(r.buffer->id) + ", " + text_.scalar(r.min[0]); };
+    if (const ir::Mma* mma = ir::find_mma(n.intrinsic)) {
+      line() << mma->call << "(" << registers(n.regions[0]) << ", " << registers(n.regions[1]) << ", " << registers(n.regions[2]) << ");\n";
+      return;
+    }
+    if (n.intrinsic.rfind("ldmatrix.", 0) == 0) {
+      std::string call = "ts_" + n.intrinsic;  // "ldmatrix.x4.trans"
+      std::replace(call.begin(), call.end(), '.', '_');
+      line() << call << "(" << registers(n.regions[0]) << ", " << text_.address(n.regions[1].buffer.get(), n.regions[1].min[0]) << ");\n";
+      return;
+    }
     const std::string shuffle = "shuffle_xor.";
     if (n.intrinsic.rfind(shuffle, 0) != 0) throw NoText{"tile operation '" + n.intrinsic + "' has no form in CUDA text"};
     const ir::Type t = n.regions[1].buffer->dtype;
@@ -262,7 +275,7 @@ class KernelText {
   /// Whether `lanes` elements from `base` are one aligned access.
   static bool aligned(const ir::BufferNode* b, const Expr& base, int lanes) {
     const bool size = lanes <= 16 && (lanes & (lanes - 1)) == 0 && lanes * b->dtype.bytes() <= kMostVectorBytes;
-    return size && base.defined() && detail::divisor_of(base) % lanes == 0;
+    return size && base.defined() && ir::divisor_of(base) % lanes == 0;
   }
 
   void store(const ir::Store& n) {

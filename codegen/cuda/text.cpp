@@ -25,14 +25,6 @@ std::string memory_type(Type t) {
 
 std::string value_type(Type t) { return t.is_bool() ? "bool" : memory_type(t); }
 
-std::int64_t divisor_of(const Expr& e) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 20;
-  const ir::AffineSum sum = ir::affine_sum(e);
-  std::int64_t out = sum.constant == 0 ? kMost : sum.constant & -sum.constant;
-  for (const ir::Term& t : sum.terms) out = std::min(out, t.coefficient & -t.coefficient);
-  return std::min(out, kMost);
-}
-
 Expr contiguous_base(const Expr& index) {
   const auto* r = index.as<ir::Ramp>();
   return r != nullptr && ir::is_one(r->stride) ? r->base : Expr();

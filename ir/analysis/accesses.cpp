@@ -8,6 +8,7 @@ std::set<std::uint64_t> stored_buffers(const Stmt& s) {
   std::set<std::uint64_t> out;
   walk(s, [&](const Stmt& x) {
     if (const auto* n = x.as<Store>()) out.insert(n->buffer->id);
+    if (const auto* n = x.as<TileOp>()) out.insert(n->regions[0].buffer->id);
     return true;
   });
   return out;
@@ -22,6 +23,9 @@ bool chooses_registers(const Stmt& s, const Var& v) {
       s,
       [&](const Stmt& x) {
         if (const auto* n = x.as<Store>()) asks(n->buffer.get(), n->indices);
+        if (const auto* n = x.as<TileOp>()) {
+          for (const Region& r : n->regions) asks(r.buffer.get(), r.min);
+        }
         return true;
       },
       [&](const Expr& e) {

@@ -140,4 +140,12 @@ bool split_linear(const Expr& e, VarId var, std::int64_t& coefficient, Expr& res
   return true;
 }
 
+std::int64_t divisor_of(const Expr& e) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 20;
+  const AffineSum sum = affine_sum(e);
+  std::int64_t out = sum.constant == 0 ? kMost : sum.constant & -sum.constant;
+  for (const Term& t : sum.terms) out = std::min(out, t.coefficient & -t.coefficient);
+  return std::min(out, kMost);
+}
+
 }  // namespace tessera::ir

@@ -35,4 +35,7 @@ AffineSum affine_sum(const Expr& e);
 /// `e` = coefficient * var + rest with `var` not in rest; false when `var` occurs in any other way.
 bool split_linear(const Expr& e, VarId var, std::int64_t& coefficient, Expr& rest);
 
+/// The largest power of two, up to 2^20, that divides `e` for all values of its variables.
+std::int64_t divisor_of(const Expr& e);
+
 }  // namespace tessera::ir

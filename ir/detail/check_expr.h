@@ -55,6 +55,8 @@ class ExprChecker {
   /// `p` may be absent.
   void predicate(const Expr& p, int lanes);
   void declared(const Buffer& b) const;
+  /// How many indices an access takes.
+  std::size_t indices_of(const Buffer& b) const { return flat_ ? 1 : b.rank(); }
 
  private:
   void binary(const Binary& n);

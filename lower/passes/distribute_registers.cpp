@@ -6,6 +6,7 @@
 
 #include "ir/analysis/affine.h"
 #include "ir/analysis/loops.h"
+#include "ir/mma.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
@@ -27,9 +28,22 @@ bool in_registers(const ir::BufferNode* b) { return b->scope == ir::Scope::kRegi
 
 /// A dimension of an index: what chooses the thread, and the thread's own part.
 struct Place {
-  std::vector<std::pair<std::uint64_t, std::int64_t>> thread;  // atom, coefficient; sorted
-  ir::AffineSum own;
+  ir::AffineSum thread, own;
 };
+
+/// Narrows the variables that a condition compares with constants.
+void narrow(const Expr& condition, Bounds& bounds) {
+  if (const auto* both = condition.as<ir::And>()) {
+    narrow(both->a, bounds);
+    return narrow(both->b, bounds);
+  }
+  const auto* less = condition.as<ir::LT>();
+  const auto* v = less != nullptr ? less->a.as<ir::VarNode>() : nullptr;
+  std::int64_t end = 0;
+  if (v == nullptr || !is_const_int(less->b, &end)) return;
+  const auto known = bounds.find(v->id);
+  if (known != bounds.end()) known->second.hi = std::min(known->second.hi, end - 1);
+}
 
 /// Own indices count in steps of these sizes: digit d stands for `stride`, has `extent` values, and is
 /// `dense` apart in the thread's array.
@@ -39,8 +53,9 @@ struct Digit {
 
 struct Tile {
   Buffer buffer;
-  std::vector<std::vector<std::pair<std::uint64_t, std::int64_t>>> thread;  // by dimension, of the first access
-  std::vector<std::set<std::pair<std::int64_t, std::int64_t>>> steps;       // by dimension: stride, count
+  std::vector<ir::AffineSum> thread;  // by dimension, of the first access
+  std::vector<std::set<std::pair<std::int64_t, std::int64_t>>> steps;  // by dimension: stride, count
+  std::set<std::pair<std::int64_t, std::size_t>> inner;  // stride, dimension: digits that come first in the array
   std::vector<std::vector<Digit>> digits;
   Buffer own;
 };
@@ -75,8 +90,23 @@ class Distribution {
       if (const auto* n = e.as<ir::Load>(); n != nullptr && in_registers(n->buffer.get())) f(Buffer(n->buffer), n->indices, bounds);
       return ir::map_children(e, expr);
     };
+    if (const auto* n = s.as<ir::IfThenElse>(); n != nullptr) {
+      expr(n->condition);
+      Bounds yes = bounds;
+      narrow(n->condition, yes);
+      visit(n->yes, yes, f);
+      if (n->no) visit(n->no, bounds, f);
+      return;
+    }
     ir::extend_bounds(s, bounds);
     if (const auto* n = s.as<ir::Store>(); n != nullptr && in_registers(n->buffer.get())) f(n->buffer, n->indices, bounds);
+    if (const auto* n = s.as<ir::TileOp>()) {
+      for (const ir::Region& r : n->regions) {
+        if (!in_registers(r.buffer.get())) continue;
+        f(r.buffer, r.min, bounds);
+        note_box(*n, r);
+      }
+    }
     ir::for_each_child(s, [&](const Expr& e) { expr(e); }, [&](const Stmt& x) { if (x) visit(x, bounds, f); });
   }
 
@@ -90,14 +120,14 @@ class Distribution {
       if (mine && others) {
         refuse_("index " + text(index) + " of register tile '" + b->name + "' mixes threads and registers in one term; split so that the tile of a thread is whole");
       }
-      if (mine) {
-        out.thread.emplace_back(t.atom.hash(), t.coefficient);
-      } else {
-        out.own.add(t.atom, t.coefficient);
-      }
+      (mine ? out.thread : out.own).add(t.atom, t.coefficient);
     }
-    std::sort(out.thread.begin(), out.thread.end());
     return out;
+  }
+
+  /// For the threads that get here.
+  static bool same(const ir::AffineSum& a, const ir::AffineSum& b, const Bounds& bounds) {
+    return ir::is_zero(ir::simplify(ir::simplify(a.expr(), bounds) - ir::simplify(b.expr(), bounds), bounds));
   }
 
   void note(const Buffer& b, const Exprs& at, const Bounds& bounds) {
@@ -111,7 +141,7 @@ class Distribution {
     for (std::size_t d = 0; d < at.size(); ++d) {
       Place p = place(b, at[d], bounds);
       if (first) t.thread[d] = p.thread;
-      if (t.thread[d] != p.thread) {
+      if (!same(t.thread[d], p.thread, bounds)) {
         refuse_("register tile '" + b->name + "' is spread over the threads in two ways; one thread cannot read the registers of another, put the tile in shared memory");
       }
       for (const ir::Term& term : p.own.terms) {
@@ -128,33 +158,65 @@ class Distribution {
     }
   }
 
+  /// What an operation takes from one index on.
+  void note_box(const ir::TileOp& op, const ir::Region& r) {
+    Tile& t = tiles_[r.buffer->id];
+    const bool sums = &r == &op.regions[0] && ir::find_mma(op.intrinsic) != nullptr;
+    for (std::size_t d = 0; d < r.extent.size(); ++d) {
+      std::int64_t n = 0;
+      if (!is_const_int(r.extent[d], &n) || n <= 1) continue;
+      if (!sums) {
+        t.steps[d].insert({1, n});
+        continue;
+      }
+      // Of the product of a warp, a thread has two neighbours in each of two rows, 8 apart; all four are
+      // neighbours in its array, those of a row first.
+      const std::int64_t stride = n == 16 ? 8 : 1;
+      t.steps[d].insert({stride, 2});
+      t.inner.insert({stride, d});
+    }
+  }
+
   void lay_out(Tile& t) {
     if (!refusal.empty()) return;
-    std::int64_t dense = 1;
     t.digits.resize(t.steps.size());
-    for (std::size_t d = t.steps.size(); d-- > 0;) {
-      std::map<std::int64_t, std::int64_t> reach;  // stride -> first index past what its terms reach
-      for (const auto& [stride, count] : t.steps[d]) reach[stride] = std::max(reach[stride], stride * count);
-      for (const auto& [dim, value] : constants_[t.buffer->id]) {
-        if (dim == d) add_constant(reach, value);
+    for (std::size_t d = 0; d < t.steps.size(); ++d) find_digits(t, d);
+    std::int64_t dense = 1;
+    const auto place = [&](Digit& digit) {
+      digit.dense = dense;
+      dense *= digit.extent;
+    };
+    for (const auto& [stride, d] : t.inner) {
+      for (Digit& digit : t.digits[d]) {
+        if (digit.stride == stride) place(digit);
       }
-      std::vector<Digit>& digits = t.digits[d];
-      for (auto it = reach.begin(); it != reach.end(); ++it) {
-        std::int64_t end = it->second;
-        for (auto before = reach.begin(); before != it; ++before) end = std::max(end, before->second);
-        const auto next = std::next(it);
-        if (next != reach.end()) {
-          if (next->first % it->first != 0) return uneven(t, d);
-          end = std::min(end, next->first);
-        }
-        digits.push_back({it->first, (end + it->first - 1) / it->first, 1});
-      }
-      for (Digit& digit : digits) {
-        digit.dense = dense;
-        dense *= digit.extent;
+    }
+    for (std::size_t d = t.digits.size(); d-- > 0;) {
+      for (Digit& digit : t.digits[d]) {
+        if (t.inner.count({digit.stride, d}) == 0) place(digit);
       }
     }
     t.own = Buffer::fresh(t.buffer->name, t.buffer->dtype, {int_imm(std::max<std::int64_t>(1, dense))}, t.buffer->scope);
+  }
+
+  void find_digits(Tile& t, std::size_t d) {
+    std::map<std::int64_t, std::int64_t> reach;  // stride -> first index past what its terms reach
+    for (const auto& [stride, count] : t.steps[d]) reach[stride] = std::max(reach[stride], stride * count);
+    for (const auto& [dim, value] : constants_[t.buffer->id]) {
+      if (dim == d) add_constant(reach, value);
+    }
+    for (auto it = reach.begin(); it != reach.end(); ++it) {
+      std::int64_t end = it->second;
+      for (auto before = reach.begin(); before != it; ++before) end = std::max(end, before->second);
+      const auto next = std::next(it);
+      if (next != reach.end()) {
+        if (next->first % it->first != 0) return uneven(t, d);
+        end = std::min(end, next->first);
+      }
+      const std::int64_t extent = (end + it->first - 1) / it->first;
+      if (t.inner.count({it->first, d}) != 0 && extent != 2) return uneven(t, d);
+      t.digits[d].push_back({it->first, extent, 1});
+    }
   }
 
   /// A constant is a value of the digit with the largest stride that divides it.
@@ -222,11 +284,19 @@ class Distribution {
     if (const auto* n = r.as<ir::TileOp>()) {
       std::vector<ir::Region> regions = n->regions;
       for (ir::Region& g : regions) {
-        if (const auto t = tiles_.find(g.buffer->id); t != tiles_.end()) g.buffer = t->second.own;
+        if (!in_registers(g.buffer.get())) continue;
+        const Tile& t = tiles_.at(g.buffer->id);
+        g = {t.own, {own_index(t, g.min, bounds)}, {int_imm(t.inner.empty() ? own_count(g) : ir::kMmaSums)}};
       }
       return make_stmt<ir::TileOp>(n->intrinsic, std::move(regions));
     }
     return r;
+  }
+
+  static std::int64_t own_count(const ir::Region& r) {
+    std::int64_t out = 1, n = 1;
+    for (const Expr& e : r.extent) out *= is_const_int(e, &n) ? n : 1;
+    return out;
   }
 
   static std::string text(const Expr& e) { return ir::to_string(e); }

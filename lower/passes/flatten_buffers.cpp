@@ -29,6 +29,12 @@ class Flattener {
     if (const auto* n = r.as<ir::Prefetch>()) {
       return ir::make_stmt<ir::Prefetch>(n->buffer, ir::Exprs{flat(n->buffer, n->indices, inner)}, n->locality, n->write);
     }
+    if (const auto* n = r.as<ir::TileOp>()) {
+      // An operation takes where its boxes begin; how far they reach is its own.
+      std::vector<ir::Region> regions;
+      for (const ir::Region& x : n->regions) regions.push_back({x.buffer, ir::Exprs{flat(x.buffer, x.min, inner)}, ir::Exprs{count_of(x)}});
+      return ir::make_stmt<ir::TileOp>(n->intrinsic, std::move(regions));
+    }
     return r;
   }
 
@@ -48,6 +54,12 @@ class Flattener {
 
   Expr flat(const ir::Buffer& b, const ir::Exprs& indices, const Bounds& bounds) const {
     return mutated(ir::simplify(b->layout.offset(indices), bounds), options_.mutant);
+  }
+
+  static Expr count_of(const ir::Region& r) {
+    Expr out = ir::int_imm(1);
+    for (const Expr& e : r.extent) out = out * e;
+    return ir::simplify(out, {});
   }
 
   const Options& options_;

@@ -19,6 +19,10 @@ Result<State> winograd(const State& state, const Stage& s, const AlgorithmValues
 /// sum(f(k), k < n)  ->  sum(sum(f(c * m + k), k < m), c), terms past n left out.
 Result<State> split_k(const State& state, const Stage& s, const AlgorithmValues& values);
 
+/// sum(A[i, k] * B[k, j], k < n)  ->  sum(A0[i, k] * B0[k, j], k < m) where m is the next multiple and A0, B0 are
+/// A, B with zeros past n: what is added is zero.
+Result<State> pad_reduction(const State& state, const Stage& s, const AlgorithmValues& values);
+
 /// sum(cast(A[...]) * cast(B[...])) over the reduction axes of a stage.
 struct Factor {
   Expr value;            // casts included

@@ -14,6 +14,9 @@ namespace tessera::schedule {
 ///
 ///   A.s computed at C.i0, 100 rows in tiles of 16:  rows min(16, 100 - 16*i0)  ->  16 rows, zero from row 100 on
 ///
+/// A split of one of its dimensions with tail `pad` makes the box whole tiles of that split, also where the tensor
+/// ends within the first.  37 rows, split by 16 with `pad`: 48 rows
+///
 /// What a padded reduction reads is padded too, or asked for element by element. Refuses: stages at
 /// root, scans, externs, rolling windows and tensors that are stored elsewhere than computed.
 struct PadBox {

@@ -7,12 +7,12 @@ namespace tessera::schedule {
 namespace {
 
 Status check_pad(const Stage& s, const std::string& axis) {
-  if (s.is_output || s.is_reduction()) {
+  if ((s.is_output || s.is_reduction()) && !s.padded) {
     return refuse("stage '", s.name, "' ", s.is_output ? "is an output of the program" : "is a reduction",
-                  "; tail 'pad' needs an intermediate copy; use 'partition' or 'guard'");
+                  "; tail 'pad' needs an intermediate copy", s.is_output ? "" : ", or a box that is padded (pad_box)", "; use 'partition' or 'guard'");
   }
   for (const RootAxis& r : s.roots) {
-    if (r.axis == axis) return Done{};
+    if (r.axis == axis && r.kind == AxisKind::kData) return Done{};
   }
   return refuse("'", axis, "' of stage '", s.name, "' is not one of its dimensions; tail 'pad' splits a whole dimension");
 }

@@ -19,8 +19,6 @@ struct NoText {
 std::string memory_type(ir::Type t);
 /// "f32", "bool".
 std::string value_type(ir::Type t);
-/// The largest power of two, up to 2^20, that divides `e` for all values of its variables.
-std::int64_t divisor_of(const ir::Expr& e);
 
 class ExprText {
  public:

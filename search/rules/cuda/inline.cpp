@@ -10,14 +10,15 @@ namespace tessera::search {
 
 namespace {
 
-/// A branch, a function or a division.
-bool is_costly(const schedule::Stage& s) {
+/// A function or a division; and a branch or a division of indices, where the sum of a reduction would wait for it.
+bool is_costly(const schedule::Stage& s, const schedule::Stage& reader) {
   bool found = false;
   for (const ir::Expr& body : s.body) {
     ir::walk(body, [&](const ir::Expr& e) {
       const ir::ExprKind k = e->kind;
       const bool divides = k == ir::ExprKind::kDiv && e.type().is_float();
-      found |= k == ir::ExprKind::kCall || k == ir::ExprKind::kSelect || k == ir::ExprKind::kIfThenElseExpr || divides;
+      const bool chooses = k == ir::ExprKind::kSelect || k == ir::ExprKind::kIfThenElseExpr || k == ir::ExprKind::kFloorDiv || k == ir::ExprKind::kFloorMod;
+      found |= k == ir::ExprKind::kCall || divides || (chooses && reader.is_reduction());
       return !found;
     });
   }
@@ -34,9 +35,9 @@ Verdict cuda_inline_meets(const SketchBuilder& b, const std::string& name) {
   const double own = volume(s, schedule::AxisKind::kData);
   for (const schedule::Stage* r : readers) {
     const double uses = volume(*r, schedule::AxisKind::kData) * volume(*r, schedule::AxisKind::kReduce);
-    if (uses > 1.5 * own && is_costly(s)) return Verdict::kPass;
+    if (is_costly(s, *r) && (uses > 1.5 * own || readers.size() > 1)) return Verdict::kPass;
   }
-  return readers.size() == 1 || !is_costly(s) ? Verdict::kApplyAndSkipRest : Verdict::kPass;
+  return Verdict::kApplyAndSkipRest;
 }
 
 std::vector<SketchBuilder> cuda_inline_expand(const SketchBuilder& b, const std::string& name) {

@@ -12,6 +12,13 @@ std::vector<SketchBuilder> cuda_inline_expand(const SketchBuilder& b, const std:
 Verdict cuda_rows_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> cuda_rows_expand(const SketchBuilder& b, const std::string& stage);
 
+/// Makes matrix products of what tensor cores can take: im2col, pad_reduction.
+Verdict cuda_mma_form_meets(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> cuda_mma_form_expand(const SketchBuilder& b, const std::string& stage);
+
+Verdict cuda_mma_meets(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> cuda_mma_expand(const SketchBuilder& b, const std::string& stage);
+
 Verdict cuda_tile_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> cuda_tile_expand(const SketchBuilder& b, const std::string& stage);
 
@@ -32,6 +39,13 @@ std::vector<SketchBuilder> cuda_threads_expand(const SketchBuilder& b, const std
 std::vector<std::int64_t> powers_between(std::int64_t low, std::int64_t high);
 /// Fuses `axes` (at least one) to `into`; one alone keeps its name, which is returned.
 Result<std::string> fused(SketchBuilder& b, const std::string& stage, const std::vector<std::string>& axes, const std::string& into);
+/// The tile of what `reader` reads of `tensor`, in shared memory at `loop` of it, padded: a copy, or the tensor's own
+/// stage where only this reader needs it (a border, a scale, patches of an image). `before` adds what stands between
+/// the tile and the reader, once the tile has its name. The name of the tile.
+Result<std::string> shared_tile(SketchBuilder& b, const std::string& tensor, const std::string& reader, const std::string& loop,
+                                const std::function<Status(const std::string& tile)>& before = {});
+/// All threads that `reader` has fetch the tile, a hole of elements at a time, `slots` tiles ahead.
+Status fetch_tile(SketchBuilder& b, const std::string& tile, const std::string& reader, const schedule::Param& slots);
 /// What a block may have: of the task's architecture.
 ir::CudaArch arch_of(const Task& task);
 

@@ -167,18 +167,9 @@ class SimtTile {
     }
     Constraint shared{"shared memory", {}, 0, arch_of(b_.task()).shared_per_block - ir::kReservedSharedPerBlock};
     for (const std::string& p : tensors) {
-      const schedule::Stage& s = b_.stage(p);
-      const bool computed = !s.is_input() && !s.is_reduction() && s.placement == schedule::Placement::kRoot && b_.state().consumers(s).size() == 1 &&
-                            !s.is_output && !b_.done(p);
-      const std::string tile = computed ? p : p + ".s";
       shared.terms.push_back(bytes_of(p));
-      if (!computed) TESSERA_TRY_DONE(b_.step(schedule::CacheRead{p, {acc_}, tile, ir::Scope::kShared}));
-      if (moves_with_column(tile)) TESSERA_TRY_DONE(vectors_of(tile));
-      TESSERA_TRY_DONE(b_.step(schedule::ComputeAt{tile, acc_, outer_}));
-      if (computed) TESSERA_TRY_DONE(b_.step(schedule::SetScope{tile, ir::Scope::kShared}));
-      TESSERA_TRY_DONE(b_.step(schedule::PadBox{tile}));
-      TESSERA_TRY_DONE(fetch(tile));
-      b_.finish(tile);
+      TESSERA_TRY(tile, shared_tile(b_, p, acc_, outer_, [&](const std::string& t) { return moves_with_column(t) ? vectors_of(t) : Status(Done{}); }));
+      TESSERA_TRY_DONE(fetch_tile(b_, tile, acc_, Param::open(name_ + ".slots")));
     }
     b_.require(std::move(shared));
     return Done{};
@@ -237,18 +228,6 @@ class SimtTile {
     TESSERA_TRY_DONE(b_.step(schedule::Vectorize{part, b_.stage(part).data_axes().back()}));
     b_.finish(part);
     return Done{};
-  }
-
-  Status fetch(const std::string& tile) {
-    const std::vector<std::string> own = b_.stage(tile).data_axes();
-    const schedule::Stage& s = b_.stage(tile);
-    const std::int64_t widest = std::max<std::int64_t>(1, 16 / std::max(1, s.outputs[0]->dtype.bytes()));
-    TESSERA_TRY(t, fused(b_, tile, own, "t"));
-    const Param v = b_.hole(tile + ".vector", powers_up_to(widest));
-    TESSERA_TRY_DONE(b_.step(schedule::Split{tile, t, {t + ".w", t + ".v"}, {v}, ir::Tail::kPartition}));
-    TESSERA_TRY_DONE(b_.step(schedule::Spread{tile, t + ".w", {t + ".0", t + ".x"}, acc_}));
-    TESSERA_TRY_DONE(b_.step(schedule::Vectorize{tile, t + ".v"}));
-    return b_.step(schedule::Pipeline{tile, Param::open(name_ + ".slots")});
   }
 
   SketchBuilder& b_;

@@ -1,0 +1,249 @@
+// Products on tensor cores: schedules written by hand and those the search makes, the printed text in the
+// emulator, exactly. M24 of what tensor programs must do: products, batched products and convolutions get them
+// without being asked, padded where shapes are odd.
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "codegen/cuda/print.h"
+#include "driver/compile.h"
+#include "driver/fuzz/check_pair.h"
+#include "driver/fuzz/emulated_check.h"
+#include "dsl/dsl.h"
+#include "dsl/evaluate.h"
+#include "dsl/inputs.h"
+#include "ir/mma.h"
+#include "ops/catalog.h"
+#include "schedule/schedule.h"
+#include "search/sketch.h"
+#include "tests/support/options.h"
+
+namespace tessera::test {
+namespace {
+
+using namespace tessera::dsl;
+using ir::ForKind;
+using ir::Scope;
+using schedule::Schedule;
+using Shape = std::array<std::int64_t, 3>;
+
+lower::Options cuda_options() {
+  lower::Options o;
+  o.target = ir::TargetKind::kCuda;
+  o.name = "kernel";
+  return o;
+}
+
+struct MmaPlan {
+  bool a_transposed = false, b_transposed = false;
+  int slots = 1, rows = 2, columns = 2;  // fragments of a warp
+  bool apart = true;                     // rows of shared tiles
+};
+
+ComputeDag product(const Shape& mnk, ir::Type operand, const MmaPlan& plan) {
+  const auto [m, n, k] = mnk;
+  const ir::Type sums = operand == ir::i8 ? ir::i32 : ir::f32;
+  auto A = placeholder(plan.a_transposed ? Exprs{k, m} : Exprs{m, k}, operand, "A");
+  auto B = placeholder(plan.b_transposed ? Exprs{n, k} : Exprs{k, n}, operand, "B");
+  auto kk = reduce_axis(k, "k");
+  auto C = compute({m, n}, [&](Var i, Var j) {
+    const Expr a = plan.a_transposed ? A(kk, i) : A(i, kk), b = plan.b_transposed ? B(j, kk) : B(kk, j);
+    return sum(cast(sums, a) * cast(sums, b), kk);
+  }, "C");
+  return ComputeDag::from_outputs({C}, "product");
+}
+
+/// Two warps, one above the other, two steps of an instruction a tile of the reduction.
+Schedule mma_schedule(const Shape& mnk, ir::Type operand, const MmaPlan& plan) {
+  const ir::Mma& mma = *ir::mma_of(operand, operand == ir::i8 ? ir::i32 : ir::f32);
+  const std::int64_t deep = mma.k, chunk = mma.chunk();
+  Schedule s(product(mnk, operand, plan));
+  std::vector<std::string> tiles{"A", "B"};
+  if (mnk[2] % deep != 0) {
+    s.use_algorithm("C", "pad_reduction", {{"multiple", deep}});
+    tiles = {"C.A.zeros", "C.B.zeros"};
+  }
+  s.cache_write("C", "acc");
+  s.split("C", "i", {"i.b", "i.w", "i.f", "half", "row"}, {2, plan.rows, 2, 8}).split("C", "j", {"j.b", "j.f", "pair", "one"}, {plan.columns, 4, 2});
+  s.reorder("C", {"i.b", "j.b", "i.w", "row", "pair", "i.f", "half", "j.f", "one"}).fuse("C", {"row", "pair"}, "lane");
+  s.bind("C", "i.b", ForKind::kBlockY).bind("C", "j.b", ForKind::kBlockX).bind("C", "i.w", ForKind::kWarp).bind("C", "lane", ForKind::kLane);
+  s.vectorize("C", "one").compute_at("acc", "C", "j.b").pad_box("acc");
+  s.split("acc", "i", {"i.w", "i.f", "i.m"}, {plan.rows, 16}, ir::Tail::kPad).split("acc", "j", {"j.w", "j.f", "j.n"}, {plan.columns, 8}, ir::Tail::kPad);
+  s.split("acc", "k", {"steps", "k.m"}, {deep}).split("acc", "steps", {"k.0", "k.1"}, {2});
+  s.reorder("acc", {"k.0", "i.w", "j.w", "k.1", "i.f", "j.f", "i.m", "j.n", "k.m"}).bind("acc", "i.w", ForKind::kWarp);
+  s.unroll("acc", "i.f").unroll("acc", "j.f").tensorize("acc", {"i.m", "j.n", "k.m"}, mma.name).set_scope("acc", Scope::kRegister);
+  for (std::string tile : tiles) {
+    if (tile.size() == 1) {
+      s.cache_read(tile, {"acc"}, tile + ".s", Scope::kShared);
+      tile += ".s";
+    } else {
+      s.set_scope(tile, Scope::kShared);
+    }
+    s.compute_at(tile, "acc", "k.0").pad_box(tile);
+    const std::vector<std::string> axes = s.state().find(tile)->data_axes();
+    if (plan.apart) s.storage_align(tile, axes[0], 2 * chunk, chunk);
+    s.fuse(tile, axes, "t").split(tile, "t", {"v", "lanes"}, {chunk}).vectorize(tile, "lanes").spread(tile, "v", {"step", "thread"}, "acc");
+    if (plan.slots > 1) s.pipeline(tile, plan.slots);
+  }
+  return s;
+}
+
+std::string printed(const ir::Program& finished) {
+  std::string out;
+  for (const codegen::CudaKernel& k : codegen::print_cuda(finished).or_throw()) out += k.text;
+  return out;
+}
+
+/// Runs it in the emulator, completing copies at once and late; the text.
+std::string expect_right(const Schedule& s) {
+  const auto program = driver::CheckedProgram::make(s.state().dag(), options().seed).or_throw();
+  ir::Program finished;
+  const driver::PairOutcome pair = driver::check_pair(program, s.steps(), cuda_options(), &finished);
+  EXPECT_EQ(pair.why, "");
+  if (!pair.why.empty()) return "";
+  for (const driver::EmulationChoice& order : {driver::EmulationChoice{false, 0}, driver::EmulationChoice{true, 1}}) {
+    EXPECT_EQ(driver::check_emulated(program, finished, order).why, "") << (order.late ? "late" : "eager");
+  }
+  return printed(finished);
+}
+
+class TensorCores : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(TensorCores, ProductsAreRight) {
+  const ir::Type operand = ir::parse_type(GetParam()).or_throw();
+  int i = 0;
+  for (const Shape& mnk : {Shape{64, 32, 64}, {100, 72, 96}, {37, 51, 29}}) {
+    for (const bool a : {false, true}) {
+      for (const bool b : {false, true}) {
+        const MmaPlan plan{a, b, 1 + i % 3, i % 5 == 2 ? 1 : 2, i % 5 == 2 ? 3 : 2, i % 4 != 1};
+        SCOPED_TRACE(std::to_string(mnk[0]) + (a ? " transposed A" : "") + (b ? " transposed B" : "") + ", slots " + std::to_string(plan.slots));
+        const std::string text = expect_right(mma_schedule(mnk, operand, plan));
+        EXPECT_NE(text.find(ir::mma_of(operand, operand == ir::i8 ? ir::i32 : ir::f32)->call), std::string::npos);
+        ++i;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Operands, TensorCores, ::testing::Values("f16", "bf16", "i8"), [](const auto& info) { return info.param; });
+
+TEST(TensorCoresText, FragmentsAreLoadedOnceAndTogether) {
+  const std::string text = expect_right(mma_schedule({64, 64, 64}, ir::f16, {false, true, 3, 2, 4, true}));
+  // A once for each of its two fragments in a loop, B two neighbours at a time; never inside the products.
+  EXPECT_TRUE(std::regex_search(text, std::regex("i_f_\\d < 2; .*\\n *ts_ldmatrix_x4\\(A_s_fragments")));
+  EXPECT_TRUE(std::regex_search(text, std::regex("j_f_\\d < 2; .*\\n *ts_ldmatrix_x4\\(B_s_fragments")));
+  EXPECT_TRUE(std::regex_search(text, std::regex("j_f_\\d < 4; .*\\n *ts_mma_m16n8k16_f16\\(acc")));
+  EXPECT_EQ(text.find(".trans"), std::string::npos);
+  // The other order of B needs transposing on the way.
+  EXPECT_NE(expect_right(mma_schedule({64, 64, 64}, ir::f16, {false, false, 1, 2, 4, true})).find("ts_ldmatrix_x4_trans(B_s"), std::string::npos);
+}
+
+/// Elements of one byte that lie across cannot be transposed by ldmatrix: lanes load them.
+TEST(TensorCoresText, BytesAcrossAreLoadedOneByOne) {
+  const std::string text = expect_right(mma_schedule({64, 32, 64}, ir::i8, {false, false, 1, 2, 2, true}));
+  EXPECT_NE(text.find("ts_ldmatrix_x4(A_s"), std::string::npos);
+  EXPECT_EQ(text.find("ts_ldmatrix_x4_trans"), std::string::npos);
+  EXPECT_EQ(text.find("ts_ldmatrix_x2(B_s"), std::string::npos);
+}
+
+/// Rows that are not 16 bytes apart cannot be loaded by ldmatrix either.
+TEST(TensorCoresText, UnalignedRowsAreLoadedOneByOne) {
+  Schedule s = mma_schedule({64, 32, 64}, ir::f16, {false, true, 1, 2, 2, false});
+  s.storage_align("A.s", "d0", 2, 1);
+  EXPECT_EQ(expect_right(s).find("ts_ldmatrix_x4(A_s"), std::string::npos);
+}
+
+void expect_refusal(const std::function<void()>& f, const std::vector<std::string>& words) {
+  try {
+    f();
+    ADD_FAILURE() << "was taken";
+  } catch (const UserError& e) {
+    for (const std::string& w : words) EXPECT_NE(std::string(e.what()).find(w), std::string::npos) << w << " in: " << e.what();
+  }
+}
+
+TEST(TensorCoresRefuse, LoopsThatAreNoInstruction) {
+  const auto start = [](const Shape& mnk, ir::Type t) {
+    Schedule s(product(mnk, t, {}));
+    s.split("C", "i", {"i0", "i1"}, {16}).split("C", "j", {"j0", "j1"}, {8}).split("C", "k", {"k0", "k1"}, {16});
+    s.reorder("C", {"i0", "j0", "k0", "i1", "j1", "k1"});
+    return s;
+  };
+  const char* f16 = "cuda.mma.m16n8k16.f16";
+  Schedule even = start({64, 32, 64}, ir::f16), odd = start({40, 32, 64}, ir::f16), bytes = start({64, 32, 64}, ir::i8);
+  expect_refusal([&] { even.tensorize("C", {"i1", "j1"}, f16); }, {"2 loops", "a reduction loop"});
+  expect_refusal([&] { even.tensorize("C", {"j1", "i1", "k1"}, f16); }, {"innermost"});
+  expect_refusal([&] { odd.tensorize("C", {"i1", "j1", "k1"}, f16); }, {"'i1'", "16 x 8 x 16", "pad_box"});
+  expect_refusal([&] { even.tensorize("C", {"i1", "j1", "k1"}, "cuda.mma.m16n8k16.bf16"); }, {"f16", "takes bf16"});
+  expect_refusal([&] { bytes.tensorize("C", {"i1", "j1", "k1"}, "cuda.mma.m16n8k32.s8"); }, {"'k1'", "16 x 8 x 32"});
+  expect_refusal([&] { even.tensorize("C", {"i1", "j1", "k1"}, "cuda.mma"); }, {"'cuda.mma'", f16});
+}
+
+// ---- what the search makes of operators ---------------------------------------------------------------
+
+search::Task task_of(const ops::Request& r) {
+  search::Task task;
+  task.op = r.op;
+  task.dag = ops::build(r).or_throw();
+  task.target.kind = ir::TargetKind::kCuda;
+  task.target.arch = "sm_90a";
+  task.threads = 1;
+  return task;
+}
+
+/// The names of the sketches whose kernels use tensor cores; those are right at `points` points each.
+std::vector<std::string> tensor_core_sketches(const ops::Request& r, int points) {
+  const search::Task task = task_of(r);
+  const bool exact = dsl::supports_exact(task.dag);
+  const auto inputs = dsl::make_inputs(task.dag, options().seed, exact ? dsl::InputKind::kExact : dsl::InputKind::kRandom);
+  dsl::Evaluator reference(task.dag, inputs, exact ? dsl::EvaluateMode::kExact : dsl::EvaluateMode::kBounded);
+  std::vector<std::string> out;
+  for (const search::Sketch& s : search::generate_sketches(task)) {
+    if (s.name.find(".mma") == std::string::npos) continue;
+    out.push_back(s.name);
+    Rng rng(options().seed, {hash_bytes(s.name)});
+    for (int p = 0; p < points; ++p) {
+      const auto point = s.space.sample(rng);
+      EXPECT_TRUE(point.has_value());
+      if (!point) break;
+      const auto finished = lower::lower(driver::scheduled(task.dag, schedule::fill_holes(s.steps, s.space.decisions(*point)).or_throw()).or_throw(), cuda_options()).or_throw();
+      EXPECT_NE(printed(finished).find("ts_mma_"), std::string::npos);
+      const auto got = driver::emulated(finished, inputs, {p % 2 == 1, static_cast<std::uint64_t>(p)});
+      EXPECT_TRUE(got.ok()) << got.reason();
+      if (!got.ok()) continue;
+      for (const auto& [name, t] : *got) {
+        if (exact) {
+          EXPECT_EQ(driver::difference(name, reference.tensor(name).or_throw(), t.values), "") << s.name;
+        } else {
+          const auto compared = reference.compare(name, t.values);
+          EXPECT_TRUE(compared.ok() && compared->ok()) << s.name << ": " << (compared.ok() ? compared->first : compared.reason());
+        }
+      }
+    }
+  }
+  return out;
+}
+
+TEST(M24, ProductsGetTensorCores) {
+  EXPECT_EQ(tensor_core_sketches({"matmul", {{"m", 70}, {"n", 52}, {"k", 41}}, "", "f16"}, 3).size(), 1u);
+  EXPECT_EQ(tensor_core_sketches({"dense", {{"m", 33}, {"n", 40}, {"k", 64}}, "", "bf16"}, 3).size(), 1u);
+  EXPECT_EQ(tensor_core_sketches({"matmul", {{"m", 48}, {"n", 35}, {"k", 70}}, "", "i8"}, 3).size(), 1u);
+}
+
+TEST(M24, BatchedProductsGetTensorCores) {
+  EXPECT_EQ(tensor_core_sketches({"batch_matmul", {{"b", 3}, {"m", 37}, {"n", 24}, {"k", 48}}, "", "f16"}, 3).size(), 1u);
+}
+
+TEST(M24, ConvolutionsGetTensorCores) {
+  EXPECT_EQ(tensor_core_sketches({"conv2d", {{"n", 2}, {"h", 9}, {"w", 7}, {"ci", 16}, {"co", 20}, {"pad", 1}}, "", "f16"}, 3).size(), 1u);
+  EXPECT_EQ(tensor_core_sketches({"conv2d", {{"n", 1}, {"h", 11}, {"w", 13}, {"ci", 3}, {"co", 17}, {"stride", 2}, {"pad", 1}}, "", "bf16"}, 3).size(), 1u);
+  EXPECT_EQ(tensor_core_sketches({"conv2d_bias_relu", {{"h", 8}, {"w", 8}, {"ci", 8}, {"co", 24}}, "", "f16"}, 3).size(), 1u);
+}
+
+/// Single precision is not rounded to fewer bits behind the user's back.
+TEST(M24, SinglePrecisionStays) {
+  EXPECT_TRUE(tensor_core_sketches({"matmul", {{"m", 64}, {"n", 64}, {"k", 64}}, "", "f32"}, 1).empty());
+}
+
+}  // namespace
+}  // namespace tessera::test
