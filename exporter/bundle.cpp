@@ -89,6 +89,7 @@ std::vector<Operand> operands(const runtime::KernelImage& image, const std::map<
     const runtime::ArgumentContract& a = image.arguments[i];
     Operand o;
     o.name = unique(c_identifier(a.name), taken);
+    o.operand = a.name;
     o.type = c_type(a.dtype, a.name);
     o.dtype = ir::to_string(a.dtype);
     o.shape = a.shape;

@@ -57,6 +57,7 @@ Json params_json(const CudaBundle& b) {
   Json out = Json::array();
   for (const Operand& o : b.operands) {
     Json p{{"name", o.name},
+           {"operand", o.operand},
            {"role", role_word(o.role)},
            {"dtype", o.dtype},
            {"c_type", o.type},

@@ -13,6 +13,7 @@ namespace tessera::exporter {
 /// One argument of the kernel as C sees it.
 struct Operand {
   std::string name;        // an identifier, unique among the operands
+  std::string operand;     // what the program calls it
   std::string type;        // C type of an element
   std::string dtype;       // "f32"
   std::int64_t elements = 0, bytes = 0;
