@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("TESSERA_BUILD_DIR", ROOT / "build/release"))
+if (BUILD / "nvrtc").exists():  # what ./test provides where the machine has none
+    os.environ.setdefault("TESSERA_NVRTC", str(BUILD / "nvrtc"))
 BENCH = ROOT / "bench/gpu"
 sys.path.insert(0, str(BENCH))
 sys.dont_write_bytecode = True
