@@ -91,7 +91,8 @@ std::string cuda_example_text(const CudaBundle& b) {
     if (o.is_prepared()) continue;
     const std::string size = "(size_t)" + std::to_string(o.bytes);
     out << "  " << o.type << " *" << o.name << ", *" << o.name << "_on_device;\n";
-    allocate << "  " << o.name << " = (" << o.type << "*)host(" << size << ");\n  " << o.name << "_on_device = (" << o.type << "*)device(" << o.bytes << ");\n";
+    allocate << "  " << o.name << " = (" << o.type << "*)host(" << size << ");\n"
+             << "  " << o.name << "_on_device = (" << o.type << "*)device(" << o.bytes << ");\n";
     if (o.is_output()) {
       download << "  check(download(" << o.name << ", address_of(" << o.name << "_on_device), " << size << ", NULL), \"cuMemcpyDtoHAsync\");\n";
       print << "  {\n    double sum = 0;\n    for (i = 0; i < " << o.elements << "; ++i) sum += (double)" << o.name

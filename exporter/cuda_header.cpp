@@ -28,8 +28,8 @@ enum {
 std::string struct_text(const CudaBundle& b) {
   const std::string n = b.name;
   return "/* The kernels in one CUDA context; members are private. Once loaded they are only read: several\n"
-         " * threads may call at once, each with a workspace of its own. */\ntypedef struct " + n + "_kernels {\n  void* module;\n  void* functions[" +
-         std::to_string(b.entries.size()) +
+         " * threads may call at once, each with a workspace of its own. */\n"
+         "typedef struct " + n + "_kernels {\n  void* module;\n  void* functions[" + std::to_string(b.entries.size()) +
          "];\n  int (*launch)(const void* config, void* function, void** parameters, void** extra);\n"
          "  int (*fill)(unsigned long long to, unsigned char value, size_t bytes, void* stream);\n"
          "  int (*unload)(void* module);\n  int (*describe)(int result, const char** text);\n} " + n + "_kernels;\n\n";

@@ -142,7 +142,8 @@ std::string launch_text(const CudaBundle& b, const runtime::Launch& l) {
     addresses += "    parameters[" + std::to_string(i) + "] = &" + p + ";\n";
   }
   out << "    void* parameters[" << std::max<std::size_t>(1, l.arguments.size()) << "];\n" << addresses
-      << "    result = launch(kernels->launch, kernels->functions[" << b.entry_of(l) << "], shape, " << l.shared_bytes << ", stream, parameters);\n  }\n";
+      << "    result = launch(kernels->launch, kernels->functions[" << b.entry_of(l) << "], shape, " << l.shared_bytes
+      << ", stream, parameters);\n  }\n";
   return out.str();
 }
 

@@ -121,6 +121,7 @@ class TorchSide:
         """A function that replays a graph of runs, each on the next set, and gives the seconds of one."""
         torch = self.torch
         stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())  # where the operands are made
         with torch.cuda.stream(stream):
             for s in sets:  # warm, and compiled where that is lazy
                 call(s)

@@ -28,7 +28,8 @@ inline const ir::Target& cuda_target() {
 inline CudaCase cuda_case(const dsl::ComputeDag& dag, const schedule::Plan& plan) {
   codegen::CubinCache cache("");
   ir::Program finished = driver::finished_program(dag, plan, cuda_target()).or_throw();
-  codegen::BuiltCuda built = codegen::build_cuda(codegen::needed_nvrtc(), cache, cuda_target(), codegen::cuda_source(finished).or_throw(), true).or_throw();
+  codegen::CudaSource source = codegen::cuda_source(finished).or_throw();
+  codegen::BuiltCuda built = codegen::build_cuda(codegen::needed_nvrtc(), cache, cuda_target(), std::move(source), true).or_throw();
   return {dag, std::move(finished), std::move(built)};
 }
 

@@ -110,7 +110,8 @@ class EmptyRoot(unittest.TestCase):
         self.assertIn("bind(", r.stdout)
 
     def test_compiles_for_cuda_with_the_nodes_nvrtc(self):
-        nvrtc = json.loads(subprocess.run([BUILD / "bin/autotune", "doctor", "--json"], capture_output=True, text=True, check=True).stdout)["cuda"]["nvrtc"]
+        doctor = subprocess.run([BUILD / "bin/autotune", "doctor", "--json"], capture_output=True, text=True, check=True)
+        nvrtc = json.loads(doctor.stdout)["cuda"]["nvrtc"]
         if nvrtc is None:
             self.skipTest("no NVRTC here")
         for library in Path(os.path.realpath(nvrtc["path"])).parent.glob("libnvrtc*.so*"):

@@ -163,7 +163,8 @@ class Judging(Folder):
         return run.measured(side, self.Kernels(*side.errors), case)
 
     def results(self, *rows):
-        return {"cases": list(rows), "dry_run": False, "copy_tb_s": None, "device": "d", "date": "t", "torch": "1", "cuda": "13", "wall_s": 1.0, "budget_s": 480.0}
+        return {"cases": list(rows), "dry_run": False, "copy_tb_s": None, "device": "d", "date": "t", "torch": "1", "cuda": "13",
+                "wall_s": 1.0, "budget_s": 480.0}
 
     def test_right_and_wrong_kernels(self):
         good = self.row(errors={"k": 0.0})
@@ -311,7 +312,8 @@ class OnTheFakeDriver(Folder):
         folder = mine.export(pack, self.folder / "damaged", "--trial", 0)
         image = next(folder.glob("*.cubin"))
         image.write_bytes(image.read_bytes()[:-1] + b"x")
-        r = subprocess.run([sys.executable, "-B", BENCH / "launch.py", folder], capture_output=True, text=True, env=dict(os.environ, **self.environment))
+        r = subprocess.run([sys.executable, "-B", BENCH / "launch.py", folder], capture_output=True, text=True,
+                           env=dict(os.environ, **self.environment))
         self.assertEqual((r.returncode, r.stderr.count("\n")), (1, 1), r.stderr)
         self.assertIn("is not the one", r.stderr)
 

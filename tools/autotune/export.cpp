@@ -31,7 +31,8 @@ Chosen of_pack(const std::string& path, int trial) {
   TESSERA_ENVIRONMENT_CHECK(task.ok()) << "pack '" << path << "': " << task.reason();
   const auto& all = pack.candidates;
   const auto at = std::find_if(all.begin(), all.end(), [&](const tuning_logs::PackedCandidate& c) { return c.trial == trial; });
-  TESSERA_USER_CHECK(at != all.end()) << "pack '" << path << "' has no trial " << trial << (all.empty() ? "" : fmt::format("; the last is {}", all.back().trial));
+  TESSERA_USER_CHECK(at != all.end()) << "pack '" << path << "' has no trial " << trial
+                                      << (all.empty() ? "" : fmt::format("; the last is {}", all.back().trial));
   TESSERA_ENVIRONMENT_CHECK(at->image.has_value()) << "trial " << trial << " of '" << path << "' did not compile: " << at->message;
   return {std::move(*task), at->plan, at->image->build.source_hash, std::nullopt};
 }
@@ -45,7 +46,8 @@ Chosen of_log(const std::string& path, ir::TargetKind kind) {
 
 Chosen choose(const ExportArgs& args, ir::TargetKind kind) {
   TESSERA_USER_CHECK(args.file.empty() || !args.problem.given()) << "export takes a log, a pack or --op, one of them";
-  TESSERA_USER_CHECK(!args.file.empty() || args.problem.given()) << "nothing to export: give a log, a pack with --trial N, or --op NAME for its default plan";
+  TESSERA_USER_CHECK(!args.file.empty() || args.problem.given())
+      << "nothing to export: give a log, a pack with --trial N, or --op NAME for its default plan";
   if (args.file.empty()) {
     TESSERA_USER_CHECK(args.trial < 0) << "--trial is of a pack";
     Chosen out{make_task(args.problem), {}, 0, std::nullopt};
@@ -91,7 +93,8 @@ int run_export(const ExportArgs& args) {
   const bool cuda = args.to == "cuda";
   const Chosen chosen = choose(args, cuda ? ir::TargetKind::kCuda : ir::TargetKind::kCpu);
   TESSERA_USER_CHECK(cuda == (chosen.task.target.kind == ir::TargetKind::kCuda))
-      << "--to " << args.to << " takes kernels for " << (cuda ? "CUDA targets, not for CPUs; --target cuda makes one" : "CPUs, not for CUDA targets; --to cuda exports this one");
+      << "--to " << args.to << " takes kernels for "
+      << (cuda ? "CUDA targets, not for CPUs; --target cuda makes one" : "CPUs, not for CUDA targets; --to cuda exports this one");
   exporter::ExportOptions options;
   options.name = args.name.empty() ? (chosen.task.request.op.empty() ? "kernel" : chosen.task.request.op) : args.name;
   options.directory = args.directory;
