@@ -11,7 +11,10 @@ foreach(source IN LISTS sources)
   cmake_path(GET folder FILENAME name)
   if(NOT TARGET ${name})
     add_executable(${name})
-    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+    # Libraries are looked for in ../lib first: scripts/bundle puts them there. As RPATH, which holds for what those
+    # libraries load too; RUNPATH would not.
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin" BUILD_RPATH "$ORIGIN/../lib")
+    target_link_options(${name} PRIVATE "LINKER:--disable-new-dtags")
     target_link_libraries(${name} PRIVATE tessera third_party::cli11 third_party::fmt)
     add_dependencies(tools ${name})
     list(APPEND TESSERA_TOOLS ${name})

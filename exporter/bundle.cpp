@@ -38,10 +38,13 @@ constexpr const char* kTaken[] = {
     "qsort", "raise", "rand", "random", "read", "realloc", "recv", "remainder", "remove", "rename", "rindex", "rint",
     "rintf", "round", "roundf", "scalb", "select", "send", "signal", "sin", "sinf", "sinh", "sinhf", "sleep", "socket",
     "sqrt", "sqrtf", "srand", "stat", "strlen", "sync", "system", "tan", "tanf", "tanh", "tanhf", "tgamma", "time",
-    "times", "trunc", "truncf", "unlink", "wait", "write", "y0", "y1", "yn"};
+    "times", "trunc", "truncf", "unlink", "wait", "write", "y0", "y1", "yn",
+    // Functions of the generated files themselves.
+    "aligned", "allocate", "check", "device", "download", "find", "image", "launch", "open_device", "retain",
+    "supported", "synchronize", "upload"};
 
 /// Names inside the generated functions.
-constexpr const char* kLocal[] = {"prepared", "host", "args", "own", "result", "i"};
+constexpr const char* kLocal[] = {"prepared", "host", "args", "own", "result", "i", "kernels", "workspace", "stream", "shape", "parameters"};
 
 std::string c_type(ir::Type t, const std::string& argument) {
   if (t.lanes == 1) {
@@ -86,6 +89,7 @@ std::vector<Operand> operands(const runtime::KernelImage& image, const std::map<
     const runtime::ArgumentContract& a = image.arguments[i];
     Operand o;
     o.name = unique(c_identifier(a.name), taken);
+    o.operand = a.name;
     o.type = c_type(a.dtype, a.name);
     o.dtype = ir::to_string(a.dtype);
     o.shape = a.shape;
@@ -123,9 +127,8 @@ bool Bundle::needs_workspace(Phase phase) const {
          std::any_of(launches.begin(), launches.end(), [&](const runtime::Launch& l) { return l.phase == phase; });
 }
 
-Bundle make_bundle(const runtime::KernelImage& image, const ir::Target& target, const ExportOptions& options) {
-  if (target.kind != ir::TargetKind::kCpu) throw UserError("export to C takes CPU kernels, not '" + target.text() + "'");
-  if (!image.symbolic_dims.empty()) throw UserError("a kernel of symbolic sizes cannot be exported to C; give numbers");
+Bundle make_common_bundle(const runtime::KernelImage& image, const ir::Target& target, const ExportOptions& options) {
+  if (!image.symbolic_dims.empty()) throw UserError("a kernel of symbolic sizes cannot be exported; give numbers");
   if (const Status ok = check_image(image); !ok.ok()) throw InternalError("image to export: " + ok.reason());
   Bundle b;
   b.name = c_identifier(options.name.empty() ? "kernel" : options.name);
@@ -136,7 +139,6 @@ Bundle make_bundle(const runtime::KernelImage& image, const ir::Target& target, 
   b.launches = image.launches;
   b.workspace_bytes = image.workspace_bytes;
   b.zero_ranges = image.zero_ranges;
-  b.features = gated_features(codegen::instruction_sets(target));
   for (Operand& o : b.operands) {
     if (!o.is_prepared()) continue;
     const std::int64_t a = std::max<std::int64_t>(o.alignment, kPreparedAlignment);
@@ -145,6 +147,13 @@ Bundle make_bundle(const runtime::KernelImage& image, const ir::Target& target, 
     b.prepared_bytes = o.prepared_offset + o.bytes;
   }
   b.prepared_bytes = (b.prepared_bytes + b.prepared_alignment - 1) / b.prepared_alignment * b.prepared_alignment;
+  return b;
+}
+
+Bundle make_bundle(const runtime::KernelImage& image, const ir::Target& target, const ExportOptions& options) {
+  if (target.kind != ir::TargetKind::kCpu) throw UserError("export to C takes CPU kernels, not '" + target.text() + "'");
+  Bundle b = make_common_bundle(image, target, options);
+  b.features = gated_features(codegen::instruction_sets(target));
   const std::string prefix = b.name + "__";
   const std::string object(reinterpret_cast<const char*>(image.object.data()), image.object.size());
   const auto renamed = with_prefixed_symbols(object, prefix);

@@ -12,8 +12,17 @@ namespace {
 using runtime::ArgumentRole;
 using runtime::Phase;
 
-/// A value of element i that every dtype holds exactly: -2 .. 2 where it is signed, 0 .. 4 where it is
-/// not, 0 or 1 for bool; one that is promised where something is.
+bool uses(const Bundle& b, const char* dtype) {
+  for (const Operand& o : b.operands) {
+    if (o.dtype == dtype && !o.is_prepared() && !o.is_output()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+// A value that every dtype holds exactly: -2 .. 2 where it is signed, 0 .. 4 where it is
+// not, 0 or 1 for bool; one that is promised where something is.
 std::string fill_value(const Operand& o, std::size_t index) {
   const std::string cycle = "(i * 7 + " + std::to_string(index) + ")";
   const std::string limit = std::to_string(o.values.limit), as = "(" + o.type + ")";
@@ -37,11 +46,11 @@ std::string fill_value(const Operand& o, std::size_t index) {
   return "(" + o.type + ")(" + cycle + " % 5 - 2)";
 }
 
-bool uses(const Bundle& b, const char* dtype) {
-  for (const Operand& o : b.operands) {
-    if (o.dtype == dtype && !o.is_prepared() && !o.is_output()) return true;
-  }
-  return false;
+std::string fill_tables(const Bundle& b) {
+  std::string out;  // -2, -1, 0, 1, 2
+  if (uses(b, "f16")) out += "static const uint16_t half_bits[5] = {0xc000, 0xbc00, 0x0000, 0x3c00, 0x4000};\n";
+  if (uses(b, "bf16")) out += "static const uint16_t bfloat_bits[5] = {0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000};\n";
+  return out.empty() ? out : out + "\n";
 }
 
 const char* role_word(ArgumentRole r) {
@@ -54,18 +63,13 @@ const char* role_word(ArgumentRole r) {
   return "";
 }
 
-}  // namespace
-
 std::string example_text(const Bundle& b) {
   const std::string& n = b.name;
   std::ostringstream out;
   out << "/* Runs " << n << " once on small numbers and prints a checksum of each output.\n"
       << " *   cc -std=c11 -O2 example.c " << n << "_launcher.c " << n << ".o -lm -o example && ./example\n */\n"
-      << "#include <stdint.h>\n#include <stdio.h>\n#include <stdlib.h>\n\n#include \"" << n << ".h\"\n\n";
-  // -2, -1, 0, 1, 2
-  if (uses(b, "f16")) out << "static const uint16_t half_bits[5] = {0xc000, 0xbc00, 0x0000, 0x3c00, 0x4000};\n";
-  if (uses(b, "bf16")) out << "static const uint16_t bfloat_bits[5] = {0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000};\n";
-  out << (uses(b, "f16") || uses(b, "bf16") ? "\n" : "") << R"(static void* allocate(int64_t bytes, int64_t alignment) {
+      << "#include <stdint.h>\n#include <stdio.h>\n#include <stdlib.h>\n\n#include \"" << n << ".h\"\n\n"
+      << fill_tables(b) << R"(static void* allocate(int64_t bytes, int64_t alignment) {
   void* p = aligned_alloc((size_t)alignment, (size_t)((bytes / alignment + 1) * alignment));
   if (p == NULL) {
     fprintf(stderr, "out of memory\n");

@@ -47,6 +47,8 @@ void describe(std::ostream& out, const Operand& o, const char* what) {
       << " bytes, aligned to " << o.alignment << promise_text(o.values) << "\n";
 }
 
+}  // namespace
+
 void describe_parameters(std::ostream& out, const Bundle& b, Phase phase) {
   const bool run = phase == Phase::kRun;
   for (const Operand& o : b.operands) {
@@ -73,8 +75,6 @@ std::string commented(const std::string& text) {
   for (std::string line; std::getline(in, line);) out += " *   " + line + "\n";
   return out;
 }
-
-}  // namespace
 
 std::string header_text(const Bundle& b) {
   const std::string& n = b.name;

@@ -62,6 +62,15 @@ void PackWriter::write(const std::string& line) {
   if (!written || std::fflush(file_.get()) != 0) fail(path_, "write to");
 }
 
+bool is_pack(const std::string& path) {
+  // {"crc":"01234567","pack":1,...
+  constexpr std::string_view kChecksum = R"({"crc":"01234567")", kNext = R"(,"pack":)";
+  std::ifstream in(path, std::ios::binary);
+  std::string begin(kChecksum.size() + kNext.size(), '\0');
+  in.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  return in && begin.ends_with(kNext);
+}
+
 Pack read_pack(const std::string& path, std::int64_t& damaged) {
   std::ifstream in(path, std::ios::binary);
   std::string line;

@@ -69,6 +69,9 @@ class PackWriter {
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 
+/// Whether a file begins as packs do, of whatever version.
+bool is_pack(const std::string& path);
+
 /// UserError of exit code 1: a file that is missing or no pack, and one of another version. A candidate's
 /// line that is damaged is left out and counted in `damaged`.
 Pack read_pack(const std::string& path, std::int64_t& damaged);

@@ -98,10 +98,11 @@ struct Machine {
   int cores = 0;                            // that the process could use
   std::vector<std::int64_t> cache_bytes;    // L1 data, L2, L3; empty where the system does not say
   std::string tool;                         // name and version of the writer, "tessera 0.1.0"
+  std::string device{};                     // CUDA targets: the device that measured, "NVIDIA H200"
   static constexpr auto fields() {
     return std::tuple{field("cpu", &Machine::cpu), field("isa", &Machine::isa),
                       field("cores", &Machine::cores), defaulted("cache_bytes", &Machine::cache_bytes),
-                      field("tool", &Machine::tool)};
+                      field("tool", &Machine::tool), defaulted("device", &Machine::device)};
   }
   bool operator==(const Machine&) const = default;
 };

@@ -30,13 +30,13 @@ Status check_launches(const CudaSource& source, const ir::CudaArch& arch) {
   return Done{};
 }
 
-Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& cache, const ir::Target& target,
-                                              CudaSource source) {
+Result<BuiltCuda> build_cuda(const Nvrtc& nvrtc, CubinCache& cache, const ir::Target& target, CudaSource source,
+                             bool keep_ptx) {
   TESSERA_TRY(arch, ir::cuda_arch(target.arch));
   runtime::KernelImage& image = source.image;
   TESSERA_TRY_DONE(check_launches(source, arch));
   const auto begin = std::chrono::steady_clock::now();
-  TESSERA_TRY(cubin, cache.compile(nvrtc, source.text, source.name, target.arch));
+  TESSERA_TRY(cubin, cache.compile(nvrtc, source.text, source.name, target.arch, {.keep_ptx = keep_ptx}));
   image.build.compile_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   if (const Status s = accept_report(cubin.report, source.kind); !s.ok()) return refuse("resource: ", s.reason());
@@ -56,7 +56,13 @@ Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& ca
   image.target = target.text();
   image.object = std::move(cubin.bytes);
   TESSERA_TRY_DONE(runtime::check_image(image));
-  return std::move(image);
+  return BuiltCuda{std::move(image), std::move(source.text), std::move(cubin.ptx), std::move(cubin.report)};
+}
+
+Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& cache, const ir::Target& target,
+                                              CudaSource source) {
+  TESSERA_TRY(built, build_cuda(nvrtc, cache, target, std::move(source), false));
+  return std::move(built.image);
 }
 
 }  // namespace tessera::codegen

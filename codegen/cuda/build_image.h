@@ -1,6 +1,8 @@
 // CUDA text and its launches to an image that the runtime can load, or why this candidate is none.
 #pragma once
 
+#include <string>
+
 #include "codegen/cuda/cubin_cache.h"
 #include "codegen/cuda/launch_gate.h"
 #include "codegen/cuda/source.h"
@@ -12,9 +14,19 @@ namespace tessera::codegen {
 /// cannot hold.
 Status check_launches(const CudaSource& source, const ir::CudaArch& arch);
 
+/// An image with what it was made from, for those who hand out all of it.
+struct BuiltCuda {
+  runtime::KernelImage image;
+  std::string text, ptx;
+  CudaReport report;
+};
+
 /// check_launches, compilation (or the cache), the verdict on the report, the gate again on
 /// what the compiler says. Each refusal is one reason; that of code which compiles and asks for too much begins
-/// with "resource: ". `target` must name its architecture.
+/// with "resource: ". `target` must name its architecture. Without `keep_ptx` there is no PTX.
+Result<BuiltCuda> build_cuda(const Nvrtc& nvrtc, CubinCache& cache, const ir::Target& target, CudaSource source,
+                             bool keep_ptx);
+/// The image alone.
 Result<runtime::KernelImage> build_cuda_image(const Nvrtc& nvrtc, CubinCache& cache, const ir::Target& target,
                                               CudaSource source);
 

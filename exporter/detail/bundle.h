@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace tessera::exporter {
 /// One argument of the kernel as C sees it.
 struct Operand {
   std::string name;        // an identifier, unique among the operands
+  std::string operand;     // what the program calls it
   std::string type;        // C type of an element
   std::string dtype;       // "f32"
   std::int64_t elements = 0, bytes = 0;
@@ -50,6 +52,8 @@ struct Bundle {
 
 /// Checks the image and gives everything a name. UserError for what C cannot hold.
 Bundle make_bundle(const runtime::KernelImage& image, const ir::Target& target, const ExportOptions& options);
+/// What kernels of all targets have: everything but object, symbols and features.
+Bundle make_common_bundle(const runtime::KernelImage& image, const ir::Target& target, const ExportOptions& options);
 
 /// "const float* X, const void* prepared, float* Y": what a typed function takes. With `names_only`
 /// the same as a call passes it.
@@ -62,6 +66,16 @@ std::string example_text(const Bundle& b);
 std::string cmake_text(const Bundle& b);
 std::string readme_text(const Bundle& b);
 std::string manifest_text(const Bundle& b, const std::vector<BundledFile>& files, bool shared_library);
+
+// Parts of them that the files of other targets have too.
+/// Lines of a comment: what each parameter of a phase is, in the order of `parameters`.
+void describe_parameters(std::ostream& out, const Bundle& b, runtime::Phase phase);
+std::string commented(const std::string& text);
+std::string upper(const std::string& text);
+const char* role_word(runtime::ArgumentRole role);
+/// What example.c puts into element i of an operand, and the tables that this reads.
+std::string fill_value(const Operand& o, std::size_t index);
+std::string fill_tables(const Bundle& b);
 extern const char* const kKernelAbiText;  // runtime/kernel_abi.h
 
 /// C code of `static int supported(void)` for the features of the bundle's target.

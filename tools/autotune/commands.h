@@ -167,7 +167,10 @@ struct ReportArgs {
 int run_report(const ReportArgs& args);
 
 struct ExportArgs {
-  std::string log, to = "c", directory, name;
+  std::string file;     // log or pack; empty: the default plan of `problem`
+  ProblemArgs problem;
+  std::string to = "c", directory, name;
+  int trial = -1;       // of a pack, whose kernels nobody has compared
   bool json = false;
 };
 int run_export(const ExportArgs& args);

@@ -8,13 +8,27 @@
 
 namespace tessera::autotune {
 
-Logged best_of_log(const std::string& log, int threads, const std::string& target, bool must_run) {
-  const tuning_logs::LogContents contents = tuning_logs::read_records(log);
+namespace {
+
+bool is_of_kind(const tuning_logs::Record& r, ir::TargetKind kind) {
+  const auto target = ir::parse_target(r.target);
+  return target.ok() && target->kind == kind;
+}
+
+}  // namespace
+
+Logged best_of_log(const std::string& log, int threads, const std::string& target, bool must_run, std::optional<ir::TargetKind> kind) {
+  tuning_logs::LogContents contents = tuning_logs::read_records(log);
   if (const std::string damage = tuning_logs::describe_damage(contents.scan); !damage.empty()) {
     std::fprintf(stderr, "autotune: %s: %s\n", log.c_str(), damage.c_str());
   }
+  if (kind) std::erase_if(contents.records, [&](const tuning_logs::Record& r) { return !is_of_kind(r, *kind); });
   const auto best = tuning_logs::best_record(contents);
-  TESSERA_ENVIRONMENT_CHECK(best.has_value()) << "log '" << log << "' holds no kernel that ran correctly";
+  if (kind == ir::TargetKind::kCuda && !best) {
+    throw UserError("log '" + log + "' holds no kernel for a CUDA device that ran correctly; a pack and --trial N, or --op NAME --target cuda, "
+                    "export one that was not measured", 1);
+  }
+  TESSERA_ENVIRONMENT_CHECK(best.has_value()) << "log '" << log << "' holds no kernel " << (kind ? "for CPUs " : "") << "that ran correctly";
   Logged out;
   out.record = *best;
   auto dag = tuning_logs::dag(*best);

@@ -134,9 +134,11 @@ int dispatch(int argc, char** argv) {
   report_cmd->add_option("-o,--output", report.output, "file to write")->required();
 
   ExportArgs exported;
-  CLI::App* export_cmd = app.add_subcommand("export", "write the best kernel of a log for use elsewhere");
-  export_cmd->add_option("log", exported.log, "log file")->required();
-  export_cmd->add_option("--to", exported.to, "form: c");
+  CLI::App* export_cmd = app.add_subcommand("export", "write the best kernel of a log, or one of a pack, for use elsewhere");
+  export_cmd->add_option("file", exported.file, "log, or pack of --build-only with --trial");
+  add_problem(*export_cmd, exported.problem);
+  export_cmd->add_option("--to", exported.to, "form: c (CPU kernels), cuda (CUDA kernels)");
+  export_cmd->add_option("--trial", exported.trial, "which kernel of a pack")->check(CLI::Range(0, 1000000));
   export_cmd->add_option("-o,--output", exported.directory, "directory to write")->required();
   export_cmd->add_option("--name", exported.name, "name of the kernel (default: from the program)");
   export_cmd->add_flag("--json", exported.json, "one JSON object on stdout");

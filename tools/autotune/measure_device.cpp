@@ -28,7 +28,7 @@ bool runs_on(const ir::CudaArch& arch, const runtime::CudaDevice& device) {
   return exact ? capability == arch.capability : capability / 10 == arch.capability / 10 && capability >= arch.capability;
 }
 
-void check_device(const OpenPack& pack, const std::string& path) {
+runtime::CudaDevice checked_device(const OpenPack& pack, const std::string& path) {
   const std::string instead = "; autotune measure " + path + " --emulate checks its kernels here";
   const auto driver = runtime::open_cuda_driver();
   if (!driver.ok()) throw UserError(driver.reason() + instead, 4);
@@ -39,6 +39,7 @@ void check_device(const OpenPack& pack, const std::string& path) {
   if (!runs_on(arch, device)) {
     throw UserError(fmt::format("pack '{}' is for {}, this machine's device is a {} ({}.{})", path, arch.name, device.name, device.major, device.minor) + instead, 4);
   }
+  return device;
 }
 
 /// What no kernel can beat, where every multiply-add is one of f32.
@@ -60,7 +61,7 @@ search::Trial trial_of(const tuning_logs::PackedCandidate& c) {
 
 class PackRun {
  public:
-  PackRun(const OpenPack& pack, const MeasureArgs& args) : pack_(pack), args_(args) {
+  PackRun(const OpenPack& pack, const MeasureArgs& args, std::string device) : pack_(pack), args_(args), device_(std::move(device)) {
     log_ = !args.log.empty() ? args.log : (pack.task.request.op.empty() ? "expr" : pack.task.request.op) + ".jsonl";
     session_.search.seed = static_cast<std::uint64_t>(pack.pack.header.seed);
     session_.tool = kToolVersion;
@@ -87,10 +88,16 @@ class PackRun {
   }
 
  private:
+  tuning_logs::Record record_of(const search::Trial& t, tuning_logs::RecordKind kind) const {
+    tuning_logs::Record r = search::to_record(t, pack_.task, session_, kind);
+    r.machine.device = device_;
+    return r;
+  }
+
   void measure(const tuning_logs::PackedCandidate& c, tuning_logs::LogWriter& writer) {
     search::Trial t = trial_of(c);
     if (c.image) t.measurement = measurer_.measure(*c.image, options_);
-    writer.append(search::to_record(t, pack_.task, session_, tuning_logs::RecordKind::kTrial));
+    writer.append(record_of(t, tuning_logs::RecordKind::kTrial));
     ++trials_;
     if (!t.ok()) {
       const std::string status(runtime::to_string(t.measurement.status));
@@ -119,7 +126,7 @@ class PackRun {
       t.measurement = again[i];
       if (!t.ok()) continue;
       t.measurement.prepare_ns = prepare_ns;
-      writer.append(search::to_record(t, pack_.task, session_, tuning_logs::RecordKind::kFinal), tuning_logs::Durability::kPower);
+      writer.append(record_of(t, tuning_logs::RecordKind::kFinal), tuning_logs::Durability::kPower);
       if (!best_ || t.measurement.median_ns() < best_->measurement.median_ns()) best_ = t;
     }
   }
@@ -145,6 +152,7 @@ class PackRun {
 
   const OpenPack& pack_;
   const MeasureArgs& args_;
+  std::string device_;  // its name
   std::string log_;
   search::SessionOptions session_;
   runtime::CudaMeasurer measurer_;
@@ -159,8 +167,7 @@ class PackRun {
 }  // namespace
 
 int run_on_device(const OpenPack& pack, const MeasureArgs& args) {
-  check_device(pack, args.pack);
-  return PackRun(pack, args).run();
+  return PackRun(pack, args, checked_device(pack, args.pack).name).run();
 }
 
 }  // namespace tessera::autotune

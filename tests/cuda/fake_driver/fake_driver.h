@@ -20,6 +20,11 @@ const char* fake_cuda_call(std::int64_t n);
 
 // In a process of its own the environment says the same: FAKE_CUDA_FAIL="cuStreamSynchronize 700 3", and
 // FAKE_CUDA_FAIL_ONCE names a file: the failure happens where it does not exist, and makes it.
+// FAKE_CUDA_KERNELS="first:3 second:2" names further kernels, which do nothing, with their numbers of parameters;
+// machine code of any kind is then taken for theirs. FAKE_CUDA_RECORD names a file that gets a line for each
+// call that asks something of the device:
+//   alloc ADDRESS BYTES, load, unload, attribute KERNEL WHICH VALUE, fill ADDRESS VALUE BYTES STREAM,
+//   launch KERNEL GRID(3) BLOCK(3) CLUSTER(3) SHARED STREAM PARAMETERS...; addresses in hexadecimal
 //
 // Kernels, by entry name, with parameters (const float* a, float* o); n is 1000:
 //   doubles        o = 2 a, 1 ms
