@@ -40,16 +40,22 @@ const ir::Mma* product_of(const SketchBuilder& b, const Stage& s) {
   return mma != nullptr && arch_of(b.task()).capability >= mma->capability ? mma : nullptr;
 }
 
-/// Whether it is a matrix product, of one reduction axis, whose indices are plain axes: [.., i, k] x [.., k, j].
+/// Whether it is a matrix product, of one reduction axis, whose indices are plain axes: [.., i, k] x [.., k, j]. The
+/// reduction may run along a part of an index, as that of a chunk does: chunk * 64 + k.
 bool is_matrix_product(const Stage& s) {
   const ReductionShape shape = shape_of(s);
   if (shape.rows.size() != 1 || shape.reduce.size() != 1) return false;
+  const auto is_row_or_column = [&](const ir::Expr& e) {
+    return ir::uses_var(e, shape.rows[0].coordinate.id()) || ir::uses_var(e, shape.column.coordinate.id());
+  };
   for (const ir::Load* l : reads_of(s)) {
     bool along = false;
     for (const ir::Expr& i : l->indices) {
-      const auto* v = i.as<ir::VarNode>();
-      if (v == nullptr) return false;
-      along |= v->id == shape.reduce[0].coordinate.id();
+      std::int64_t k = 0;
+      ir::Expr rest;
+      const bool linear = ir::split_linear(i, shape.reduce[0].coordinate.id(), k, rest);
+      if (!linear || (k != 0 && (k != 1 || is_row_or_column(rest))) || (k == 0 && i.as<ir::VarNode>() == nullptr)) return false;
+      along |= k == 1;
     }
     if (!along) return false;
   }

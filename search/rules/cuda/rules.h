@@ -12,6 +12,10 @@ std::vector<SketchBuilder> cuda_inline_expand(const SketchBuilder& b, const std:
 Verdict cuda_rows_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> cuda_rows_expand(const SketchBuilder& b, const std::string& stage);
 
+/// Products of chunks of the reduction, and their sum.
+Verdict cuda_split_k_meets(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> cuda_split_k_expand(const SketchBuilder& b, const std::string& stage);
+
 /// Makes matrix products of what tensor cores can take: im2col, pad_reduction.
 Verdict cuda_mma_form_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> cuda_mma_form_expand(const SketchBuilder& b, const std::string& stage);
