@@ -104,6 +104,11 @@ class Builder {
     Exprs shape;
     for (const std::int64_t n : box.extents) shape.push_back(int_imm(n));
     st.program = s.placement == Placement::kRoot;
+    const bool of_a_kernel = s.scope != ir::Scope::kGlobal && options_.target == ir::TargetKind::kCuda;
+    if (st.program && of_a_kernel) {
+      return refuse("stage '", s.name, "' is in ", ir::to_string(s.scope), " memory, which ends with its kernel, and is computed in a kernel of its own; "
+                    "compute it at a loop of its reader");
+    }
     st.box = box;
     // Inside a kernel there is no memory for all: what is not shared is each thread's own.
     const bool own = options_.target == ir::TargetKind::kCuda && !st.program && s.scope == ir::Scope::kGlobal;
@@ -194,17 +199,10 @@ class Builder {
       inner = ir::block(std::move(body));
       if (l == 0) break;
       inner = allocate(s, s.leaves[l - 1], std::move(inner));
-      inner = loop(leaves[l - 1], leaves[l - 1].axis->var, std::move(inner), slots_at(s, s.leaves[l - 1]));
+      inner = loop(leaves[l - 1], leaves[l - 1].axis->var, std::move(inner), schedule::slots_at(state_, s, s.leaves[l - 1]));
       inner = allocate_windows(s, s.leaves[l - 1], std::move(inner));
     }
     return inner;
-  }
-
-  /// Slots of the tiles that are pipelined along a loop.
-  int slots_at(const Stage& s, const std::string& leaf) const {
-    int slots = 1;
-    for (const Stage* q : attached(s, leaf)) slots = std::max(slots, q->slots);
-    return slots;
   }
 
   /// What fills a slot of a channel says so.
