@@ -49,10 +49,11 @@ class Builder {
       Stmt nest = ir::simplify(emit(s), {});
       (prepared_.count(s.name) != 0 ? prepare : run).push_back(std::move(nest));
     }
-    add_phase(ir::RunPhase::kPrepare, options_.name + "_prepare", std::move(prepare));
-    if (options_.target == ir::TargetKind::kCuda) {
+    if (options_.target == ir::TargetKind::kCuda) {  // a kernel each: blocks of one do not wait for each other
+      for (std::size_t i = 0; i < prepare.size(); ++i) add_phase(ir::RunPhase::kPrepare, options_.name + "_prepare_" + std::to_string(i), {prepare[i]});
       for (std::size_t i = 0; i < run.size(); ++i) add_phase(ir::RunPhase::kRun, options_.name + "_" + std::to_string(i), {run[i]});
     } else {
+      add_phase(ir::RunPhase::kPrepare, options_.name + "_prepare", std::move(prepare));
       add_phase(ir::RunPhase::kRun, options_.name, std::move(run));
     }
     return std::move(program_);
@@ -98,6 +99,18 @@ class Builder {
     return Done{};
   }
 
+  /// The first loop over threads that a stage is computed inside of; empty: none.
+  std::string thread_loop_around(const Stage& s) const {
+    for (const schedule::Attach& a : schedule::attach_chain(state_, s)) {
+      const Stage& host = *state_.find(a.stage);
+      for (const std::string& leaf : host.leaves) {
+        if (ir::is_thread_level(host.find_axis(leaf)->loop)) return leaf;
+        if (leaf == a.axis) break;
+      }
+    }
+    return "";
+  }
+
   Status place(const Stage& s, Storage& st, std::vector<ir::ProgramBuffer>& workspace,
                std::vector<ir::ProgramBuffer>& prepared) {
     TESSERA_TRY(box, schedule::stored_box(state_, s));
@@ -111,6 +124,12 @@ class Builder {
     }
     st.box = box;
     // Inside a kernel there is no memory for all: what is not shared is each thread's own.
+    if (s.scope == ir::Scope::kShared) {
+      if (const std::string loop = thread_loop_around(s); !loop.empty()) {
+        return refuse("stage '", s.name, "' is in shared memory and computed inside of '", loop, "', where every thread would write it; compute it outside, "
+                      "with loops over threads of its own, or keep it in registers");
+      }
+    }
     const bool own = options_.target == ir::TargetKind::kCuda && !st.program && s.scope == ir::Scope::kGlobal;
     for (const Buffer& b : s.outputs) {
       Buffer fresh = Buffer::fresh(b->name, b->dtype, shape, own ? ir::Scope::kLocal : s.scope).with_layout(box.layout);

@@ -115,6 +115,24 @@ class Unit {
       return loop(*n, bounds);
     }
     if (const auto* n = s.as<ir::Store>()) return when(only_one(n->buffer), s);
+    if (s.as<ir::LetStmt>() != nullptr) return update(s, bounds);
+    return ir::map_children(
+        s, [](const Expr& e) { return e; }, [&](const Stmt& x) { return x ? plain(x, bounds) : x; });
+  }
+
+  /// An update of memory is read, too, by the one thread that writes it.
+  Stmt update(const Stmt& s, const Bounds& bounds) {
+    Buffer memory;
+    bool registers = false;
+    ir::walk(s, [&](const Stmt& x) {
+      if (const auto* n = x.as<ir::Store>()) {
+        const bool own = n->buffer->scope == ir::Scope::kRegister || n->buffer->scope == ir::Scope::kLocal;
+        registers |= own;
+        if (!own) memory = n->buffer;
+      }
+      return true;
+    });
+    if (memory.get() != nullptr && !registers) return when(only_one(memory), s);
     return ir::map_children(
         s, [](const Expr& e) { return e; }, [&](const Stmt& x) { return x ? plain(x, bounds) : x; });
   }

@@ -112,6 +112,60 @@ TEST(CudaSchedules, SharedTilesOfOneThread) {
   }
 }
 
+/// A pipeline below a guard that not every iteration passes.
+TEST(CudaSchedules, PipelinesUnderGuards) {
+  auto A = placeholder({13, 33}, f32, "A");
+  auto T = compute({33, 13, 2}, [&](Var i, Var j, Var k) { return A(j, i) + ir::cast(f32, k); }, "T");
+  for (const bool threads : {false, true}) {
+    Schedule s(ComputeDag::from_outputs({T}, "guarded"));
+    s.cache_read("A", {"T"}, "A.s", Scope::kShared);
+    if (threads) s.reorder("T", {"i", "k", "j"}).bind("T", "j", ForKind::kThreadX);
+    s.compute_at("A.s", "T", "k").pipeline("A.s", 2).split("T", "i", {"i0", "i1"}, {16}, ir::Tail::kGuard);
+    SCOPED_TRACE(threads);
+    expect_right(s);
+  }
+}
+
+/// One of the lanes writes an update of memory, and reads what it updates; the others have not written it.
+TEST(CudaSchedules, UpdatesOfMemoryByWarps) {
+  auto A = placeholder({7, 9}, f32, "A");
+  auto k = reduce_axis(9, "k");
+  auto S = compute({7}, [&](Var i) { return sum(A(i, k), k); }, "S");
+  Schedule s(ComputeDag::from_outputs({S}, "warps"));
+  s.bind("S", "i", ForKind::kWarp);
+  expect_right(s);
+}
+
+TEST(CudaSchedules, WhatCannotBeAKernelIsRefused) {
+  auto A = placeholder({16, 16}, f32, "A");
+  auto k = reduce_axis(16, "k");
+  auto S = compute({16}, [&](Var i) { return sum(A(i, k), k); }, "S");
+  const auto refusal = [](const Schedule& s) {
+    const auto program = lower::lower(s.state(), cuda_options());
+    return program.ok() ? "" : program.reason();
+  };
+  Schedule root(ComputeDag::from_outputs({S}, "sums"));
+  root.cache_read("A", {"S"}, "A.s", Scope::kShared);
+  EXPECT_NE(refusal(root).find("compute it at a loop of its reader"), std::string::npos) << refusal(root);
+  Schedule inside(ComputeDag::from_outputs({S}, "sums"));
+  inside.bind("S", "i", ForKind::kThreadX).cache_read("A", {"S"}, "A.s", Scope::kShared).compute_at("A.s", "S", "k");
+  EXPECT_NE(refusal(inside).find("every thread would write it"), std::string::npos) << refusal(inside);
+  Schedule twice(ComputeDag::from_outputs({S}, "sums"));
+  twice.cache_read("A", {"S"}, "A.s", Scope::kShared).compute_at("A.s", "S", "k").cache_read("A", {"A.s"}, "A.t", Scope::kShared);
+  twice.compute_at("A.t", "A.s", "d0").pipeline("A.s", 2);
+  EXPECT_NE(refusal(twice).find("go through the shared tile"), std::string::npos) << refusal(twice);
+  const auto larger = reducer("argmax", {f32, ir::i64}, [](const Exprs& x, const Exprs& y) -> Exprs {
+    const Expr first = x[0] > y[0] || (x[0] == y[0] && x[1] <= y[1]);
+    return {select(first, x[0], y[0]), select(first, x[1], y[1])};
+  }, {dsl::lowest(f32), ir::constant_of(ir::i64, std::int64_t{1} << 40)});
+  auto q = reduce_axis(32, "q");
+  auto B = placeholder({8, 32}, f32, "B");
+  const auto best = compute_many({8}, [&](Var i) { return reduce(larger, {B(i, q), q}, {q}); }, "best");
+  Schedule bare(ComputeDag::from_outputs({best[0], best[1]}, "argmax"));
+  bare.bind("best", "q", ForKind::kLane);
+  EXPECT_NE(refusal(bare).find("cast it"), std::string::npos) << refusal(bare);
+}
+
 // ---- what must be caught --------------------------------------------------------------------------------
 
 /// The findings of the emulator begin with one of these words after the place.
