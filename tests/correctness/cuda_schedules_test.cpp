@@ -126,6 +126,16 @@ TEST(CudaSchedules, PipelinesUnderGuards) {
   }
 }
 
+/// A tile that is filled between two loops over blocks: in every block, before its threads read it.
+TEST(CudaSchedules, TilesBetweenLoopsOverBlocks) {
+  auto A = placeholder({5}, f32, "A"), B = placeholder({64, 5}, f32, "B");
+  auto T = compute({5, 64}, [&](Var i, Var j) { return A(i) * B(j, i); }, "T");
+  Schedule s(ComputeDag::from_outputs({T}, "between"));
+  s.bind("T", "i", ForKind::kBlockX).split("T", "j", {"j0", "j1"}, {32}).bind("T", "j0", ForKind::kBlockY).bind("T", "j1", ForKind::kWarp);
+  s.cache_read("A", {"T"}, "A.s", Scope::kShared).compute_at("A.s", "T", "i");
+  expect_right(s);
+}
+
 /// One of the lanes writes an update of memory, and reads what it updates; the others have not written it.
 TEST(CudaSchedules, UpdatesOfMemoryByWarps) {
   auto A = placeholder({7, 9}, f32, "A");
