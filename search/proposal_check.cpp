@@ -125,6 +125,7 @@ ProposalCheck check_proposals(const Task& task, const ProposalCount& count, std:
   Rng rng(seed, {task.hash()});
   const auto every = [&](std::int64_t n) { return n > 0 ? std::max<std::int64_t>(1, count.proposals / n) : 0; };
   const std::int64_t lower_each = every(count.lowered), compile_each = every(count.compiled);
+  const std::int64_t first_compiled = compile_each > 0 ? static_cast<std::int64_t>(seed % static_cast<std::uint64_t>(compile_each)) : 0;
   while (out.proposals < count.proposals) {
     const std::size_t sketch = static_cast<std::size_t>(out.proposals) % sketches.size();
     std::vector<Point>& bred_from = parents[sketch];
@@ -142,7 +143,7 @@ ProposalCheck check_proposals(const Task& task, const ProposalCount& count, std:
     ProposalCheck::OfSketch& of_sketch = out.sketches[sketch_kind(name)];
     const bool lower = lower_each > 0 && out.proposals % lower_each == 0;
     const std::string why = why_wrong(task, sketches, *p, lower);
-    const bool compile = why.empty() && compile_each > 0 && out.proposals % compile_each == 0;
+    const bool compile = why.empty() && compile_each > 0 && out.proposals % compile_each == first_compiled;
     ++out.proposals;
     ++of_sketch.proposals;
     out.lowered += lower ? 1 : 0;

@@ -2,6 +2,7 @@
 // the others).
 #include "codegen/cuda/source.h"
 #include "driver/compile.h"
+#include "ir/cuda_arch.h"
 #include "ops/catalog.h"
 #include "search/pack.h"
 #include "search/point.h"
