@@ -66,7 +66,7 @@ std::vector<search::Trial> measured_trials(const search::Task& task, const std::
 
 int run_build_only(const TuneArgs& args) {
   const auto start = std::chrono::steady_clock::now();
-  TESSERA_USER_CHECK(!args.resume) << "--build-only measures nothing: --log with the log of autotune measure continues from what it measured";
+  TESSERA_USER_CHECK(!args.resume) << "--build-only measures nothing and has nothing to --resume: --log with the log of autotune measure goes on from what was measured";
   const search::Task task = make_task(args.problem);
   TESSERA_USER_CHECK(task.target.kind == ir::TargetKind::kCuda)
       << "--build-only is for CUDA targets, such as --target 'cuda -arch=sm_90a'; for '" << args.problem.target << "' candidates are measured as they are built";
