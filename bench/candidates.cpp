@@ -23,7 +23,7 @@ struct Fixture {
   }
   schedule::StepList point(Rng& rng) const {
     const search::Sketch& s = rng.pick(sketches);
-    return schedule::fill_holes(s.steps, *s.space.sample(rng)).or_throw();
+    return schedule::fill_holes(s.steps, s.space.decisions(*s.space.sample(rng))).or_throw();
   }
 };
 

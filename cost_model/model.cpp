@@ -58,7 +58,7 @@ struct CostModel::Impl {
 
   std::vector<Estimates> estimate(std::span<const Features> programs) const {
     std::vector<Estimates> out(programs.size());
-    const DraftCoefficients& c = prior ? prior->draft() : default_draft();
+    const DraftCoefficients& c = prior ? prior->draft() : options.draft;
     for (std::size_t i = 0; i < programs.size(); ++i) out[i][kDraft] = -std::log(draft_ns(programs[i].terms, c));
     if (prior) {
       const std::vector<double> scores = *prior->score(programs);

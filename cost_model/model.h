@@ -31,6 +31,7 @@ struct ModelOptions {
   int boosters = 5;
   BoosterOptions booster{.trees = 60, .depth = 5, .learning_rate = 0.15, .min_child_weight = 0.5, .program_sample = 0.7, .column_sample = 0.5};
   std::uint64_t seed = 1;
+  DraftCoefficients draft = default_draft();  // where no prior brings its own
 };
 
 class CostModel {

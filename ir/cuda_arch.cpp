@@ -1,5 +1,6 @@
 #include "ir/cuda_arch.h"
 
+#include <algorithm>
 #include <array>
 
 namespace tessera::ir {
@@ -17,6 +18,10 @@ constexpr std::array<CudaArch, 5> kArchs{{
     {"sm_100a", 100, 1024, 2048, 32, 255, 65536, 227 << 10, 228 << 10, 8, "B200", 148, 126 * kMiB, 74.5, 2250, 7700},
 }};
 
+constexpr int kRegisterUnit = 256, kSharedUnit = 128;
+
+std::int64_t round_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
+
 std::string names() {
   std::string out;
   for (const CudaArch& a : kArchs) out += (out.empty() ? "" : ", ") + std::string(a.name);
@@ -24,6 +29,16 @@ std::string names() {
 }
 
 }  // namespace
+
+std::int64_t registers_of_block(std::int64_t threads, int registers) {
+  return (threads + kWarp - 1) / kWarp * round_up(std::int64_t{registers} * kWarp, kRegisterUnit);
+}
+
+int blocks_per_sm(const CudaArch& arch, std::int64_t threads, int registers, std::int64_t shared_bytes) {
+  std::int64_t out = std::min<std::int64_t>(arch.blocks_per_sm, arch.threads_per_sm / round_up(std::max<std::int64_t>(1, threads), kWarp));
+  if (registers > 0) out = std::min(out, arch.registers_per_sm / registers_of_block(threads, registers));
+  return static_cast<int>(std::min(out, arch.shared_per_sm / (round_up(shared_bytes, kSharedUnit) + kReservedSharedPerBlock)));
+}
 
 std::span<const CudaArch> cuda_archs() { return kArchs; }
 

@@ -37,6 +37,12 @@ inline constexpr int kWarp = 32;
 inline constexpr std::int64_t kMostBlocksX = (std::int64_t{1} << 31) - 1, kMostBlocksYZ = 65535;
 inline constexpr int kMostThreadsZ = 64;
 
+/// Registers that a block of so many threads takes of an SM: they are given out to warps in units of 256.
+std::int64_t registers_of_block(std::int64_t threads, int registers);
+/// How many such blocks are on one SM at a time; 0 when not even one fits. `registers` of a thread, 0: not
+/// known.
+int blocks_per_sm(const CudaArch& arch, std::int64_t threads, int registers, std::int64_t shared_bytes);
+
 /// All that are known, oldest first.
 std::span<const CudaArch> cuda_archs();
 /// Refuses an unknown name with those that work.

@@ -30,7 +30,8 @@ class Summarizer {
       // A loop of at most one iteration is none, unless it makes lanes.
       if (extent.hi <= 1 && n->loop != ForKind::kVector) return visit(n->body);
       vars_.push_back(n->var);
-      loops_.push_back({extent.hi, n->loop, copies_of(n->loop, extent.hi, n->notes)});
+      const auto slots = n->notes.find("pipeline");
+      loops_.push_back({extent.hi, n->loop, copies_of(n->loop, extent.hi, n->notes), slots == n->notes.end() ? 1 : slots->second});
       visit(n->body);
       vars_.pop_back();
       loops_.pop_back();
@@ -122,6 +123,7 @@ AccessSummary summarize_access(const Buffer& b, bool write, const Expr& offset, 
   a.scope = b->scope;
   a.element_bytes = b->dtype.bytes();
   a.elements = b->layout.size();
+  if (b.rank() > 0) is_const_int(b->shape.back(), &a.row);
   const AffineSum sum = affine_sum(offset);
   for (const Var& v : loops) {
     bool elsewhere = false;

@@ -16,6 +16,7 @@ struct LoopSummary {
   std::int64_t extent = 1;  // the largest count
   ForKind kind = ForKind::kSerial;
   std::int64_t copies = 1;  // of the body an iteration: a serial loop that is partly unrolled
+  std::int64_t slots = 1;   // of shared tiles that are filled slots - 1 iterations ahead
   bool operator==(const LoopSummary&) const = default;
 };
 
@@ -37,6 +38,7 @@ struct AccessSummary {
   Scope scope = Scope::kGlobal;
   int element_bytes = 4;
   std::int64_t elements = 0;  // of the buffer's storage
+  std::int64_t row = 1;       // extent of the buffer's last dimension
   bool regular = true;
   std::vector<std::int64_t> strides;
   bool operator==(const AccessSummary&) const = default;

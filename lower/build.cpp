@@ -51,10 +51,11 @@ class Builder {
       Stmt nest = ir::simplify(emit(s), {});
       (prepared_.count(s.name) != 0 ? prepare : run).push_back(std::move(nest));
     }
-    add_phase(ir::RunPhase::kPrepare, options_.name + "_prepare", std::move(prepare));
-    if (options_.target == ir::TargetKind::kCuda) {
+    if (options_.target == ir::TargetKind::kCuda) {  // a kernel each: blocks of one do not wait for each other
+      for (std::size_t i = 0; i < prepare.size(); ++i) add_phase(ir::RunPhase::kPrepare, options_.name + "_prepare_" + std::to_string(i), {prepare[i]});
       for (std::size_t i = 0; i < run.size(); ++i) add_phase(ir::RunPhase::kRun, options_.name + "_" + std::to_string(i), {run[i]});
     } else {
+      add_phase(ir::RunPhase::kPrepare, options_.name + "_prepare", std::move(prepare));
       add_phase(ir::RunPhase::kRun, options_.name, std::move(run));
     }
     return std::move(program_);
@@ -100,14 +101,37 @@ class Builder {
     return Done{};
   }
 
+  /// The first loop over threads that a stage is computed inside of; empty: none.
+  std::string thread_loop_around(const Stage& s) const {
+    for (const schedule::Attach& a : schedule::attach_chain(state_, s)) {
+      const Stage& host = *state_.find(a.stage);
+      for (const std::string& leaf : host.leaves) {
+        if (ir::is_thread_level(host.find_axis(leaf)->loop)) return leaf;
+        if (leaf == a.axis) break;
+      }
+    }
+    return "";
+  }
+
   Status place(const Stage& s, Storage& st, std::vector<ir::ProgramBuffer>& workspace,
                std::vector<ir::ProgramBuffer>& prepared) {
     TESSERA_TRY(box, schedule::stored_box(state_, s));
     Exprs shape;
     for (const std::int64_t n : box.extents) shape.push_back(int_imm(n));
     st.program = s.placement == Placement::kRoot;
+    const bool of_a_kernel = s.scope != ir::Scope::kGlobal && options_.target == ir::TargetKind::kCuda;
+    if (st.program && of_a_kernel) {
+      return refuse("stage '", s.name, "' is in ", ir::to_string(s.scope), " memory, which ends with its kernel, and is computed in a kernel of its own; "
+                    "compute it at a loop of its reader");
+    }
     st.box = box;
     // Inside a kernel there is no memory for all: what is not shared is each thread's own.
+    if (s.scope == ir::Scope::kShared) {
+      if (const std::string loop = thread_loop_around(s); !loop.empty()) {
+        return refuse("stage '", s.name, "' is in shared memory and computed inside of '", loop, "', where every thread would write it; compute it outside, "
+                      "with loops over threads of its own, or keep it in registers");
+      }
+    }
     const bool own = options_.target == ir::TargetKind::kCuda && !st.program && s.scope == ir::Scope::kGlobal;
     for (const Buffer& b : s.outputs) {
       Buffer fresh = Buffer::fresh(b->name, b->dtype, shape, own ? ir::Scope::kLocal : s.scope).with_layout(box.layout);
@@ -206,8 +230,7 @@ class Builder {
   /// What passes are to make of a loop: slots of the tiles that are pipelined along it, a product of a warp.
   Notes marks_at(const Stage& s, const std::string& leaf) const {
     Notes out;
-    int slots = 1;
-    for (const Stage* q : attached(s, leaf)) slots = std::max(slots, q->slots);
+    const int slots = schedule::slots_at(state_, s, leaf);
     if (slots > 1) out["pipeline"] = slots;
     const bool product = s.tensorized && ir::find_mma(s.tensorized->intrinsic) != nullptr && s.tensorized->axes[0] == leaf;
     if (product) out[s.tensorized->intrinsic] = 1;

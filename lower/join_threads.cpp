@@ -44,6 +44,11 @@ Result<JoinUpdate> join_update(const Stmt& body) {
     if (load == nullptr || fresh == nullptr) break;
     reads.push_back(load);
     out.old_vars.push_back(old->var);
+    for (const Var& v : out.old_vars) {
+      // Simplified away: what follows is the outcome already.
+      if (!ir::uses_var(fresh->value, v.id())) continue;
+      return refuse("threads share the reduction into '", load->buffer->name, "', whose value is a loop variable or a constant alone; cast it, or reduce it in one thread");
+    }
     out.new_vars.push_back(fresh->var);
     s = fresh->body;
   }

@@ -116,6 +116,15 @@ Result<StoredBox> stored_box(const State& state, const Stage& s) {
   return out;
 }
 
+int slots_at(const State& state, const Stage& s, const std::string& leaf) {
+  int slots = 1;
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    const Stage& q = state.stage(i);
+    if (q.placement == Placement::kAt && q.at == Attach{s.name, leaf}) slots = std::max(slots, q.slots);
+  }
+  return slots;
+}
+
 std::int64_t PrefetchedLines::count() const {
   std::int64_t n = 1;
   for (const std::int64_t c : counts) n = std::min(n * c, std::int64_t{1} << 40);

@@ -24,6 +24,9 @@ struct StoredBox {
 /// tail `pad` grow it to whole tiles. Refuses layouts that overflow.
 Result<StoredBox> stored_box(const State& state, const Stage& s);
 
+/// Slots of the pipeline whose iterations a loop of `s` runs; 1: none.
+int slots_at(const State& state, const Stage& s, const std::string& leaf);
+
 /// The elements of a tensor that stand for the cache lines of the box one iteration touches: lo + i * step
 /// a dimension, for i below count. Steps are longer than 1 in the dimension whose elements are neighbours.
 struct PrefetchedLines {

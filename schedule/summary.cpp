@@ -74,17 +74,17 @@ class Summarizer {
         }
       }
       if (l == init_at) init(s, l);
-      if (l < s.leaves.size()) push(*s.find_axis(s.leaves[l]));
+      if (l < s.leaves.size()) push(*s.find_axis(s.leaves[l]), slots_at(state_, s, s.leaves[l]));
     }
     statement(s, s.reduce() != nullptr ? ir::Phase::kUpdate : ir::Phase::kWhole);
     loops_.resize(depth);
     vars_.resize(depth);
   }
 
-  void push(const Axis& a) {
+  void push(const Axis& a, int slots) {
     // Loops that run once disappear when lowering simplifies, unless they are lanes.
     if (a.extent == 1 && a.loop != ForKind::kVector) return;
-    loops_.push_back({a.extent, a.loop, ir::copies_of(a.loop, a.extent, a.notes)});
+    loops_.push_back({a.extent, a.loop, ir::copies_of(a.loop, a.extent, a.notes), slots});
     vars_.push_back(a.var);
   }
 
@@ -92,7 +92,7 @@ class Summarizer {
     const std::size_t depth = loops_.size();
     for (std::size_t l = from; l < s.leaves.size(); ++l) {
       const Axis& a = *s.find_axis(s.leaves[l]);
-      if (a.kind == AxisKind::kData) push(a);
+      if (a.kind == AxisKind::kData) push(a, 1);
     }
     statement(s, ir::Phase::kInit);
     loops_.resize(depth);

@@ -4,29 +4,23 @@
 #include <chrono>
 #include <map>
 #include <mutex>
-#include <numeric>
 #include <optional>
-#include <set>
 #include <thread>
 
 #include "driver/builder.h"
-#include "search/mutation.h"
+#include "search/proposer.h"
+#include "search/session.h"
 
 namespace tessera::search {
 
 namespace {
 
 constexpr const char* kDefaultPlan = "default";
-constexpr int kMostRepeats = 100;  // draws in a row without a new point: the sketch is used up
-
-/// A point that is not in `seen`, which takes it in; nullopt where there seems to be none left.
-std::optional<Point> new_point(const Mutator& mutator, std::size_t sketch, std::set<Point>& seen, Rng& rng) {
-  for (int i = 0; i < kMostRepeats; ++i) {
-    auto p = mutator.fresh(sketch, rng);
-    if (p && seen.insert(*p).second) return p;
-  }
-  return std::nullopt;
-}
+// A pack goes to a machine elsewhere and comes back once, so a wrong draft costs a round trip: a quarter of
+// the first pack is left to chance. Later packs trust what was measured.
+constexpr double kRandomShare = 0.25;
+// Spaces of tiles have millions of points and nothing but the draft knows them yet: points are bred under it.
+constexpr int kPopulation = 1024, kGenerations = 6;
 
 tuning_logs::PackedCandidate build(const Task& task, const Candidate& c) {
   tuning_logs::PackedCandidate out;
@@ -53,24 +47,35 @@ tuning_logs::PackedCandidate build(const Task& task, const Candidate& c) {
 
 }  // namespace
 
-std::vector<Candidate> spread_candidates(const Task& task, int count, std::uint64_t seed) {
+std::vector<Candidate> pack_candidates(const Task& task, const PackOptions& options, const std::vector<Trial>& measured) {
   const std::vector<Sketch> sketches = generate_sketches(task);
-  const Mutator mutator(sketches);
-  Rng rng(seed, {task.hash()});
+  Proposer proposer(task, sketches,
+                    {.seed = options.seed, .batch_size = options.count, .population = kPopulation, .generations = kGenerations,
+                     .jobs = options.jobs, .random_share = kRandomShare, .use_prior = false, .use_evolution = true});
+  int trial = 0;
+  bool default_known = false;
+  for (const Trial& t : measured) {
+    proposer.learn(t, point_of(sketches, t.candidate.sketch, t.candidate.decisions));
+    trial = std::max(trial, t.candidate.trial + 1);
+    default_known |= t.candidate.sketch == kDefaultPlan;
+  }
   std::vector<Candidate> out;
-  if (count > 0) out.push_back({.sketch = kDefaultPlan, .decisions = {}, .steps = driver::default_plan(task.dag, task.target)});
-  std::set<Point> seen;
-  std::vector<std::size_t> open(sketches.size());
-  std::iota(open.begin(), open.end(), 0);
-  for (std::size_t turn = 0; !open.empty() && static_cast<int>(out.size()) < count; ++turn) {
-    const std::size_t at = turn % open.size(), sketch = open[at];
-    const auto p = new_point(mutator, sketch, seen, rng);
-    if (!p) {
-      open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
-      continue;
-    }
-    const Sketch& s = sketches[sketch];
-    out.push_back({.trial = static_cast<int>(out.size()), .sketch = s.name, .decisions = s.space.decisions(p->values), .steps = steps_of(sketches, *p).or_throw()});
+  if (options.count > 0 && !default_known) {
+    out.push_back({.trial = trial++, .sketch = kDefaultPlan, .decisions = {}, .steps = driver::default_plan(task.dag, task.target)});
+  }
+  const Proposal proposal = proposer.propose(trial, options.count - static_cast<int>(out.size()));
+  for (const Point& p : proposal.points) {
+    const Sketch& s = sketches[p.sketch];
+    out.push_back({.trial = trial++, .sketch = s.name, .decisions = s.space.decisions(p.values), .steps = steps_of(sketches, p).or_throw()});
+  }
+  return out;
+}
+
+std::vector<Trial> trials_of(const Task& task, const tuning_logs::LogContents& log) {
+  const std::string hash = tuning_logs::hash_text(task.dag.hash());
+  std::vector<Trial> out;
+  for (const tuning_logs::Record& r : log.records) {
+    if (r.kind == tuning_logs::RecordKind::kTrial && r.task.hash == hash && r.target == task.target.text()) out.push_back(to_trial(r));
   }
   return out;
 }

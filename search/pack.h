@@ -6,13 +6,25 @@
 
 #include "search/candidate.h"
 #include "search/task.h"
+#include "tuning_logs/log_file.h"
 #include "tuning_logs/pack.h"
 
 namespace tessera::search {
 
-/// The default plan, then distinct points, as many from each sketch as it has; `count` in all unless the
-/// spaces are smaller. The same seed gives the same ones.
-std::vector<Candidate> spread_candidates(const Task& task, int count, std::uint64_t seed);
+struct PackOptions {
+  int count = 64;
+  std::uint64_t seed = 1;
+  int jobs = 1;  // threads that score
+};
+
+/// What is worth measuring next, best first: distinct points that are not in `measured`, ordered by the
+/// draft and by what the measured ones teach. Where nothing is measured the default plan comes first, and a
+/// quarter are drawn evenly over the sketches. Trials are numbered from the last measured one on; fewer than
+/// `count` where the spaces are smaller. The same seed and trials give the same ones.
+std::vector<Candidate> pack_candidates(const Task& task, const PackOptions& options, const std::vector<Trial>& measured);
+
+/// The trials of a log that are of this task and its target, whatever their seed.
+std::vector<Trial> trials_of(const Task& task, const tuning_logs::LogContents& log);
 
 /// Compiles on `jobs` threads. `done` gets each in the order of `candidates`, one at a time; `stop` is asked
 /// before each.

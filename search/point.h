@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,16 @@ struct Point {
 inline Result<schedule::StepList> steps_of(const std::vector<Sketch>& sketches, const Point& p) {
   const Sketch& s = sketches[p.sketch];
   return schedule::fill_holes(s.steps, s.space.decisions(p.values));
+}
+
+/// The point that a log names; nullopt where no sketch of that name has it.
+inline std::optional<Point> point_of(const std::vector<Sketch>& sketches, const std::string& name, const Decisions& decisions) {
+  for (std::size_t s = 0; s < sketches.size(); ++s) {
+    if (sketches[s].name != name) continue;
+    const auto values = sketches[s].space.values(decisions);
+    if (values && sketches[s].space.contains(*values)) return Point{s, *values};
+  }
+  return std::nullopt;
 }
 
 /// How many decisions differ; points of two sketches differ in all of theirs.

@@ -52,7 +52,7 @@ Proposer::Proposer(const Task& task, const std::vector<Sketch>& sketches, Propos
       options_(std::move(options)),
       mutator_(sketches),
       features_(task, sketches, options_.machine.value_or(machine_of(task)), options_.jobs),
-      model_(options_.prior, {.use_draft = options_.use_draft, .use_prior = options_.use_prior, .use_model = options_.use_model, .seed = options_.seed}),
+      model_(options_.prior, {.use_draft = options_.use_draft, .use_prior = options_.use_prior, .use_model = options_.use_model, .seed = options_.seed, .draft = cost_model::default_draft(features_.machine())}),
       best_of_sketch_(sketches.size(), 0) {}
 
 Proposer::~Proposer() = default;
@@ -230,7 +230,7 @@ Proposal Proposer::propose(int batch, int room) {
     }
     // The draft alone is not trusted with a whole batch; a learned order leaves one place to chance.
     const bool learned = model_.measured() >= kFewestMeasured || (options_.use_prior && options_.prior != nullptr);
-    const int random = learned ? 1 : count / 2;
+    const int random = learned ? 1 : static_cast<int>(options_.random_share * count);
     choose(out, pool, count - static_cast<int>(out.points.size()) - random);
     if (model_.measured() >= kFewestMeasured) out.expected_gain = expected_gain(pool, out);
   }

@@ -22,6 +22,7 @@ struct ProposerOptions {
   int population = 128; // points of a generation
   int generations = 3;  // offspring of the pool
   int jobs = 1;         // threads that score
+  double random_share = 0.5;  // of a batch, while only the draft chooses
   bool use_draft = true, use_prior = true, use_model = true, use_evolution = false;
   std::shared_ptr<const cost_model::Prior> prior = nullptr;  // may be null
   std::optional<cost_model::Machine> machine = std::nullopt;  // that times come from; nullopt: this one

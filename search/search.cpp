@@ -39,15 +39,6 @@ void Search::suggest(const std::string& sketch, const Decisions& decisions) {
   }
 }
 
-std::optional<Point> Search::point_of(const Candidate& c) const {
-  for (std::size_t s = 0; s < sketches_.size(); ++s) {
-    if (sketches_[s].name != c.sketch) continue;
-    const auto values = sketches_[s].space.values(c.decisions);
-    if (values && sketches_[s].space.contains(*values)) return Point{s, *values};
-  }
-  return std::nullopt;
-}
-
 void Search::complete(int batch, std::vector<Trial> trials) {
   const std::lock_guard lock(completed_mutex_);
   completed_[batch] = std::move(trials);
@@ -62,7 +53,7 @@ void Search::learn_until(int batch) {
       trials = std::move(completed_[learned_batches_]);
       completed_.erase(learned_batches_);
     }
-    for (const Trial& t : trials) proposer_.learn(t, point_of(t.candidate));
+    for (const Trial& t : trials) proposer_.learn(t, point_of(sketches_, t.candidate.sketch, t.candidate.decisions));
   }
 }
 

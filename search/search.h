@@ -89,7 +89,6 @@ class Search {
   int rejected() const { return proposer_.rejected() + rejected_; }
 
  private:
-  std::optional<Point> point_of(const Candidate& c) const;
   void learn_until(int batch);
   void note(const Trial& t);
   void measure_batch(const std::vector<Candidate>& batch, Measurer& measurer, const SearchHooks& hooks);

@@ -7,8 +7,6 @@ namespace tessera::codegen {
 namespace {
 
 constexpr int kMostNamedBarriers = 15;  // of 16, the first of which is the whole block's
-constexpr int kRegisterUnit = 256;      // registers are given out to warps in such units
-constexpr int kSharedUnit = 128;
 
 std::int64_t volume(const runtime::Extent3& e) {
   std::int64_t out = 0;
@@ -17,12 +15,6 @@ std::int64_t volume(const runtime::Extent3& e) {
 }
 
 bool positive(const runtime::Extent3& e) { return e.x >= 1 && e.y >= 1 && e.z >= 1; }
-
-std::int64_t round_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
-
-std::int64_t registers_of_block(std::int64_t threads, int registers) {
-  return (threads + ir::kWarp - 1) / ir::kWarp * round_up(std::int64_t{registers} * ir::kWarp, kRegisterUnit);
-}
 
 Status check_cluster(const LaunchFacts& f, const ir::CudaArch& arch) {
   const std::int64_t blocks = volume(f.cluster);
@@ -69,7 +61,7 @@ Status check_launch(const LaunchFacts& f, const ir::CudaArch& arch) {
     return refuse("about ", f.registers, " registers a thread; ", arch.name, " has ",
                   arch.registers_per_thread);
   }
-  if (registers_of_block(threads, f.registers) > arch.registers_per_sm) {
+  if (ir::registers_of_block(threads, f.registers) > arch.registers_per_sm) {
     return refuse(threads, " threads of about ", f.registers, " registers; an SM of ", arch.name, " has ",
                   arch.registers_per_sm, " in all");
   }
@@ -77,11 +69,7 @@ Status check_launch(const LaunchFacts& f, const ir::CudaArch& arch) {
 }
 
 int blocks_per_sm(const LaunchFacts& f, const ir::CudaArch& arch) {
-  const std::int64_t threads = round_up(std::max<std::int64_t>(1, volume(f.block)), ir::kWarp);
-  std::int64_t out = std::min<std::int64_t>(arch.blocks_per_sm, arch.threads_per_sm / threads);
-  if (f.registers > 0) out = std::min(out, arch.registers_per_sm / registers_of_block(threads, f.registers));
-  const std::int64_t shared = round_up(f.shared_bytes, kSharedUnit) + ir::kReservedSharedPerBlock;
-  return static_cast<int>(std::min(out, arch.shared_per_sm / shared));
+  return ir::blocks_per_sm(arch, volume(f.block), f.registers, f.shared_bytes);
 }
 
 }  // namespace tessera::codegen

@@ -202,10 +202,12 @@ class KernelText {
       const std::int64_t count = std::max<std::int64_t>(1, n.buffer->layout.size());
       text_.buffers[n.buffer->id] = name;
       line() << "ts_local<" << memory_type(n.buffer->dtype) << ", " << count << "> " << name << ";\n";
-      local_ += count * n.buffer->dtype.bytes();
+      // Private memory is addressed; it takes no registers.
+      const std::int64_t bytes = n.buffer->scope == ir::Scope::kRegister ? count * n.buffer->dtype.bytes() : 0;
+      local_ += bytes;
       out_.local_bytes = std::max(out_.local_bytes, local_);
       stmt(n.body);
-      local_ -= count * n.buffer->dtype.bytes();
+      local_ -= bytes;
     });
   }
 

@@ -6,9 +6,8 @@
 
 namespace tessera::cost_model::detail {
 
-/// A statement's part of them; nothing when it is prepared.
-DraftTerms statement_terms(const StatementView& v, const Machine& machine);
-/// Fills `terms` with those of the program and `parts` with those of its statements, reusing its memory.
-void draft_terms(const NestView& nest, const Machine& machine, DraftTerms& terms, std::vector<DraftTerms>& parts);
+/// Fills in the terms of the statements of `nest` (nothing for those that are prepared); `parts` takes them
+/// too, reusing its memory, and `terms` those of the program.
+void draft_terms(NestView& nest, const Machine& machine, DraftTerms& terms, std::vector<DraftTerms>& parts);
 
 }  // namespace tessera::cost_model::detail

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cost_model/detail/footprint.h"
-#include "cost_model/machine.h"
+#include "cost_model/draft.h"
 
 namespace tessera::cost_model::detail {
 
@@ -73,6 +73,7 @@ struct StatementView {
   double chain_steps = 0;    // accumulations of one chain, one after the other
   bool chain_in_memory = false;
   bool copies = false;       // one read, one write, no operation
+  DraftTerms terms{};        // its part of the draft, once draft_terms.h has filled it in
 };
 
 struct NestView {

@@ -16,7 +16,7 @@ std::vector<std::string> program_columns() {
   return out;
 }
 
-void fill_program(const NestView& nest, const Machine&, const DraftTerms& terms, float* out) {
+void fill_program(const NestView& nest, const Machine& m, const DraftTerms& terms, float* out) {
   double prepared = 0, flops = 0, copied = 0, accumulators = 0, waste = 1;
   for (std::size_t i = 0; i < nest.count; ++i) {
     const StatementView& v = nest.statements[i];
@@ -38,7 +38,7 @@ void fill_program(const NestView& nest, const Machine&, const DraftTerms& terms,
   *out++ = static_cast<float>(accumulators);
   *out++ = static_cast<float>(waste);
   for (const double t : terms) *out++ = scaled(t);
-  const DraftCoefficients& c = default_draft();
+  const DraftCoefficients& c = default_draft(m);
   const double ns = draft_ns(terms, c);
   for (std::size_t t = 0; t < kDraftTerms; ++t) *out++ = static_cast<float>(c[t] * terms[t] / ns);
   *out = scaled(ns);

@@ -1,7 +1,6 @@
 // Ratios: what a statement's time is made of, whatever its size, so that one task tells of another.
 #include <algorithm>
 
-#include "cost_model/detail/draft_terms.h"
 #include "cost_model/features/group.h"
 
 namespace tessera::cost_model {
@@ -28,12 +27,11 @@ std::vector<std::string> ratio_columns() {
 
 void fill_ratios(const StatementView& v, const Machine& m, float* out) {
   if (v.summary->prepared) return;
-  const DraftTerms terms = detail::statement_terms(v, m);
-  for (const DraftTerm t : kShares) *out++ = ratio(terms[t], terms[kBound]);
+  for (const DraftTerm t : kShares) *out++ = ratio(v.terms[t], v.terms[kBound]);
   double loads = 0, stores = 0;
   for (std::size_t k = 0; k < static_cast<std::size_t>(v.accesses); ++k) (v.access[k].summary->write ? stores : loads) += v.access[k].instructions;
   const ir::OpCounts& o = v.summary->ops;
-  *out++ = ratio(terms[kBound], v.instructions / (v.waste * v.speedup));
+  *out++ = ratio(v.terms[kBound], v.instructions / (v.waste * v.speedup));
   *out++ = ratio(loads, v.instructions);
   *out++ = ratio(stores, v.instructions);
   for (const int count : {o.float_mul, o.float_add, o.float_div, o.float_compare, o.float_call, o.select}) *out++ = static_cast<float>(count);

@@ -6,7 +6,9 @@
 #include <mutex>
 #include <thread>
 
+#include "codegen/cuda/print.h"
 #include "driver/fuzz/check_pair.h"
+#include "driver/fuzz/emulated_check.h"
 #include "driver/fuzz/random_program.h"
 #include "support/large_stack.h"
 
@@ -15,8 +17,18 @@ namespace tessera::driver {
 namespace {
 
 constexpr int kAttempts = 22;  // steps tried a schedule; about half are accepted
+constexpr int kCudaAttempts = 40;  // a kernel with tiles takes more of them
 constexpr std::int64_t kMostStatements = 3000;
 constexpr std::size_t kKeptRefusals = 12;
+
+bool is_cuda(const std::string& target) { return ir::parse_target(target).or_throw().kind == ir::TargetKind::kCuda; }
+
+PairOutcome emulate(const CheckedProgram& program, const ir::Program& finished, const EmulationChoice& choice) {
+  if (const auto printed = codegen::print_cuda(finished); !printed.ok()) return {true, printed.reason()};
+  PairOutcome out = check_emulated(program, finished, choice);
+  if (out.failed()) out.why = "emulated: " + out.why;
+  return out;
+}
 
 lower::Options lowering(lower::Mutant mutant, int vector_bytes) {
   lower::Options o;
@@ -32,8 +44,8 @@ std::string kind_of(const std::string& why) { return why.substr(0, why.find(':')
 
 class Shrinker {
  public:
-  Shrinker(const CheckedProgram& program, const lower::Options& options, NativeCheck* native)
-      : program_(program), options_(options), native_(native) {}
+  Shrinker(const CheckedProgram& program, const lower::Options& options, NativeCheck* native, const EmulationChoice* emulation)
+      : program_(program), options_(options), native_(native), emulation_(emulation) {}
 
   /// Drops steps while the pair still fails in the same way.
   schedule::StepList shrink(schedule::StepList steps, std::string& why) {
@@ -63,12 +75,14 @@ class Shrinker {
     ir::Program finished;
     PairOutcome out = check_pair(program_, steps, options_, &finished);
     if (out.why.empty() && native_ != nullptr) out = native_->run(program_, finished, 2);
+    if (out.why.empty() && emulation_ != nullptr) out = emulate(program_, finished, *emulation_);
     return out.failed() ? out.why : "";
   }
 
   const CheckedProgram& program_;
   const lower::Options& options_;
   NativeCheck* native_;
+  const EmulationChoice* emulation_;
 };
 
 Json reproducer(const CheckedProgram& program, const schedule::StepList& steps, const FuzzOptions& options,
@@ -77,6 +91,7 @@ Json reproducer(const CheckedProgram& program, const schedule::StepList& steps, 
   j["dag"] = to_json_value(program.dag);
   j["steps"] = write_json(steps);
   j["mutant"] = lower::to_string(options.mutant);
+  j["target"] = is_cuda(options.target) ? "cuda" : "cpu";
   j["what"] = what;
   return j;
 }
@@ -86,13 +101,13 @@ class Worker {
  public:
   Worker(const FuzzOptions& options, std::atomic<int>& next, std::atomic<std::int64_t>& pairs,
          std::atomic<std::int64_t>& mismatches)
-      : options_(options), next_(next), pairs_(pairs), found_(mismatches) {}
+      : options_(options), cuda_(is_cuda(options.target)), next_(next), pairs_(pairs), found_(mismatches) {}
 
   FuzzReport report;
 
   void run() {
     std::optional<NativeCheck> native;
-    if (options_.native_one_in > 0) native.emplace(options_.target);
+    if (options_.native_one_in > 0 && !cuda_) native.emplace(options_.target);
     native_ = native ? &*native : nullptr;
     while (found_ < options_.most_mismatches) {
       const int p = next_++;
@@ -125,19 +140,27 @@ class Worker {
     Walk walk{{}, initial};
     std::string why;
     try {
-      walk = random_schedule(initial, rng, static_cast<int>(rng.between(2, kAttempts)), met);
+      walk = cuda_ ? random_cuda_schedule(initial, rng, static_cast<int>(rng.between(4, kCudaAttempts)), met)
+                   : random_schedule(initial, rng, static_cast<int>(rng.between(2, kAttempts)), met);
     } catch (const std::exception& e) {
       why = std::string("walk: ") + e.what();
     }
     report.steps.add(met);
     if (why.empty() && !met.illegal_accepted.empty()) why = "illegal step accepted: " + met.illegal_accepted[0];
     static constexpr int kWidths[] = {16, 32, 64};
-    const lower::Options options = lowering(options_.mutant, native ? native_->target().vector_bytes : kWidths[rng.below(3)]);
+    lower::Options options = lowering(options_.mutant, native ? native_->target().vector_bytes : kWidths[rng.below(3)]);
+    if (cuda_) options.target = ir::TargetKind::kCuda;
+    const bool emulated = cuda_ && options_.native_one_in > 0 && (p * options_.schedules + s) % options_.native_one_in == 0;
+    const EmulationChoice choice{.late = rng.chance(0.5), .seed = static_cast<std::uint64_t>(rng.below(3))};
     if (why.empty()) {
       ir::Program finished;
-      PairOutcome out = check_pair(checked, walk.steps, options, native ? &finished : nullptr);
+      PairOutcome out = check_pair(checked, walk.steps, options, native || emulated ? &finished : nullptr);
       if (out.why.empty() && native) {
         out = native_->run(checked, finished, 2);
+        ++report.native;
+      }
+      if (out.why.empty() && emulated) {
+        out = emulate(checked, finished, choice);
         ++report.native;
       }
       if (out.refused) {
@@ -145,7 +168,7 @@ class Worker {
         if (report.refusals.size() < kKeptRefusals) report.refusals.push_back(out.why);
       }
       if (out.failed()) why = out.why;
-      if (!why.empty() && options_.shrink) walk.steps = Shrinker(checked, options, why.starts_with("native") ? native_ : nullptr).shrink(walk.steps, why);
+      if (!why.empty() && options_.shrink) walk.steps = Shrinker(checked, options, why.starts_with("native") ? native_ : nullptr, why.starts_with("emulated") ? &choice : nullptr).shrink(walk.steps, why);
     }
     if (why.empty()) return;
     ++found_;
@@ -153,6 +176,7 @@ class Worker {
   }
 
   const FuzzOptions& options_;
+  bool cuda_;
   std::atomic<int>& next_;
   std::atomic<std::int64_t>&pairs_, &found_;
   NativeCheck* native_ = nullptr;
@@ -226,9 +250,18 @@ Result<std::optional<std::string>> recheck(const Json& j) {
     TESSERA_TRY(m, parse_mutant(word));
     mutant = m;
   }
+  const bool cuda = j.contains("target") && j["target"] == "cuda";
+  lower::Options options = lowering(mutant, 32);
+  if (cuda) options.target = ir::TargetKind::kCuda;
   std::optional<std::string> out;
   run_with_large_stack([&] {
-    const PairOutcome o = check_pair(program, steps, lowering(mutant, 32));
+    ir::Program finished;
+    PairOutcome o = check_pair(program, steps, options, &finished);
+    for (std::uint64_t seed = 0; cuda && seed < 3 && o.why.empty(); ++seed) {
+      for (const bool late : {false, true}) {
+        if (o.why.empty()) o = emulate(program, finished, {.late = late, .seed = seed});
+      }
+    }
     if (o.failed()) out = o.why;
   });
   return out;

@@ -1,5 +1,6 @@
 // Random programs under random schedules, each lowered, interpreted on both sides of the cut and (a
-// share) compiled and run, against the unscheduled oracle bit for bit.
+// share) compiled and run, against the unscheduled oracle bit for bit. For a CUDA target the printed text
+// runs in the emulator instead.
 //
 // Everything depends on the seed alone, whatever the number of threads: program p draws from the
 // stream (seed, p), its schedule s from (seed, p, s).
@@ -23,7 +24,7 @@ struct FuzzOptions {
   std::uint64_t seed = 1;
   lower::Mutant mutant = lower::Mutant::kNone;
   int threads = 2;
-  int native_one_in = 1;             // pairs that also run as machine code; 0: none
+  int native_one_in = 1;             // pairs that also run as machine code, or in the emulator; 0: none
   std::int64_t most_mismatches = 1;  // stops after so many
   bool shrink = true;
   std::string target = "cpu";
@@ -36,12 +37,12 @@ struct Mismatch {
   int program = 0, schedule = 0;
   std::string what;   // "interpret vectorize_loops: C[3] is 7, expected 8"
   std::string text;   // the program, one line a stage
-  Json reproducer;    // {"dag", "steps", "mutant", "what"}: all that is needed to see it again
+  Json reproducer;    // {"dag", "steps", "mutant", "target", "what"}: all that is needed to see it again
 };
 
 struct FuzzReport {
   std::int64_t pairs = 0;
-  std::int64_t native = 0;            // of them, run as machine code
+  std::int64_t native = 0;            // of them, run as machine code or in the emulator
   std::int64_t refused_lowering = 0;  // legal schedules that unroll too far and the like
   std::vector<std::string> refusals;  // some reasons of those
   WalkStatistics steps;

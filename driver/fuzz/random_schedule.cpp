@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "driver/fuzz/detail/choices.h"
 #include "schedule/intrinsics.h"
 
 namespace tessera::driver {
@@ -11,9 +12,9 @@ namespace {
 using namespace tessera::schedule;  // NOLINT: every step is named here
 using Names = std::vector<std::string>;
 
-class Walker {
+class Walker : detail::Choices {
  public:
-  Walker(const State& state, Rng& rng) : state_(state), rng_(rng) {}
+  Walker(const State& state, Rng& rng) : Choices(state, rng) {}
 
   /// A step that looks possible; nothing when this state has no place for the kind drawn.
   std::optional<Step> step() {
@@ -124,56 +125,6 @@ class Walker {
  private:
   // ---- choices ------------------------------------------------------------------------------------
 
-  const Stage* stage(bool inputs = false) {
-    std::vector<const Stage*> out;
-    for (std::size_t i = 0; i < state_.size(); ++i) {
-      const Stage& s = state_.stage(i);
-      if (s.placement != schedule::Placement::kInline && (inputs || !s.is_input())) out.push_back(&s);
-    }
-    return out.empty() ? nullptr : rng_.pick(out);
-  }
-
-  /// A computed stage that is no output, if there is one.
-  const Stage* inner_stage() {
-    for (int i = 0; i < 6; ++i) {
-      const Stage* s = stage();
-      if (s != nullptr && !s->is_output) return s;
-    }
-    return nullptr;
-  }
-
-  /// A name that no axis and no stage has.
-  std::string fresh(const std::string& hint) {
-    for (int i = 0;; ++i) {
-      const std::string name = hint + std::to_string(i);
-      if (std::find(used_.begin(), used_.end(), name) != used_.end() || state_.name_taken(name)) continue;
-      bool taken = false;
-      for (std::size_t q = 0; q < state_.size(); ++q) taken |= state_.stage(q).find_axis(name) != nullptr;
-      if (taken) continue;
-      used_.push_back(name);
-      return name;
-    }
-  }
-
-  std::int64_t factor(std::int64_t n) {
-    if (rng_.chance(0.06)) return 1;
-    if (rng_.chance(0.1)) return n + rng_.between(1, 5);
-    if (rng_.chance(0.3)) {
-      std::vector<std::int64_t> divisors;
-      for (std::int64_t d = 2; d <= n; ++d) {
-        if (n % d == 0) divisors.push_back(d);
-      }
-      if (!divisors.empty()) return rng_.pick(divisors);
-    }
-    if (rng_.chance(0.3)) return std::int64_t{1} << rng_.between(1, 5);
-    return rng_.between(2, std::max<std::int64_t>(2, std::min<std::int64_t>(n, 17)));
-  }
-
-  ir::Tail tail() {
-    const std::int64_t r = rng_.below(100);
-    return r < 55 ? ir::Tail::kPartition : r < 85 ? ir::Tail::kGuard : ir::Tail::kPad;
-  }
-
   template <class Make>
   std::optional<Step> on_loop(Make make) {
     const Stage* s = stage();
@@ -257,14 +208,6 @@ class Walker {
   }
 
   ir::Scope memory() { return rng_.chance(0.7) ? ir::Scope::kGlobal : ir::Scope::kLocal; }
-
-  Names some_readers(const Stage& s) {
-    Names out;
-    for (const Stage* q : state_.consumers(s)) {
-      if (rng_.chance(0.7)) out.push_back(q->name);
-    }
-    return rng_.chance(0.5) ? Names{} : out;
-  }
 
   std::optional<Step> cache_read() {
     const Stage* s = stage(true);
@@ -360,33 +303,10 @@ class Walker {
     }
     return out;
   }
-
-  const State& state_;
-  Rng& rng_;
-  Names used_;
 };
 
 void add_counts(std::map<std::string, std::int64_t>& to, const std::map<std::string, std::int64_t>& from) {
   for (const auto& [word, n] : from) to[word] += n;
-}
-
-constexpr double kMostWork = 3e5;
-
-/// Statements that a state runs, from above: recomputation multiplies.
-double work(const State& state) {
-  double all = 0;
-  for (std::size_t i = 0; i < state.size(); ++i) {
-    const Stage& s = state.stage(i);
-    if (s.is_input() || s.placement == schedule::Placement::kInline) continue;
-    double runs = 1;
-    for (const std::string& l : s.leaves) runs *= static_cast<double>(s.find_axis(l)->extent);
-    for (const Attach& a : attach_chain(state, s)) {
-      const Stage& host = *state.find(a.stage);
-      for (int l = host.leaf_index(a.axis); l >= 0; --l) runs *= static_cast<double>(host.find_axis(host.leaves[static_cast<std::size_t>(l)])->extent);
-    }
-    all += runs;
-  }
-  return all;
 }
 
 }  // namespace
@@ -419,7 +339,7 @@ Walk random_schedule(const State& initial, Rng& rng, int attempts, WalkStatistic
     if (!step) continue;
     auto next = apply_step(walk.state, *step);
     ++(next.ok() ? statistics.applied : statistics.refused)[step_name(*step)];
-    if (!next.ok() || work(*next) > std::max(kMostWork, 2 * work(initial))) continue;
+    if (!next.ok() || detail::work(*next) > std::max(detail::kMostWork, 2 * detail::work(initial))) continue;
     walk.state = std::move(*next);
     walk.steps.push_back(*step);
   }

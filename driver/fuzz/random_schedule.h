@@ -27,4 +27,8 @@ struct Walk {
 /// Tries up to `attempts` steps; one in five is illegal on purpose.
 Walk random_schedule(const schedule::State& initial, Rng& rng, int attempts, WalkStatistics& statistics);
 
+/// The same over the steps of GPUs: most walks end in kernels of blocks and threads with tiles in shared memory
+/// and registers. None is illegal on purpose.
+Walk random_cuda_schedule(const schedule::State& initial, Rng& rng, int attempts, WalkStatistics& statistics);
+
 }  // namespace tessera::driver

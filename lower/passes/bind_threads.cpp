@@ -115,6 +115,24 @@ class Unit {
       return loop(*n, bounds);
     }
     if (const auto* n = s.as<ir::Store>()) return when(only_one(n->buffer), s);
+    if (s.as<ir::LetStmt>() != nullptr) return update(s, bounds);
+    return ir::map_children(
+        s, [](const Expr& e) { return e; }, [&](const Stmt& x) { return x ? plain(x, bounds) : x; });
+  }
+
+  /// An update of memory is read, too, by the one thread that writes it.
+  Stmt update(const Stmt& s, const Bounds& bounds) {
+    Buffer memory;
+    bool registers = false;
+    ir::walk(s, [&](const Stmt& x) {
+      if (const auto* n = x.as<ir::Store>()) {
+        const bool own = n->buffer->scope == ir::Scope::kRegister || n->buffer->scope == ir::Scope::kLocal;
+        registers |= own;
+        if (!own) memory = n->buffer;
+      }
+      return true;
+    });
+    if (memory.get() != nullptr && !registers) return when(only_one(memory), s);
     return ir::map_children(
         s, [](const Expr& e) { return e; }, [&](const Stmt& x) { return x ? plain(x, bounds) : x; });
   }
@@ -255,7 +273,7 @@ class Binder {
     Coordinates coordinates(Var::fresh("thread"));
     coordinates_ = &coordinates;
     find_identities(body);
-    Stmt out = spread_ ? tile(body, bounds, false) : when(Expr(coordinates.thread()) == int_imm(0), without_instances(body));
+    Stmt out = spread_ ? tile(body, bounds, false) : when(Expr(coordinates.thread()) == int_imm(0), of_one_thread(body));
     if (!refusal_.empty()) return Refusal{refusal_};
     for (auto it = coordinates.all().rbegin(); it != coordinates.all().rend(); ++it) out = make_stmt<ir::LetStmt>(it->var, it->value, std::move(out));
     out = make_stmt<ir::For>(coordinates.thread(), int_imm(0), int_imm(threads_), ForKind::kThreadX, std::move(out));
@@ -330,11 +348,12 @@ class Binder {
     return out;
   }
 
-  /// A kernel without loops over threads runs on one.
-  static Stmt without_instances(const Stmt& s) {
-    if (const auto* n = s.as<ir::Instance>()) return without_instances(n->body);
+  /// A kernel without loops over threads runs on one, which waits for nobody.
+  static Stmt of_one_thread(const Stmt& s) {
+    if (const auto* n = s.as<ir::Instance>()) return of_one_thread(n->body);
+    if (s.as<ir::Barrier>() != nullptr) return ir::block({});
     return ir::map_children(
-        s, [](const Expr& e) { return e; }, [](const Stmt& x) { return x ? without_instances(x) : x; });
+        s, [](const Expr& e) { return e; }, [](const Stmt& x) { return x ? of_one_thread(x) : x; });
   }
 
   bool spread_ = false;  // there are loops over threads

@@ -26,21 +26,39 @@ struct Parts {
   std::set<std::uint64_t> filled;  // buffers that the filling writes
 };
 
+bool has_channel(const Stmt& s) {
+  bool found = false;
+  ir::walk(s, [&](const Stmt& x) {
+    found |= x.as<ir::ChannelOp>() != nullptr;
+    return !found;
+  });
+  return found;
+}
+
+/// What fills stands between an acquire and a commit, all of it perhaps under a condition.
+void sort_out(const Stmt& body, const Expr& condition, Parts& out) {
+  const auto* block = body.as<ir::Block>();
+  bool filling = false;
+  for (const Stmt& s : block != nullptr ? block->stmts : Stmts{body}) {
+    if (const auto* c = s.as<ir::ChannelOp>()) {
+      filling = c->action == ChannelAction::kAcquire;
+      continue;
+    }
+    if (const auto* n = s.as<ir::IfThenElse>(); n != nullptr && !n->no && has_channel(s)) {
+      sort_out(n->yes, condition.defined() ? condition && n->condition : n->condition, out);
+      continue;
+    }
+    (filling ? out.fill : out.use).push_back(condition.defined() ? make_stmt<ir::IfThenElse>(condition, s) : s);
+  }
+}
+
 Parts take_apart(Stmt body) {
   Parts out;
   while (const auto* a = body.as<ir::Allocate>()) {
     out.buffers.push_back(a->buffer);
     body = a->body;
   }
-  bool filling = false;
-  const auto* block = body.as<ir::Block>();
-  for (const Stmt& s : block != nullptr ? block->stmts : Stmts{body}) {
-    if (const auto* c = s.as<ir::ChannelOp>()) {
-      filling = c->action == ChannelAction::kAcquire;
-      continue;
-    }
-    (filling ? out.fill : out.use).push_back(s);
-  }
+  sort_out(body, {}, out);
   for (const Stmt& s : out.fill) out.filled.merge(ir::stored_buffers(s));
   return out;
 }
@@ -105,6 +123,10 @@ class Pipeliner {
             const auto* load = e.as<ir::Load>();
             if (load != nullptr && written.count(load->buffer->id) != 0) {
               refusal = "the tiles that loop '" + n.var.name() + "' fills ahead read '" + load->buffer->name + "', which its body writes";
+            }
+            // What is copied there arrives later than it would be read.
+            if (load != nullptr && load->buffer->scope == ir::Scope::kShared && parts.filled.count(load->buffer->id) != 0) {
+              refusal = "the tiles that loop '" + n.var.name() + "' fills ahead go through the shared tile '" + load->buffer->name + "'; fill them from memory or registers";
             }
             return true;
           });

@@ -36,14 +36,21 @@ void NestPoint::statement(const StatementShape& s, ir::StatementSummary& out) {
 void NestPoint::loops(const StatementShape& s, ir::StatementSummary& out) {
   loops_.clear();
   out.loops.clear();
-  for (const Atom a : s.loops) {
+  for (std::size_t l = 0; l < s.loops.size(); ++l) {
+    const Atom a = s.loops[l];
     const ir::ForKind kind = shape_->axes[at(a)].loop;
     // Loops that run once disappear when lowering simplifies, unless they are lanes.
     if (geometry_.extent(a) == 1 && kind != ir::ForKind::kVector) continue;
     loops_.push_back(a);
     const Number unroll = shape_->axes[at(a)].unroll;
-    out.loops.push_back({geometry_.extent(a), kind, ir::copies_of(kind, geometry_.extent(a), unroll < 0 ? 1 : geometry_.number(unroll))});
+    out.loops.push_back({geometry_.extent(a), kind, ir::copies_of(kind, geometry_.extent(a), unroll < 0 ? 1 : geometry_.number(unroll)), l < s.plain_from ? slots_of(a) : 1});
   }
+}
+
+std::int64_t NestPoint::slots_of(Atom loop) const {
+  std::int64_t out = 1;
+  for (const Number n : shape_->axes[at(loop)].slots) out = std::max(out, geometry_.number(n));
+  return out;
 }
 
 void NestPoint::own(const StatementShape& s, std::size_t value, bool write, ir::StatementSummary& out) {
@@ -88,8 +95,10 @@ void NestPoint::access(int stage, std::size_t value, bool write, ir::StatementSu
   a.scope = s.scope;
   a.element_bytes = s.element_bytes[value];
   a.elements = stored.elements;
+  a.row = stored.row;
   const std::size_t rank = s.stored_whole ? s.shape.size() : s.rank;
   for (std::size_t d = 0; d < rank && stored.box != nullptr; ++d) algebra.add(index_[d], (*stored.box)[d].lo, -1);
+  if (stored.slots > 1) algebra.add(index_[0], algebra.modulo(algebra.variable(s.slot_loop), stored.slots), stored.in_slot);
   IndexSum offset;
   for (const PointGeometry::Digit& d : stored.digits) {
     IndexSum v = algebra.divide(index_[d.dim], d.divisor);

@@ -15,6 +15,7 @@ class NestPoint {
 
   void statement(const StatementShape& s, ir::StatementSummary& out);
   void loops(const StatementShape& s, ir::StatementSummary& out);
+  std::int64_t slots_of(Atom loop) const;
   void items(const WorkItem* first, const WorkItem* last, ir::StatementSummary& out);
   /// The next access of the statement, at the place in index_, which it changes.
   void access(int stage, std::size_t value, bool write, ir::StatementSummary& out);

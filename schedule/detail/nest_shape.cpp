@@ -108,13 +108,22 @@ class ShapeBuilder {
     out.first_axis = s.axes.empty() ? 0 : axis(s, s.axes.front().name);
     out.last_axis = out.first_axis + static_cast<Atom>(s.axes.size());
     for (const std::string& l : s.leaves) insert(out.leaves, axis(s, l));
-    if (out.computed && s.placement == Placement::kAt) out.place = place(s.at);
+    if (out.computed && s.placement == Placement::kAt) {
+      out.place = place(s.at);
+      pipelined(s, out);
+    }
     if (s.is_scan()) grow(s, out);
     out.stored_apart = s.store_at && !(*s.store_at == s.at);
     if (out.stored_apart) out.kept = place(*s.store_at);
     const std::vector<Number> factors = numbers_.layout(s);
     for (std::size_t i = 0; i < s.layout.size(); ++i) out.layout.emplace_back(s.layout[i].dim, factors[i]);
     return out;
+  }
+
+  void pipelined(const Stage& s, StageShape& out) {
+    out.slots = numbers_.slots(s);
+    out.slot_loop = axes_.at({s.at.stage, s.at.axis});
+    shape_.axes[static_cast<std::size_t>(out.slot_loop)].slots.push_back(out.slots);
   }
 
   /// A scan has all rows before those that are read, and whole rows where elements meet.
@@ -162,7 +171,7 @@ class ShapeBuilder {
     for (std::size_t l = from; l < s.leaves.size(); ++l) {
       if (s.find_axis(s.leaves[l])->kind == AxisKind::kData) loops_.push_back(axis(s, s.leaves[l]));
     }
-    statement(s, ir::Phase::kInit);
+    statement(s, ir::Phase::kInit).plain_from = depth;
     loops_.resize(depth);
   }
 

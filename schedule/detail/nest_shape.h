@@ -99,6 +99,8 @@ struct StageShape {
   Atom first_axis = 0, last_axis = 0;  // one after the last
   VariableSet leaves{};
   PlaceShape place;                  // when kAt
+  Number slots = -1;                 // of a pipelined stage, along slot_loop
+  Atom slot_loop = 0;
   std::vector<Growth> growth;        // by dimension; empty: no scan
   bool stored_apart = false;         // store_at, at another loop
   PlaceShape kept;
@@ -114,6 +116,7 @@ struct AxisShape {
   ir::ForKind loop = ir::ForKind::kSerial;
   int root = -1, made_by = -1, used_by = -1;
   Number unroll = -1;  // copies of its body, -1 where nothing asks for them
+  std::vector<Number> slots{};  // of the stages that are pipelined along it
 };
 
 struct StatementShape {
@@ -121,6 +124,7 @@ struct StatementShape {
   ir::Phase phase = ir::Phase::kWhole;
   bool prepared = false;
   std::vector<Atom> loops;  // outermost first
+  std::size_t plain_from = SIZE_MAX;  // loops of an init from here on are copies, without pipelines
   ir::OpCounts ops;         // of the combiner
   std::vector<Slot> own;    // the index of its writes
   /// For each value of the body: which outputs are read before it, and its items.

@@ -170,6 +170,10 @@ void PointGeometry::store(int stage) {
   const std::size_t rank = s.stored_whole ? s.shape.size() : s.rank;
   for (std::size_t d = 0; d < rank; ++d) extents[d] = s.stored_whole ? s.shape[d] : (*out.box)[d].bound;
   if (!s.stored_whole) whole_extents(s, extents);
+  out.slots = s.slots < 0 || s.stored_whole ? 1 : number(s.slots);
+  out.in_slot = extents[0];
+  extents[0] *= out.slots;
+  out.row = rank == 0 ? 1 : extents[rank - 1];
   const bool row_major = s.stored_whole || s.layout.empty();
   out.digits.resize(row_major ? rank : s.layout.size());
   out.elements = 1;

@@ -41,6 +41,8 @@ class PointGeometry {
     const Box* box = nullptr;  // nullptr: the caller's tensor
     std::vector<Digit> digits;
     std::int64_t elements = 0;
+    std::int64_t row = 1;                 // extent of the last dimension
+    std::int64_t slots = 1, in_slot = 0;  // of a pipelined stage: copies, elements of its first dimension in one
   };
   const Stored& stored(int stage) const { return stored_[static_cast<std::size_t>(stage)]; }
 

@@ -32,6 +32,10 @@ Result<Number> StepFollower::product(const std::vector<Param>& params, std::size
     if (it == holes_.end()) return refuse("hole '", params[i].hole, "' has no value");
     factors.push_back(it->second);
   }
+  return product_of(std::move(factors));
+}
+
+Number StepFollower::product_of(std::vector<Number> factors) {
   if (factors.size() == 1) return factors[0];
   const auto to = static_cast<Number>(shape_.numbers.size());
   shape_.numbers.push_back(0);
@@ -45,7 +49,34 @@ Status StepFollower::split(const Split& step) {
   for (std::size_t i = 0; i < step.factors.size(); ++i) {
     TESSERA_TRY(n, product(step.factors, i));
     factors_[{step.stage, step.into[i]}] = n;
+    TESSERA_TRY(own, product({step.factors[i]}, 0));
+    extents_[{step.stage, step.into[i + 1]}] = own;
   }
+  return Done{};
+}
+
+Number StepFollower::loop_extent(const Stage& s, const Axis& a) {
+  const auto it = extents_.find({s.name, a.name});
+  return it != extents_.end() ? it->second : constant(a.loop == ForKind::kLane ? 32 : a.extent);
+}
+
+Status StepFollower::fused(const Fuse& step, const State& before) {
+  const Stage& s = *before.find(step.stage);
+  std::vector<Number> factors;
+  for (const std::string& a : step.axes) factors.push_back(loop_extent(s, *s.find_axis(a)));
+  extents_[{step.stage, step.into}] = product_of(std::move(factors));
+  return Done{};
+}
+
+/// As many threads as the other stage has: the product of its loops over threads.
+Status StepFollower::spread(const Spread& step, const State& before) {
+  const Stage& like = *before.find(step.like);
+  std::vector<Number> threads;
+  for (const std::string& leaf : like.leaves) {
+    const Axis& a = *like.find_axis(leaf);
+    if (ir::is_thread_level(a.loop)) threads.push_back(loop_extent(like, a));
+  }
+  factors_[{step.stage, step.into[0]}] = product_of(std::move(threads));
   return Done{};
 }
 
@@ -199,6 +230,13 @@ Status StepFollower::follow(const Step& step, const State& before, const State& 
   touched_.clear();
   if (const auto* n = std::get_if<Split>(&step)) {
     TESSERA_TRY_DONE(split(*n));
+  } else if (const auto* n = std::get_if<Fuse>(&step)) {
+    TESSERA_TRY_DONE(fused(*n, before));
+  } else if (const auto* n = std::get_if<Spread>(&step)) {
+    TESSERA_TRY_DONE(spread(*n, before));
+  } else if (const auto* n = std::get_if<Pipeline>(&step)) {
+    TESSERA_TRY(number, product({n->slots}, 0));
+    slots_[n->stage] = number;
   } else if (const auto* n = std::get_if<TransformLayout>(&step)) {
     TESSERA_TRY_DONE(pieces(n->stage, n->order));
   } else if (const auto* n = std::get_if<Pack>(&step)) {
@@ -232,6 +270,11 @@ Number StepFollower::factor(const Stage& s, const Relation& r) {
 Number StepFollower::unroll(const Stage& s, const Axis& a) {
   const auto it = unrolls_.find({s.name, a.name});
   return it != unrolls_.end() ? it->second : constant(a.notes.at("unroll"));
+}
+
+Number StepFollower::slots(const Stage& s) {
+  const auto it = slots_.find(s.name);
+  return it != slots_.end() ? it->second : constant(s.slots);
 }
 
 std::vector<Number> StepFollower::layout(const Stage& s) {

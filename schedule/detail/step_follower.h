@@ -24,6 +24,8 @@ class StepFollower {
   Number factor(const Stage& s, const Relation& r);
   /// Copies of the body that an annotation of `a` asks for.
   Number unroll(const Stage& s, const Axis& a);
+  /// Copies of a stage's buffer.
+  Number slots(const Stage& s);
   /// Of each LayoutPart.
   std::vector<Number> layout(const Stage& s);
   /// The sources of a reduction, else the body, with virtual coordinates where rfactor put sums of others.
@@ -43,6 +45,11 @@ class StepFollower {
 
   Result<Number> product(const std::vector<Param>& params, std::size_t first);
   Status split(const Split& step);
+  Status fused(const Fuse& step, const State& before);
+  Status spread(const Spread& step, const State& before);
+  /// The extent of a loop of `s`, by holes where they decide it.
+  Number loop_extent(const Stage& s, const Axis& a);
+  Number product_of(std::vector<Number> factors);
   Status pieces(const std::string& stage, const std::vector<LayoutPiece>& order);
   void copied(const std::string& from, const std::string& into, const State& after);
   void moved(const CacheWrite& step, const State& after);
@@ -54,6 +61,8 @@ class StepFollower {
   std::map<std::string, Number> holes_;
   std::map<std::int64_t, Number> constants_;
   std::map<Key, Number> roots_, factors_, unrolls_;
+  std::map<Key, Number> extents_;      // of loops that a factor makes as long as itself
+  std::map<std::string, Number> slots_;
   std::map<std::string, std::vector<Number>> layouts_;
   std::map<std::string, Exprs> work_;  // of stages with virtual coordinates
   std::set<std::string> touched_;      // of those, whose work_ has followed the step

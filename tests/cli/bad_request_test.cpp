@@ -69,7 +69,7 @@ TEST(BadRequest, Target) {
       {{"show", "--op", "matmul", "--target", "cuda", "--print", "asm"}, {"'asm'", "ptx"}},
       {{"show", "--op", "matmul", "--print", "cuda"}, {"'cuda'", "llvm and asm"}},
       {{"--op", "matmul", "--build-only", "p.pack"}, {"--build-only", "CUDA"}},
-      {{"--op", "matmul", "--target", "cuda", "--build-only", "p.pack", "--log", "l.jsonl"}, {"--log", "autotune measure"}},
+      {{"--op", "matmul", "--target", "cuda", "--build-only", "p.pack", "--resume"}, {"--resume", "autotune measure"}},
       {{"measure", "p.pack", "--sample", "4"}, {"--sample", "--emulate"}},
   });
 }

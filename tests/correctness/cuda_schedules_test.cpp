@@ -2,80 +2,12 @@
 // against the oracle, exactly; what the emulator must catch when synchronisation is left out or late.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <set>
-
-#include "codegen/cuda/print.h"
-#include "driver/fuzz/check_pair.h"
-#include "driver/fuzz/emulated_check.h"
-#include "dsl/dsl.h"
-#include "ir/rewrite.h"
-#include "lower/pipeline.h"
-#include "schedule/schedule.h"
-#include "tests/support/options.h"
+#include "tests/correctness/cuda_kernels.h"
 
 namespace tessera::test {
 namespace {
 
-using namespace tessera::dsl;
-using ir::ForKind;
-using ir::Scope;
-using schedule::Schedule;
-using Shape = std::array<std::int64_t, 3>;
-
-constexpr driver::EmulationChoice kOrders[] = {{false, 0}, {true, 1}, {true, 2}};
-
-lower::Options cuda_options() {
-  lower::Options o;
-  o.target = ir::TargetKind::kCuda;
-  o.name = "kernel";
-  return o;
-}
-
-void expect_right(const Schedule& s) {
-  const auto program = driver::CheckedProgram::make(s.state().dag(), options().seed).or_throw();
-  ir::Program finished;
-  const driver::PairOutcome pair = driver::check_pair(program, s.steps(), cuda_options(), &finished);
-  ASSERT_EQ(pair.why, "");
-  for (const driver::EmulationChoice& order : kOrders) {
-    SCOPED_TRACE(std::string(order.late ? "late" : "eager") + ", seed " + std::to_string(order.seed));
-    EXPECT_EQ(driver::check_emulated(program, finished, order).why, "");
-  }
-}
-
 // ---- a product through shared memory and registers ----------------------------------------------------
-
-struct GemmPlan {
-  int slots = 1;
-  bool vectors = false;
-};
-
-/// 32 x 16 elements a block of 8 x 8 threads, 4 x 2 a thread, in steps of 8 of the sum.
-Schedule gemm(const Shape& mnk, const GemmPlan& plan) {
-  const auto [m, n, k] = mnk;
-  auto A = placeholder({m, k}, f32, "A"), B = placeholder({k, n}, f32, "B");
-  auto kk = reduce_axis(k, "k");
-  auto C = compute({m, n}, [&](Var i, Var j) { return sum(A(i, kk) * B(kk, j), kk); }, "C");
-  Schedule s(ComputeDag::from_outputs({C}, "matmul"));
-  s.cache_write("C", "C.r");
-  s.split("C", "i", {"i0", "i1", "i2"}, {8, 4}).split("C", "j", {"j0", "j1", "j2"}, {8, 2});
-  s.reorder("C", {"i0", "j0", "i1", "j1", "i2", "j2"});
-  s.bind("C", "i0", ForKind::kBlockY).bind("C", "j0", ForKind::kBlockX).bind("C", "i1", ForKind::kThreadY).bind("C", "j1", ForKind::kThreadX);
-  if (plan.vectors) s.vectorize("C", "j2");
-  s.compute_at("C.r", "C", "j0").pad_box("C.r").split("C.r", "i", {"i1", "i2"}, {4}).split("C.r", "j", {"j1", "j2"}, {2});
-  s.split("C.r", "k", {"k0", "k1"}, {8}).reorder("C.r", {"k0", "i1", "j1", "k1", "i2", "j2"});
-  s.bind("C.r", "i1", ForKind::kThreadY).bind("C.r", "j1", ForKind::kThreadX).set_scope("C.r", Scope::kRegister);
-  for (const char* operand : {"A", "B"}) {
-    const std::string tile = std::string(operand) + ".s";
-    s.cache_read(operand, {"C.r"}, tile, Scope::kShared).compute_at(tile, "C.r", "k0").pad_box(tile).fuse(tile, {"d0", "d1"}, "t");
-    if (plan.vectors) {
-      s.split(tile, "t", {"v", "lanes"}, {2}).vectorize(tile, "lanes");
-    }
-    s.spread(tile, plan.vectors ? "v" : "t", {"step", "thread"}, "C.r");
-    if (plan.slots > 1) s.pipeline(tile, plan.slots);
-  }
-  return s;
-}
 
 TEST(CudaSchedules, ProductsInTiles) {
   for (const Shape& mnk : {Shape{128, 128, 128}, {100, 72, 40}, {37, 51, 29}}) {
@@ -116,28 +48,6 @@ TEST(CudaSchedules, PipelinesInsideOfLoops) {
 }
 
 // ---- reductions over threads --------------------------------------------------------------------------
-
-struct RowPlan {
-  std::int64_t threads, rows;  // of a row; of a block
-};
-
-/// Y[i, j] = A[i, j] - max A[i, ..] + sum (A[i, ..] - max): a block has `rows` rows, `threads` share one.
-Schedule rows_of(std::int64_t m, std::int64_t n, const RowPlan& plan) {
-  auto A = placeholder({m, n}, f32, "A");
-  auto k = reduce_axis(n, "k"), q = reduce_axis(n, "q");
-  auto M = compute({m}, [&](Var i) { return max(A(i, k), k); }, "M");
-  auto E = compute({m, n}, [&](Var i, Var j) { return A(i, j) - M(i); }, "E");
-  auto S = compute({m}, [&](Var i) { return sum(E(i, q), q); }, "S");
-  auto Y = compute({m, n}, [&](Var i, Var j) { return E(i, j) + S(i); }, "Y");
-  Schedule s(ComputeDag::from_outputs({Y}, "rows"));
-  s.compute_inline("E").split("Y", "i", {"b", "y"}, {plan.rows}).split("Y", "j", {"j0", "x"}, {plan.threads});
-  s.bind("Y", "b", ForKind::kBlockX).bind("Y", "y", ForKind::kThreadY).reorder("Y", {"x", "j0"}).bind("Y", "x", ForKind::kThreadX);
-  for (const auto& [stage, axis] : {std::pair{"S", "q"}, {"M", "k"}}) {
-    s.compute_at(stage, "Y", "b").pad_box(stage).split(stage, axis, {"k0", "x"}, {plan.threads}).reorder(stage, {"i", "x", "k0"});
-    s.bind(stage, "i", ForKind::kThreadY).bind(stage, "x", ForKind::kThreadX).set_scope(stage, Scope::kRegister);
-  }
-  return s;
-}
 
 TEST(CudaSchedules, RowsJoinedByThreads) {
   for (const RowPlan& plan : {RowPlan{32, 1}, {8, 4}, {2, 16}, {64, 2}, {64, 1}, {128, 8}, {96, 1}, {96, 2}}) {
@@ -181,17 +91,6 @@ TEST(CudaSchedules, TuplesJoinedByThreads) {
 
 // ---- shared tiles ---------------------------------------------------------------------------------------
 
-Schedule transpose(std::int64_t m, std::int64_t n) {
-  auto A = placeholder({n, m}, f32, "A");
-  auto B = compute({m, n}, [&](Var i, Var j) { return A(j, i); }, "B");
-  Schedule s(ComputeDag::from_outputs({B}, "transpose"));
-  s.split("B", "i", {"i0", "i1", "i2"}, {4, 4}).split("B", "j", {"j0", "j1"}, {16}).reorder("B", {"i0", "j0", "i1", "j1", "i2"});
-  s.bind("B", "i0", ForKind::kBlockY).bind("B", "j0", ForKind::kBlockX).bind("B", "i1", ForKind::kThreadY).bind("B", "j1", ForKind::kThreadX);
-  s.cache_read("A", {"B"}, "A.s", Scope::kShared).compute_at("A.s", "B", "j0").pad_box("A.s").storage_align("A.s", "d0", 32, 1);
-  s.fuse("A.s", {"d0", "d1"}, "t").spread("A.s", "t", {"step", "thread"}, "B");
-  return s;
-}
-
 TEST(CudaSchedules, TransposesThroughSharedMemory) {
   for (const auto& [m, n] : {std::pair<std::int64_t, std::int64_t>{64, 48}, {37, 51}, {5, 1}}) {
     SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(n));
@@ -199,54 +98,91 @@ TEST(CudaSchedules, TransposesThroughSharedMemory) {
   }
 }
 
-// ---- what must be caught --------------------------------------------------------------------------------
-
-std::string caught(const Schedule& s, const ir::Program& finished) {
-  const auto program = driver::CheckedProgram::make(s.state().dag(), options().seed).or_throw();
-  for (const driver::EmulationChoice& order : kOrders) {
-    const std::string why = driver::check_emulated(program, finished, order).why;
-    if (!why.empty()) return why;
+/// No loop is bound to threads: the tile is filled and read by one.
+TEST(CudaSchedules, SharedTilesOfOneThread) {
+  auto A = placeholder({17}, f32, "A");
+  auto k = reduce_axis(3, "k");
+  auto T = compute({17, 3}, [&](Var i, Var j) { return A(i) + ir::cast(f32, j); }, "T");
+  auto S = compute({17}, [&](Var i) { return sum(T(i, k), k); }, "S");
+  for (const bool blocks : {false, true}) {
+    Schedule s(ComputeDag::from_outputs({S}, "one"));
+    if (blocks) s.bind("S", "i", ForKind::kBlockX);
+    s.compute_at("T", "S", "i").set_scope("T", Scope::kShared);
+    expect_right(s);
   }
-  return "";
 }
+
+/// A pipeline below a guard that not every iteration passes.
+TEST(CudaSchedules, PipelinesUnderGuards) {
+  auto A = placeholder({13, 33}, f32, "A");
+  auto T = compute({33, 13, 2}, [&](Var i, Var j, Var k) { return A(j, i) + ir::cast(f32, k); }, "T");
+  for (const bool threads : {false, true}) {
+    Schedule s(ComputeDag::from_outputs({T}, "guarded"));
+    s.cache_read("A", {"T"}, "A.s", Scope::kShared);
+    if (threads) s.reorder("T", {"i", "k", "j"}).bind("T", "j", ForKind::kThreadX);
+    s.compute_at("A.s", "T", "k").pipeline("A.s", 2).split("T", "i", {"i0", "i1"}, {16}, ir::Tail::kGuard);
+    SCOPED_TRACE(threads);
+    expect_right(s);
+  }
+}
+
+/// A tile that is filled between two loops over blocks: in every block, before its threads read it.
+TEST(CudaSchedules, TilesBetweenLoopsOverBlocks) {
+  auto A = placeholder({5}, f32, "A"), B = placeholder({64, 5}, f32, "B");
+  auto T = compute({5, 64}, [&](Var i, Var j) { return A(i) * B(j, i); }, "T");
+  Schedule s(ComputeDag::from_outputs({T}, "between"));
+  s.bind("T", "i", ForKind::kBlockX).split("T", "j", {"j0", "j1"}, {32}).bind("T", "j0", ForKind::kBlockY).bind("T", "j1", ForKind::kWarp);
+  s.cache_read("A", {"T"}, "A.s", Scope::kShared).compute_at("A.s", "T", "i");
+  expect_right(s);
+}
+
+/// One of the lanes writes an update of memory, and reads what it updates; the others have not written it.
+TEST(CudaSchedules, UpdatesOfMemoryByWarps) {
+  auto A = placeholder({7, 9}, f32, "A");
+  auto k = reduce_axis(9, "k");
+  auto S = compute({7}, [&](Var i) { return sum(A(i, k), k); }, "S");
+  Schedule s(ComputeDag::from_outputs({S}, "warps"));
+  s.bind("S", "i", ForKind::kWarp);
+  expect_right(s);
+}
+
+TEST(CudaSchedules, WhatCannotBeAKernelIsRefused) {
+  auto A = placeholder({16, 16}, f32, "A");
+  auto k = reduce_axis(16, "k");
+  auto S = compute({16}, [&](Var i) { return sum(A(i, k), k); }, "S");
+  const auto refusal = [](const Schedule& s) {
+    const auto program = lower::lower(s.state(), cuda_options());
+    return program.ok() ? "" : program.reason();
+  };
+  Schedule root(ComputeDag::from_outputs({S}, "sums"));
+  root.cache_read("A", {"S"}, "A.s", Scope::kShared);
+  EXPECT_NE(refusal(root).find("compute it at a loop of its reader"), std::string::npos) << refusal(root);
+  Schedule inside(ComputeDag::from_outputs({S}, "sums"));
+  inside.bind("S", "i", ForKind::kThreadX).cache_read("A", {"S"}, "A.s", Scope::kShared).compute_at("A.s", "S", "k");
+  EXPECT_NE(refusal(inside).find("every thread would write it"), std::string::npos) << refusal(inside);
+  Schedule twice(ComputeDag::from_outputs({S}, "sums"));
+  twice.cache_read("A", {"S"}, "A.s", Scope::kShared).compute_at("A.s", "S", "k").cache_read("A", {"A.s"}, "A.t", Scope::kShared);
+  twice.compute_at("A.t", "A.s", "d0").pipeline("A.s", 2);
+  EXPECT_NE(refusal(twice).find("go through the shared tile"), std::string::npos) << refusal(twice);
+  const auto larger = reducer("argmax", {f32, ir::i64}, [](const Exprs& x, const Exprs& y) -> Exprs {
+    const Expr first = x[0] > y[0] || (x[0] == y[0] && x[1] <= y[1]);
+    return {select(first, x[0], y[0]), select(first, x[1], y[1])};
+  }, {dsl::lowest(f32), ir::constant_of(ir::i64, std::int64_t{1} << 40)});
+  auto q = reduce_axis(32, "q");
+  auto B = placeholder({8, 32}, f32, "B");
+  const auto best = compute_many({8}, [&](Var i) { return reduce(larger, {B(i, q), q}, {q}); }, "best");
+  Schedule bare(ComputeDag::from_outputs({best[0], best[1]}, "argmax"));
+  bare.bind("best", "q", ForKind::kLane);
+  EXPECT_NE(refusal(bare).find("cast it"), std::string::npos) << refusal(bare);
+}
+
+// ---- what must be caught --------------------------------------------------------------------------------
 
 /// The findings of the emulator begin with one of these words after the place.
 void expect_caught(const Schedule& s, const ir::Program& finished, const std::vector<std::string>& findings) {
   const std::string why = caught(s, finished);
   EXPECT_TRUE(std::any_of(findings.begin(), findings.end(), [&](const std::string& f) { return why.find(": " + f + ": ") != std::string::npos; }))
       << "'" << why << "'";
-}
-
-/// Barriers left out and waits that come too late.
-struct Damage {
-  std::set<int> barriers;  // numbers in the order of the text
-  std::int64_t late = 0;   // tiles that each wait leaves unfinished beside those it may
-  int met = 0;             // barriers, afterwards
-
-  ir::Stmt apply(const ir::Stmt& s) {
-    std::int64_t m = 0;
-    if (const auto* n = s.as<ir::ChannelOp>(); n != nullptr && n->action == ir::ChannelAction::kWait && ir::is_const_int(n->slot, &m)) {
-      return ir::make_stmt<ir::ChannelOp>(n->channel, n->action, ir::int_imm(m + late));
-    }
-    if (s.as<ir::Barrier>() != nullptr && barriers.count(met++) != 0) return ir::block({});
-    return ir::map_children(
-        s, [](const ir::Expr& e) { return e; }, [&](const ir::Stmt& x) { return x ? apply(x) : x; });
-  }
-};
-
-/// Lowered, with the damage done after the pass named.
-ir::Program damaged(const Schedule& s, const std::string& after, Damage& damage) {
-  const lower::Options o = cuda_options();
-  ir::Program p = lower::build(s.state(), o).or_throw();
-  bool met = false;
-  for (const lower::Pass& pass : lower::finish_passes(o.target)) {
-    p = pass.run(p, o).or_throw();
-    if (pass.name != after) continue;
-    met = true;
-    p = lower::map_functions(p, [&](const ir::Stmt& x) -> Result<ir::Stmt> { return damage.apply(x); }).or_throw();
-  }
-  EXPECT_TRUE(met) << "no pass is named " << after;
-  return p;
 }
 
 TEST(CudaSchedules, LoweringWithoutBarriersIsCaught) {

@@ -13,11 +13,11 @@
 namespace tessera::search {
 namespace {
 
-Task task_of(const std::string& op, int threads, const std::map<std::string, std::int64_t>& shape = {}, const std::string& layout = "") {
+Task task_of(const std::string& op, int threads, const std::map<std::string, std::int64_t>& shape = {}, const std::string& layout = "", const std::string& target = "cpu") {
   Task t;
   t.op = op;
   t.dag = ops::build({.op = op, .shape = shape, .layout = layout, .dtype = ""}).or_throw();
-  t.target = driver::resolve_target("cpu");
+  t.target = driver::resolve_target(target);
   t.threads = threads;
   return t;
 }
@@ -98,6 +98,28 @@ std::vector<std::string> operator_names() {
   return out;
 }
 
+class SummaryTemplateOfKernels : public testing::TestWithParam<std::string> {};
+
+TEST_P(SummaryTemplateOfKernels, IsThatOfTheState) {
+  const Task task = task_of(GetParam(), 1, {}, "", "cuda -arch=sm_90a");
+  const schedule::State initial = initial_of(task);
+  ir::NestSummary quick;
+  for (const Sketch& s : generate_sketches(task)) {
+    const auto made = template_of(initial, s, 7);
+    if (!made.ok()) continue;  // a few borders; their points are replayed
+    Rng rng(23);
+    for (int i = 0; i < 20; ++i) {
+      const Values point = *s.space.sample(rng);
+      if (!made->evaluate(point, quick)) continue;
+      const auto state = schedule::replay(initial, schedule::fill_holes(s.steps, s.space.decisions(point)).or_throw()).or_throw();
+      const ir::NestSummary slow = schedule::summarize(state).or_throw();
+      ASSERT_EQ(quick, slow) << task.op << " " << s.name << ": " << difference(quick, slow);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Operators, SummaryTemplateOfKernels, testing::ValuesIn(operator_names()), [](const auto& info) { return info.param; });
+
 struct Odd {
   const char* name;
   const char* op;
@@ -139,11 +161,12 @@ TEST(SummaryTemplate, IsThatOfTheStateInEveryLayout) {
 }
 
 /// The lowered loops say the same, and so do the features made of either.
-class LoweredLoopsOf : public testing::TestWithParam<std::string> {};
+class LoweredLoopsOf : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 TEST_P(LoweredLoopsOf, SummaryAndFeaturesAgree) {
-  constexpr int kPoints = 1000;
-  const Task task = task_of(GetParam(), 2);
+  const bool cpu = std::get<1>(GetParam()) == "cpu";
+  const std::size_t points = cpu ? 1000 : 60;  // of kernels, whose loops take longer to build
+  const Task task = task_of(std::get<0>(GetParam()), cpu ? 2 : 1, {}, "", std::get<1>(GetParam()));
   const std::vector<Sketch> sketches = generate_sketches(task);
   const cost_model::Machine machine = cost_model::make_machine(task.target, task.threads, {});
   const schedule::State initial = initial_of(task);
@@ -152,7 +175,7 @@ TEST_P(LoweredLoopsOf, SummaryAndFeaturesAgree) {
   for (std::size_t k = 0; k < sketches.size(); ++k) {
     const Sketch& s = sketches[k];
     const auto made = template_of(initial, s, 9).or_throw();
-    for (std::size_t i = k; i < kPoints; i += sketches.size()) {
+    for (std::size_t i = k; i < points; i += sketches.size()) {
       const Values point = *s.space.sample(rng);
       ASSERT_TRUE(made.evaluate(point, quick)) << s.name;
       const schedule::StepList steps = schedule::fill_holes(s.steps, s.space.decisions(point)).or_throw();
@@ -165,7 +188,8 @@ TEST_P(LoweredLoopsOf, SummaryAndFeaturesAgree) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Operators, LoweredLoopsOf, testing::Values("matmul", "conv2d"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Operators, LoweredLoopsOf, testing::Values(std::tuple{"matmul", "cpu"}, std::tuple{"conv2d", "cpu"}, std::tuple{"matmul", "cuda"}),
+                         [](const auto& info) { return std::get<0>(info.param) + "_" + std::get<1>(info.param); });
 
 TEST(SummaryTemplate, FeaturesOfAPointAreThoseOfItsSteps) {
   for (const char* op : {"matmul", "conv2d_bias_relu", "softmax"}) {

@@ -54,11 +54,19 @@ void print(const Outcome& o, const search::Task& task, const std::string& pack, 
   fmt::print("pack: {}   autotune measure {} times it where a CUDA device is, measure {} --emulate checks it anywhere\n", pack, pack, pack);
 }
 
+/// What the packs before this one taught; UserError where the log has nothing of this task.
+std::vector<search::Trial> measured_trials(const search::Task& task, const std::string& log) {
+  std::vector<search::Trial> out = search::trials_of(task, tuning_logs::read_log(log));
+  TESSERA_USER_CHECK(!out.empty()) << "'" << log << "' has no trial of " << task.op << " for " << task.target.text()
+                                   << "; autotune measure PACK --log " << log << " writes some";
+  return out;
+}
+
 }  // namespace
 
 int run_build_only(const TuneArgs& args) {
   const auto start = std::chrono::steady_clock::now();
-  TESSERA_USER_CHECK(args.log.empty() && !args.resume) << "--build-only measures nothing: --log and --resume are of autotune measure";
+  TESSERA_USER_CHECK(!args.resume) << "--build-only measures nothing and has nothing to --resume: --log with the log of autotune measure goes on from what was measured";
   const search::Task task = make_task(args.problem);
   TESSERA_USER_CHECK(task.target.kind == ir::TargetKind::kCuda)
       << "--build-only is for CUDA targets, such as --target 'cuda -arch=sm_90a'; for '" << args.problem.target << "' candidates are measured as they are built";
@@ -71,7 +79,9 @@ int run_build_only(const TuneArgs& args) {
   tuning_logs::PackWriter writer(args.build_only, header);
 
   catch_interrupts();
-  const std::vector<search::Candidate> candidates = search::spread_candidates(task, args.trials, args.search.seed);
+  const std::vector<search::Trial> measured = args.log.empty() ? std::vector<search::Trial>{} : measured_trials(task, args.log);
+  const std::vector<search::Candidate> candidates =
+      search::pack_candidates(task, {.count = args.trials, .seed = args.search.seed, .jobs = args.search.jobs}, measured);
   Outcome outcome;
   const bool terminal = isatty(2) != 0;
   const auto done = [&](const tuning_logs::PackedCandidate& c) {
@@ -87,6 +97,7 @@ int run_build_only(const TuneArgs& args) {
     j["op"] = task.op;
     j["target"] = task.target.text();
     j["pack"] = args.build_only;
+    j["measured"] = measured.size();
     j.update(outcome.json());
     j["wall_seconds"] = seconds;
     fmt::print("{}\n", dump_json(j));

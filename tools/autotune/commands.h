@@ -131,7 +131,7 @@ struct SimulateArgs {
 int run_simulate(const SimulateArgs& args);
 
 struct ProposalsArgs {
-  std::int64_t count = 10'000, lowered = 100;
+  std::int64_t count = 10'000, lowered = 100, compiled = 0;
   int threads = 2, jobs = 1;
   std::string target = "cpu";
   std::uint64_t seed = 1;

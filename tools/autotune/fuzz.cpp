@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "driver/fuzz/fuzz.h"
+#include "ir/target.h"
 #include "support/error.h"
 
 namespace tessera::autotune {
@@ -49,7 +50,7 @@ void print(const driver::FuzzReport& r) {
                 static_cast<long long>(refused == r.steps.refused.end() ? 0 : refused->second));
   }
   std::printf("%-22s %9d %9lld\n", "illegal on purpose", 0, static_cast<long long>(r.steps.illegal_refused));
-  std::printf("run as machine code: %lld, refused by lowering: %lld, %.1f s\n", static_cast<long long>(r.native),
+  std::printf("run as machine code or emulated: %lld, refused by lowering: %lld, %.1f s\n", static_cast<long long>(r.native),
               static_cast<long long>(r.refused_lowering), r.seconds);
   for (const driver::Mismatch& m : r.mismatches) {
     std::printf("\nmismatch: seed %llu, program %d, schedule %d\n%s\n%s\nreproducer: %s\n",
@@ -66,6 +67,8 @@ int run_fuzz(const FuzzArgs& args) {
   o.programs = args.programs;
   o.schedules = args.schedules;
   o.seed = args.seed;
+  o.target = args.target;
+  TESSERA_USER_CHECK(ir::parse_target(args.target).ok()) << "--target: " << ir::parse_target(args.target).reason();
   if (!args.mutant.empty()) o.mutant = driver::parse_mutant(args.mutant).or_throw();
   const bool live = isatty(STDERR_FILENO) != 0;
   const std::int64_t total = std::int64_t{args.programs} * args.schedules;

@@ -10,6 +10,7 @@ struct FuzzArgs {
   int programs = 100;
   int schedules = 5;  // a program
   std::uint64_t seed = 1;
+  std::string target = "cpu";  // "cuda": judged by the interpreter and the emulator
   std::string mutant;  // a deliberate defect that the run must catch; empty: none
   bool json = false;
 };

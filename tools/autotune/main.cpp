@@ -80,7 +80,7 @@ int dispatch(int argc, char** argv) {
   add_search(app, tune.search);
   app.add_option("--log", tune.log, "file of records (default: OPERATOR.jsonl)")->check(kNotEmpty);
   app.add_flag("--resume", tune.resume, "go on from the log; --trials is the total");
-  app.add_option("--build-only", tune.build_only, "CUDA targets: compile --trials candidates, spread over the sketches, into this pack; needs no device")->check(kNotEmpty);
+  app.add_option("--build-only", tune.build_only, "CUDA targets: compile the best --trials candidates into this pack, after what --log has measured; needs no device")->check(kNotEmpty);
   app.add_flag("--json", tune.json, "one JSON object on stdout at the end");
 
   SuiteArgs suite;
@@ -198,6 +198,7 @@ int dispatch(int argc, char** argv) {
   CLI::App* proposals_cmd = app.add_subcommand("proposals", "points of every operator's space against an independent checker");
   proposals_cmd->add_option("--count", proposals.count, "points in all")->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
   proposals_cmd->add_option("--lowered", proposals.lowered, "how many of them are lowered too")->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40));
+  proposals_cmd->add_option("--compiled", proposals.compiled, "how many of them are compiled")->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40));
   proposals_cmd->add_option("--threads", proposals.threads, "threads a kernel runs on")->check(CLI::Range(1, 1024));
   proposals_cmd->add_option("--jobs", proposals.jobs, "operators checked at a time")->check(CLI::Range(1, 1024));
   proposals_cmd->add_option("--target", proposals.target, "what to compile for")->check(kNotEmpty);
@@ -209,6 +210,7 @@ int dispatch(int argc, char** argv) {
   fuzz_cmd->add_option("--programs", fuzz.programs, "programs to try")->check(CLI::Range(1, 100000000));
   fuzz_cmd->add_option("--schedules", fuzz.schedules, "schedules a program")->check(CLI::Range(1, 100000));
   fuzz_cmd->add_option("--seed", fuzz.seed, "seed")->check(kSeeds);
+  fuzz_cmd->add_option("--target", fuzz.target, "cpu, or cuda: steps of GPUs, judged by the interpreter and the emulator")->check(kNotEmpty);
   fuzz_cmd->add_option("--mutant", fuzz.mutant, "plant a named defect into lowering (for tests of the fuzzer)");
   fuzz_cmd->add_flag("--json", fuzz.json, "one JSON object on stdout");
 

@@ -6,6 +6,7 @@
 // cuda_rfactor before it: few results and a long reduction are cut into chunks, a kernel for the chunks
 // and one for their sum.
 #include <algorithm>
+#include <bit>
 
 #include "search/rules/cuda/rules.h"
 
@@ -51,7 +52,8 @@ std::vector<SketchBuilder> cuda_reduction_expand(const SketchBuilder& b, const s
     const std::string acc = several ? name : name + ".acc";
     if (!several) TESSERA_TRY_DONE(next.step(schedule::CacheWrite{name, acc}));
     const double results = volume(next.stage(acc), schedule::AxisKind::kData), length = volume(next.stage(acc), schedule::AxisKind::kReduce);
-    const auto most = static_cast<std::int64_t>(std::min(1024.0, length));
+    // Threads that meet lie whole in warps: a power of two of them.
+    const auto most = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(std::min(1024.0, length))));
     const schedule::Param x = next.hole(name + ".threads", powers_between(std::min<std::int64_t>(8, most), most));
     std::string row;
     if (!single) {

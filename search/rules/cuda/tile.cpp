@@ -23,7 +23,8 @@ namespace {
 using schedule::Param;
 using schedule::RootAxis;
 
-constexpr std::int64_t kMostAccumulators = 128;
+constexpr std::int64_t kMostAccumulators = 128;  // registers of a thread for its sums
+constexpr std::int64_t kMostOfBlock = 32768;     // of a block for all of them: half of an SM's
 
 struct TiledAxis {
   RootAxis axis;  // of the reduction
@@ -65,7 +66,8 @@ class SimtTile {
   }
 
   void declare() {
-    Monomial threads{1, {}}, accumulators{1, {}};
+    const std::int64_t words = std::max(1, b_.stage(name_).outputs[0]->dtype.bytes() / 4);
+    Monomial threads{1, {}}, accumulators{words, {}}, block{words, {}};
     for (const TiledAxis& t : tiled_) {
       const std::int64_t n = t.axis.extent;
       b_.hole(hole(t.axis, "v"), powers_up_to(std::min<std::int64_t>(4, n)));
@@ -74,11 +76,13 @@ class SimtTile {
       b_.require({"tile of " + t.axis.axis, {{1, {hole(t.axis, "v"), hole(t.axis, "x"), hole(t.axis, "r")}}}, 0, std::max<std::int64_t>(2 * n, 1)});
       threads.holes.push_back(hole(t.axis, "x"));
       for (const char* h : {"v", "r"}) accumulators.holes.push_back(hole(t.axis, h));
+      for (const char* h : {"v", "x", "r"}) block.holes.push_back(hole(t.axis, h));
     }
     double results = 1;
     for (const TiledAxis& t : tiled_) results *= static_cast<double>(t.axis.extent);
     b_.require({"threads of a block", {threads}, static_cast<std::int64_t>(std::min(32.0, results)), 512});
     b_.require({"registers of a thread", {accumulators}, 0, kMostAccumulators});
+    b_.require({"registers of a block", {block}, 0, kMostOfBlock});
     k_ = shape_.reduce.back();
     for (const RootAxis& r : shape_.reduce) {
       if (r.extent > k_.extent) k_ = r;
