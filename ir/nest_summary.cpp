@@ -4,6 +4,7 @@
 
 #include "ir/analysis/affine.h"
 #include "ir/analysis/loops.h"
+#include "ir/mma.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 
@@ -32,7 +33,11 @@ class Summarizer {
       vars_.push_back(n->var);
       const auto slots = n->notes.find("pipeline");
       loops_.push_back({extent.hi, n->loop, copies_of(n->loop, extent.hi, n->notes), slots == n->notes.end() ? 1 : slots->second});
+      for (const auto& [note, value] : n->notes) {
+        if (find_mma(note) != nullptr) intrinsic_ = note;
+      }
       visit(n->body);
+      if (n->notes.count(intrinsic_) != 0) intrinsic_.clear();
       vars_.pop_back();
       loops_.pop_back();
       return;
@@ -47,6 +52,7 @@ class Summarizer {
     st.stage = n.stage;
     st.phase = n.phase;
     st.prepared = prepared;
+    st.intrinsic = intrinsic_;
     st.loops = loops_;
     std::vector<AccessSummary> reads;
     walk(
@@ -72,6 +78,7 @@ class Summarizer {
   }
 
   Bounds bounds_;
+  std::string intrinsic_;  // of the loops around
   std::vector<Var> vars_;
   std::vector<LoopSummary> loops_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ir/mma.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 #include "schedule/geometry.h"
@@ -103,6 +104,7 @@ class Summarizer {
     ir::StatementSummary st;
     st.stage = s.name;
     st.phase = phase;
+    if (phase == ir::Phase::kUpdate && s.tensorized && ir::find_mma(s.tensorized->intrinsic) != nullptr) st.intrinsic = s.tensorized->intrinsic;
     st.prepared = prepared_;
     st.loops = loops_;
     const ir::VarMap values = coordinate_values(s);

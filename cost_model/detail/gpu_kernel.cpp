@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "ir/mma.h"
+
 namespace tessera::cost_model::detail {
 
 namespace {
@@ -32,11 +34,11 @@ bool writes_tensor(const ir::StatementSummary& s) {
 }
 
 /// Elements of a register tile that one thread has: the tile of a block is shared out along the loops over
-/// threads that move it.
+/// threads that move it; in fragments, whose indices are not regular, along all of them.
 double elements_of_thread(const ir::StatementSummary& s, const ir::AccessSummary& a) {
   double out = static_cast<double>(a.elements);
   for (std::size_t l = 0; l < s.loops.size(); ++l) {
-    if (ir::is_thread_level(s.loops[l].kind) && a.strides[l] != 0) out /= extent_of(s.loops[l]);
+    if (ir::is_thread_level(s.loops[l].kind) && (a.strides[l] != 0 || !a.regular)) out /= extent_of(s.loops[l]);
   }
   return std::max(1.0, std::ceil(out));
 }
@@ -46,6 +48,7 @@ double elements_of_thread(const ir::StatementSummary& s, const ir::AccessSummary
 double operands_of_thread(const ir::StatementSummary& s) {
   if (s.phase != ir::Phase::kUpdate || s.accesses[0].scope != ir::Scope::kRegister) return 0;
   double out = 0;
+  if (!s.intrinsic.empty()) return ir::kMmaWordsA * fragments(s, 1) + ir::kMmaWordsB * fragments(s, 2);
   for (const ir::AccessSummary& a : s.accesses) {
     if (a.scope == ir::Scope::kRegister) continue;
     double elements = 1;
@@ -102,6 +105,16 @@ double sectors_of(const std::vector<std::int64_t>& offsets, double element) {
 }
 
 }  // namespace
+
+double fragments(const ir::StatementSummary& s, std::size_t operand) {
+  // The reads in the order of the body: the sum, then the factors; of fragments only loops around a lane count.
+  const ir::AccessSummary& a = s.accesses[s.accesses.size() - 3 + operand];
+  double out = 1;
+  for (std::size_t l = 0; l < s.loops.size(); ++l) {
+    if (s.loops[l].kind == ForKind::kUnroll && a.strides[l] != 0) out *= extent_of(s.loops[l]);
+  }
+  return out;
+}
 
 ThreadLoops thread_loops(const ir::StatementSummary& s) {
   ThreadLoops out;

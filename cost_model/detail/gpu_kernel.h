@@ -17,6 +17,9 @@ ThreadLoops thread_loops(const ir::StatementSummary& s);
 /// Whether the statement indexes registers by a loop, which is then unrolled: registers have no addresses.
 bool indexes_registers(const ir::StatementSummary& s, std::size_t loop);
 
+/// Of the product of a warp: fragments of its first or second factor that stay in registers at a time.
+double fragments(const ir::StatementSummary& s, std::size_t operand);
+
 struct GpuKernel {
   std::size_t first = 0, last = 0;  // statements [first, last)
   double blocks = 1, threads = 1;

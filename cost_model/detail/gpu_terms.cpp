@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cost_model/detail/gpu_kernel.h"
+#include "ir/mma.h"
 
 namespace tessera::cost_model::detail {
 
@@ -13,6 +14,7 @@ constexpr double kLaunchNs = 2500;
 constexpr double kMemoryNs = 500, kBarrierNs = 25, kJoinNs = 60;  // a load from memory, a barrier, threads that meet
 constexpr double kRoundInstructions = 24;  // of a warp for a round of a tile: barriers, waits, the places of its slots
 constexpr double kCompilerUnroll = 4;  // rounds of a plain loop that the compiler has in flight at once
+constexpr double kMmaLatency = 33;  // cycles until the next product can add to the same sums
 constexpr double kSectorBytes = 32, kSectorsACycle = 1;  // that an SM gets from L2, all of them asking
 
 /// Rates of one SM, in nanoseconds.
@@ -20,12 +22,19 @@ struct Rates {
   double cycle, issue;  // a cycle; an instruction of a warp
   double sms, memory_bytes, l1_bytes, l2_bytes;
 
+  double tensor_flops;  // of f16, by mma.sync
+
+  /// Of one SM in a nanosecond. Bytes run twice as fast as f16, tf32 half.
+  double mma_flops(const ir::Mma& m) const { return tensor_flops * 2 / m.operand.bytes(); }
+
   explicit Rates(const ir::CudaArch& a) {
     const double lanes = a.capability == 80 ? 64 : 128;  // FMA units of an SM
     const double flops = a.f32_tflops * 1e3 / 2 / a.sms;
     cycle = lanes / flops;
     issue = ir::kWarp / flops;
     sms = a.sms;
+    // From Hopper on mma.sync does not reach what wgmma does.
+    tensor_flops = a.f16_tensor_tflops * 1e3 / a.sms * (a.capability >= 90 ? 0.62 : 1);
     memory_bytes = a.memory_gb_s;
     l1_bytes = a.shared_per_sm;
     l2_bytes = static_cast<double>(a.l2_bytes);
@@ -81,6 +90,10 @@ class StatementDemand {
     // Without threads of its own every thread computes it, or, in memory that all see, one.
     const bool everybody = loops_.threads == 1 && !v_.summary->accesses.empty() && s_.accesses[0].scope == ir::Scope::kRegister;
     warps_ = kernel_.blocks * std::ceil((everybody ? kernel_.threads : loops_.threads) / ir::kWarp);
+    if (const ir::Mma* mma = ir::find_mma(s_.intrinsic)) {
+      product(*mma);
+      return out_;
+    }
     out_.issue = warps_ * loops_.outer * inner_ * instructions_of(s_.ops);
     for (int k = 0; k < v_.accesses; ++k) access(v_.access[static_cast<std::size_t>(k)]);
     rounds();
@@ -89,6 +102,16 @@ class StatementDemand {
   }
 
  private:
+  /// mma.sync and the ldmatrix that feed it: 512 bytes a fragment of the first factor, half as much one of the
+  /// second, from rows that lie apart.
+  void product(const ir::Mma& mma) {
+    const double pieces = fragments(s_, 1) * fragments(s_, 2), steps = loops_.outer / pieces;
+    const double flops = 2.0 * mma.m * mma.n * mma.k;
+    out_.issue = warps_ * loops_.outer * std::max(1.0, flops / rates_.mma_flops(mma) / rates_.issue);
+    out_.shared = warps_ * steps * (4 * fragments(s_, 1) + 2 * fragments(s_, 2));
+    out_.chain = steps * kMmaLatency * rates_.cycle;
+  }
+
   void access(const AccessView& view) {
     const ir::AccessSummary& a = *view.summary;
     if (view.repeated || a.scope == ir::Scope::kRegister) return;

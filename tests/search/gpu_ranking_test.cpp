@@ -12,10 +12,10 @@
 namespace tessera::search {
 namespace {
 
-Task task_of(const std::string& op, const ops::Shape& shape, const std::string& target = "cuda -arch=sm_90a") {
+Task task_of(const std::string& op, const ops::Shape& shape, const std::string& target = "cuda -arch=sm_90a", const std::string& dtype = "") {
   Task t;
   t.op = op;
-  t.dag = ops::build({op, shape, "", ""}).or_throw();
+  t.dag = ops::build({op, shape, "", dtype}).or_throw();
   t.target = driver::resolve_target(target);
   return t;
 }
@@ -65,6 +65,22 @@ TEST(GpuRanking, ProductsBeginWithLargeTiles) {
     EXPECT_GE(c.decisions.at("C.slots"), 2);
     EXPECT_EQ(c.decisions.at("A.s.vector"), 4);
     EXPECT_EQ(c.decisions.at("B.s.vector"), 4);
+  }
+}
+
+/// Of half precision on tensor cores, whole 16 bytes a copy and several tiles ahead.
+TEST(GpuRanking, HalfPrecisionBeginsWithTensorCores) {
+  for (const char* dtype : {"f16", "bf16"}) {
+    SCOPED_TRACE(dtype);
+    const Candidate c = first_of(task_of("matmul", {{"m", 4096}, {"n", 4096}, {"k", 4096}}, "cuda -arch=sm_90a", dtype));
+    ASSERT_EQ(c.sketch, "C.mma");
+    const std::int64_t rows = 16 * product(c, {"C.i.warps", "C.i.fragments"}), columns = 8 * product(c, {"C.j.warps", "C.j.fragments"});
+    EXPECT_GE(std::min(rows, columns), 64);
+    EXPECT_GE(rows * columns, 128 * 64);
+    EXPECT_GE(product(c, {"C.i.fragments", "C.j.fragments"}), 8);
+    EXPECT_GE(c.decisions.at("C.slots"), 2);
+    EXPECT_EQ(c.decisions.at("A.s.vector"), 8);
+    EXPECT_EQ(c.decisions.at("B.s.vector"), 8);
   }
 }
 
