@@ -110,6 +110,7 @@ Status check_slots(const State& state, const Stage& s) {
   if (s.slots <= 1) return Done{};
   const char* why = s.placement != Placement::kAt ? "needs a place inside the loop of its pipeline"
                     : s.scope != ir::Scope::kShared ? "belongs into shared memory"
+                    : s.outputs[0].rank() == 0      ? "is a single number; copies lie along a dimension"
                     : s.store_at || s.rolling ? "is stored where it is computed" : nullptr;
   if (why != nullptr) return refuse("stage '", s.name, "' has ", s.slots, " slots and ", why);
   const Axis& loop = *state.find(s.at.stage)->find_axis(s.at.axis);

@@ -135,8 +135,15 @@ std::string ExprText::load_lane(const ir::Load& n, const Expr& self, int lane) c
 std::string ExprText::binary(const ir::Binary& n, int l) const {
   const std::string a = lane(n.a, l), b = lane(n.b, l);
   const Type t = n.a.type().element();
-  if (n.kind == ExprKind::kMin) return "ts_min(" + a + ", " + b + ")";
-  if (n.kind == ExprKind::kMax) return "ts_max(" + a + ", " + b + ")";
+  if (n.kind == ExprKind::kMin || n.kind == ExprKind::kMax) {
+    // Indices of 32 and 64 bits may meet: the type is named, as they would not agree on one.
+    const auto narrow = [&](const Expr& e) {
+      const ir::Interval r = ir::range_of(e, bounds);
+      return r.lo >= INT32_MIN && r.hi <= INT32_MAX;
+    };
+    const std::string type = !is_index(t) ? "" : n.a.type().is_scalar() && narrow(n.a) && narrow(n.b) ? "<i32>" : "<i64>";
+    return (n.kind == ExprKind::kMin ? "ts_min" : "ts_max") + type + "(" + a + ", " + b + ")";
+  }
   if (n.kind == ExprKind::kFloorDiv || n.kind == ExprKind::kFloorMod) {
     const bool div = n.kind == ExprKind::kFloorDiv;
     const bool plain = t.is_uint() || (n.a.type().is_scalar() && ir::range_of(n.a, bounds).lo >= 0 && ir::range_of(n.b, bounds).lo > 0);

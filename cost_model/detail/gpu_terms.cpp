@@ -153,7 +153,8 @@ class StatementDemand {
   /// Loads that wait for the ones before: iterations outside the threads (a barrier each), then those of
   /// plain loops inside.
   void rounds() {
-    bool from_memory = false, to_shared = s_.accesses[0].scope == ir::Scope::kShared;
+    const bool to_shared = s_.accesses[0].scope == ir::Scope::kShared;
+    bool from_memory = false;
     for (std::size_t k = 1; k < s_.accesses.size(); ++k) {
       from_memory |= s_.accesses[k].scope == ir::Scope::kGlobal && !kernel_.is_private(s_.accesses[k].buffer);
     }
@@ -172,7 +173,7 @@ class StatementDemand {
     const double covered = slots > 1 && to_shared ? 1 / (2 * slots * (slots - 1)) : 1;
     const double deep = to_shared ? std::max(1.0, plain / 8) : std::max(1.0, plain / kCompilerUnroll);
     out_.wait += loops_.outer * deep * kMemoryNs * covered;
-    // A tile that is not asynchronous passes through registers.
+    // A border is tested element by element, and its tile passes through registers.
     if (v_.guarded > 0) out_.issue += warps_ * loops_.outer * inner_ * 2;
   }
 

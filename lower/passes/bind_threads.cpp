@@ -269,6 +269,7 @@ class Binder {
       blocks.push_back(n);
       body = n->body;
     }
+    TESSERA_TRY_DONE(no_blocks_inside(body));
     TESSERA_TRY_DONE(count_threads(body, bounds));
     Coordinates coordinates(Var::fresh("thread"));
     coordinates_ = &coordinates;
@@ -284,6 +285,17 @@ class Binder {
   }
 
  private:
+  static Status no_blocks_inside(const Stmt& body) {
+    std::string inside;
+    ir::walk(body, [&](const Stmt& s) {
+      const auto* n = s.as<ir::For>();
+      if (n != nullptr && ir::is_block_level(n->loop)) inside = n->var.name();
+      return inside.empty();
+    });
+    if (inside.empty()) return Done{};
+    return refuse("the grid loop '", inside, "' stands beside what is computed outside of it; compute that inside of all grid loops");
+  }
+
   /// Threads of the block: what its largest tile statement has, in whole warps.
   Status count_threads(const Stmt& body, const Bounds& bounds) {
     Status out = Done{};

@@ -84,9 +84,10 @@ class Barriers {
   }
 
   Stmt loop(const ir::For& n, Touched& state) {
-    // Blocks do not see what others keep in shared memory, but what stands between two loops over blocks runs
-    // in each of them.
-    if (ir::is_block_level(n.loop)) return make_stmt<ir::For>(n.var, n.min, n.extent, n.loop, stmt(n.body, state), n.notes);
+    if (ir::is_block_level(n.loop)) {  // blocks do not see what others keep in shared memory
+      Touched own;
+      return make_stmt<ir::For>(n.var, n.min, n.extent, n.loop, stmt(n.body, own), n.notes);
+    }
     // What the end of a round leaves is there at the start of the next.
     Touched entry = state;
     Stmt body;

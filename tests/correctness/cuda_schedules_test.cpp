@@ -126,16 +126,6 @@ TEST(CudaSchedules, PipelinesUnderGuards) {
   }
 }
 
-/// A tile that is filled between two loops over blocks: in every block, before its threads read it.
-TEST(CudaSchedules, TilesBetweenLoopsOverBlocks) {
-  auto A = placeholder({5}, f32, "A"), B = placeholder({64, 5}, f32, "B");
-  auto T = compute({5, 64}, [&](Var i, Var j) { return A(i) * B(j, i); }, "T");
-  Schedule s(ComputeDag::from_outputs({T}, "between"));
-  s.bind("T", "i", ForKind::kBlockX).split("T", "j", {"j0", "j1"}, {32}).bind("T", "j0", ForKind::kBlockY).bind("T", "j1", ForKind::kWarp);
-  s.cache_read("A", {"T"}, "A.s", Scope::kShared).compute_at("A.s", "T", "i");
-  expect_right(s);
-}
-
 /// One of the lanes writes an update of memory, and reads what it updates; the others have not written it.
 TEST(CudaSchedules, UpdatesOfMemoryByWarps) {
   auto A = placeholder({7, 9}, f32, "A");
@@ -164,12 +154,17 @@ TEST(CudaSchedules, WhatCannotBeAKernelIsRefused) {
   twice.cache_read("A", {"S"}, "A.s", Scope::kShared).compute_at("A.s", "S", "k").cache_read("A", {"A.s"}, "A.t", Scope::kShared);
   twice.compute_at("A.t", "A.s", "d0").pipeline("A.s", 2);
   EXPECT_NE(refusal(twice).find("go through the shared tile"), std::string::npos) << refusal(twice);
+  auto B = placeholder({8, 32}, f32, "B"), C = placeholder({8}, f32, "C");
+  auto T = compute({8, 32}, [&](Var i, Var j) { return B(i, j) * C(i); }, "T");
+  Schedule between(ComputeDag::from_outputs({T}, "between"));
+  between.bind("T", "i", ForKind::kBlockX).bind("T", "j", ForKind::kBlockY);
+  between.cache_read("C", {"T"}, "C.s", Scope::kShared).compute_at("C.s", "T", "i");
+  EXPECT_NE(refusal(between).find("inside of all grid loops"), std::string::npos) << refusal(between);
   const auto larger = reducer("argmax", {f32, ir::i64}, [](const Exprs& x, const Exprs& y) -> Exprs {
     const Expr first = x[0] > y[0] || (x[0] == y[0] && x[1] <= y[1]);
     return {select(first, x[0], y[0]), select(first, x[1], y[1])};
   }, {dsl::lowest(f32), ir::constant_of(ir::i64, std::int64_t{1} << 40)});
   auto q = reduce_axis(32, "q");
-  auto B = placeholder({8, 32}, f32, "B");
   const auto best = compute_many({8}, [&](Var i) { return reduce(larger, {B(i, q), q}, {q}); }, "best");
   Schedule bare(ComputeDag::from_outputs({best[0], best[1]}, "argmax"));
   bare.bind("best", "q", ForKind::kLane);
