@@ -52,7 +52,7 @@ inline const CudaCase& much_shared() {
     search::Task task;
     task.dag = matmul(false, 256, 256, 256);
     task.target = cuda_target();
-    for (const search::Candidate& candidate : search::spread_candidates(task, 400, 7)) {
+    for (const search::Candidate& candidate : search::pack_candidates(task, {.count = 400, .seed = 7, .jobs = 1}, {})) {
       const ir::Program finished = driver::finished_program(task.dag, candidate.steps, task.target).or_throw();
       const auto source = codegen::cuda_source(finished);
       if (!source.ok() || source->image.launches.front().shared_bytes <= ir::kSharedWithoutOptIn) continue;
