@@ -38,11 +38,16 @@ void narrow(const Expr& condition, Bounds& bounds) {
     return narrow(both->b, bounds);
   }
   const auto* less = condition.as<ir::LT>();
-  const auto* v = less != nullptr ? less->a.as<ir::VarNode>() : nullptr;
-  std::int64_t end = 0;
-  if (v == nullptr || !is_const_int(less->b, &end)) return;
+  const auto* equal = condition.as<ir::EQ>();
+  if (less == nullptr && equal == nullptr) return;
+  const auto* v = (less != nullptr ? less->a : equal->a).as<ir::VarNode>();
+  std::int64_t value = 0;
+  if (v == nullptr || !is_const_int(less != nullptr ? less->b : equal->b, &value)) return;
   const auto known = bounds.find(v->id);
-  if (known != bounds.end()) known->second.hi = std::min(known->second.hi, end - 1);
+  if (known == bounds.end()) return;
+  ir::Interval& range = known->second;
+  range.hi = std::min(range.hi, less != nullptr ? value - 1 : value);
+  if (equal != nullptr) range.lo = std::max(range.lo, value);
 }
 
 /// Own indices count in steps of these sizes: digit d stands for `stride`, has `extent` values, and is
@@ -125,9 +130,28 @@ class Distribution {
     return out;
   }
 
-  /// For the threads that get here.
+  /// For the threads that get here: where the forms differ, place by place.
   static bool same(const ir::AffineSum& a, const ir::AffineSum& b, const Bounds& bounds) {
-    return ir::is_zero(ir::simplify(ir::simplify(a.expr(), bounds) - ir::simplify(b.expr(), bounds), bounds));
+    const Expr apart = ir::simplify(ir::simplify(a.expr(), bounds) - ir::simplify(b.expr(), bounds), bounds);
+    return ir::is_zero(apart) || (!is_const_int(apart) && vanishes(apart, ir::free_vars(apart), bounds));
+  }
+
+  static bool vanishes(const Expr& e, std::vector<ir::Var> vars, const Bounds& bounds) {
+    constexpr std::int64_t kMostPlaces = 1024;
+    if (vars.empty()) return ir::is_zero(ir::simplify(e, {}));
+    std::int64_t places = 1;
+    for (const ir::Var& v : vars) {
+      const auto range = bounds.find(v.id());
+      if (range == bounds.end() || !range->second.is_bounded()) return false;
+      places *= range->second.hi - range->second.lo + 1;
+      if (places > kMostPlaces) return false;
+    }
+    const ir::Var v = vars.back();
+    vars.pop_back();
+    for (std::int64_t i = bounds.at(v.id()).lo; i <= bounds.at(v.id()).hi; ++i) {
+      if (!vanishes(ir::simplify(ir::substitute(e, v, int_imm(i)), bounds), vars, bounds)) return false;
+    }
+    return true;
   }
 
   void note(const Buffer& b, const Exprs& at, const Bounds& bounds) {

@@ -191,15 +191,15 @@ search::Task task_of(const ops::Request& r) {
   return task;
 }
 
-/// The names of the sketches whose kernels use tensor cores; those are right at `points` points each.
-std::vector<std::string> tensor_core_sketches(const ops::Request& r, int points) {
+/// The names of the sketches with `part` in them; they are right at `points` points each.
+std::vector<std::string> right_sketches(const ops::Request& r, const std::string& part, int points) {
   const search::Task task = task_of(r);
   const bool exact = dsl::supports_exact(task.dag);
   const auto inputs = dsl::make_inputs(task.dag, options().seed, exact ? dsl::InputKind::kExact : dsl::InputKind::kRandom);
   dsl::Evaluator reference(task.dag, inputs, exact ? dsl::EvaluateMode::kExact : dsl::EvaluateMode::kBounded);
   std::vector<std::string> out;
   for (const search::Sketch& s : search::generate_sketches(task)) {
-    if (s.name.find(".mma") == std::string::npos) continue;
+    if (s.name.find(part) == std::string::npos) continue;
     out.push_back(s.name);
     Rng rng(options().seed, {hash_bytes(s.name)});
     for (int p = 0; p < points; ++p) {
@@ -207,7 +207,7 @@ std::vector<std::string> tensor_core_sketches(const ops::Request& r, int points)
       EXPECT_TRUE(point.has_value());
       if (!point) break;
       const auto finished = lower::lower(driver::scheduled(task.dag, schedule::fill_holes(s.steps, s.space.decisions(*point)).or_throw()).or_throw(), cuda_options()).or_throw();
-      EXPECT_NE(printed(finished).find("ts_mma_"), std::string::npos);
+      EXPECT_EQ(printed(finished).find("ts_mma_") != std::string::npos, s.name.find(".mma") != std::string::npos);
       const auto got = driver::emulated(finished, inputs, {p % 2 == 1, static_cast<std::uint64_t>(p)});
       EXPECT_TRUE(got.ok()) << got.reason();
       if (!got.ok()) continue;
@@ -224,6 +224,9 @@ std::vector<std::string> tensor_core_sketches(const ops::Request& r, int points)
   return out;
 }
 
+/// Those on tensor cores.
+std::vector<std::string> tensor_core_sketches(const ops::Request& r, int points) { return right_sketches(r, ".mma", points); }
+
 TEST(M24, ProductsGetTensorCores) {
   EXPECT_EQ(tensor_core_sketches({"matmul", {{"m", 70}, {"n", 52}, {"k", 41}}, "", "f16"}, 3).size(), 1u);
   EXPECT_EQ(tensor_core_sketches({"dense", {{"m", 33}, {"n", 40}, {"k", 64}}, "", "bf16"}, 3).size(), 1u);
@@ -238,6 +241,14 @@ TEST(M24, ConvolutionsGetTensorCores) {
   EXPECT_EQ(tensor_core_sketches({"conv2d", {{"n", 2}, {"h", 9}, {"w", 7}, {"ci", 16}, {"co", 20}, {"pad", 1}}, "", "f16"}, 3).size(), 1u);
   EXPECT_EQ(tensor_core_sketches({"conv2d", {{"n", 1}, {"h", 11}, {"w", 13}, {"ci", 3}, {"co", 17}, {"stride", 2}, {"pad", 1}}, "", "bf16"}, 3).size(), 1u);
   EXPECT_EQ(tensor_core_sketches({"conv2d_bias_relu", {{"h", 8}, {"w", 8}, {"ci", 8}, {"co", 24}}, "", "f16"}, 3).size(), 1u);
+}
+
+/// Few results of a long reduction: products of chunks, and a kernel that adds them up.
+TEST(L21, LongReductionsOfFewResultsAreSplit) {
+  for (const char* dtype : {"f32", "f16"}) {
+    EXPECT_FALSE(right_sketches({"matmul", {{"m", 24}, {"n", 40}, {"k", 512}}, "", dtype}, ".partial.", 4).empty()) << dtype;
+  }
+  EXPECT_TRUE(right_sketches({"matmul", {{"m", 24}, {"n", 40}, {"k", 100}}, "", "f32"}, ".partial.", 1).empty());
 }
 
 /// Single precision is not rounded to fewer bits behind the user's back.

@@ -25,7 +25,7 @@ struct Sums {
 };
 Sums sums;
 
-class DISABLED_CompileSweep : public ::testing::TestWithParam<std::string> {
+class CompileSweep : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     if (!codegen::nvrtc().ok()) GTEST_SKIP() << codegen::nvrtc().reason();
@@ -80,7 +80,7 @@ std::vector<std::string> dtypes_of(const ops::Operator& op) {
   return out.empty() ? std::vector<std::string>{""} : out;
 }
 
-TEST_P(DISABLED_CompileSweep, EverySketchCompiles) {
+TEST_P(CompileSweep, EverySketchCompiles) {
   const ops::Operator& op = *ops::find_operator(GetParam()).or_throw();
   std::vector<ops::Preset> presets = op.presets;
   if (presets.empty()) presets.push_back({"default", {}});
@@ -103,7 +103,7 @@ std::vector<std::string> names() {
   return out;
 }
 
-INSTANTIATE_TEST_SUITE_P(Ops, DISABLED_CompileSweep, ::testing::ValuesIn(names()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(DISABLED_Ops, CompileSweep, ::testing::ValuesIn(names()), [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace tessera::search

@@ -1,8 +1,9 @@
-// A product of few results and a long reduction has too few tiles for a device: chunks of the reduction are
+// A matrix product of few results and a long reduction has too few tiles for a device: chunks of the reduction are
 // products of their own, and a second kernel adds them up (use_algorithm split_k). Every order of adding is the same
 // from run to run.
 //
-// Condition: tiles of 64 x 64 results are fewer than multiprocessors; chunks of 64 or more, all of a length.
+// Condition: one reduction axis and one row axis; tiles of 64 x 64 results are fewer than multiprocessors; chunks of
+// 64 or more, all of a length.
 #include <algorithm>
 
 #include "search/rules/cuda/rules.h"
@@ -30,7 +31,9 @@ std::vector<std::int64_t> chunk_counts(const schedule::Stage& s) {
 Verdict cuda_split_k_meets(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
   const bool single = s.is_reduction() && !s.is_scan() && s.outputs.size() == 1 && s.data_axes().size() > 1 && s.reduce() != nullptr && s.reduce()->sources.size() == 1;
-  if (!single || shape_of(s).rows.empty() || shape_of(s).column.extent < 2 || chunk_counts(s).empty()) return Verdict::kPass;
+  if (!single) return Verdict::kPass;
+  const ReductionShape shape = shape_of(s);
+  if (shape.rows.size() != 1 || shape.reduce.size() != 1 || shape.column.extent < 2 || chunk_counts(s).empty()) return Verdict::kPass;
   const double tiles = volume(s, schedule::AxisKind::kData) / (64 * 64);
   return tiles < arch_of(b.task()).sms ? Verdict::kApply : Verdict::kPass;
 }
