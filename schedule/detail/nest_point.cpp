@@ -13,7 +13,7 @@ bool NestPoint::summarize(const NestShape& shape, std::span<const std::int64_t> 
   geometry_.begin(shape, holes);
   out.statements.resize(shape.statements.size());
   for (std::size_t i = 0; i < shape.statements.size(); ++i) statement(shape.statements[i], out.statements[i]);
-  return geometry_.algebra().fits();
+  return geometry_.told();
 }
 
 void NestPoint::statement(const StatementShape& s, ir::StatementSummary& out) {

@@ -113,6 +113,7 @@ class ShapeBuilder {
       pipelined(s, out);
     }
     if (s.is_scan()) grow(s, out);
+    out.padded = s.padded;
     out.stored_apart = s.store_at && !(*s.store_at == s.at);
     if (out.stored_apart) out.kept = place(*s.store_at);
     const std::vector<Number> factors = numbers_.layout(s);

@@ -103,6 +103,7 @@ struct StageShape {
   Atom slot_loop = 0;
   std::vector<Growth> growth;        // by dimension; empty: no scan
   bool stored_apart = false;         // store_at, at another loop
+  bool padded = false;               // computes its whole box
   PlaceShape kept;
   std::vector<std::pair<int, Number>> layout;  // dimension, factor (LayoutPart); empty: row-major
   std::vector<int> readers;                    // stages

@@ -76,6 +76,7 @@ std::int64_t PointGeometry::guarded_count(const Guard& g) const { return frames_
 
 void PointGeometry::begin(const NestShape& shape, std::span<const std::int64_t> holes) {
   shape_ = &shape;
+  told_ = true;
   const std::size_t axes = shape.axes.size(), slots = at(shape.coordinates) + shape.virtuals.size();
   algebra_.begin(static_cast<int>(axes) + shape.coordinates);
   numbers(holes);

@@ -19,6 +19,8 @@ class PointGeometry {
   void begin(const NestShape& shape, std::span<const std::int64_t> holes);
 
   IndexAlgebra& algebra() { return algebra_; }
+  /// False when what begin() was asked for is beyond this: results are then meaningless.
+  bool told() const { return told_ && algebra_.fits(); }
   /// The largest trip count.
   std::int64_t number(Number n) const { return numbers_[static_cast<std::size_t>(n)]; }
   std::int64_t extent(Atom axis) const { return extents_[static_cast<std::size_t>(axis)]; }
@@ -94,6 +96,7 @@ class PointGeometry {
   const AxisShape& shape_of(Atom axis) const { return shape_->axes[static_cast<std::size_t>(axis)]; }
 
   const NestShape* shape_ = nullptr;
+  bool told_ = true;  // so far
   IndexAlgebra algebra_;
   std::vector<std::int64_t> numbers_, extents_;
   std::vector<Frame> frames_;

@@ -173,6 +173,8 @@ void PointGeometry::outside_spans(int stage, const PlaceShape& place) {
   if (q.placement == Placement::kAt && !here) {
     required_region(stage, place, inner);
     box = &inner;
+    // A padded box of which less is needed somewhere ends past it, by how much a state tells.
+    for (std::size_t d = 0; q.padded && d < q.rank; ++d) told_ &= regions_[at(stage)][d].extent.is_constant();
   }
   algebra_.use_bounds(false);
   for (std::size_t d = 0; d < q.roots.size(); ++d) {

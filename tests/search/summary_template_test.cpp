@@ -174,11 +174,14 @@ TEST_P(LoweredLoopsOf, SummaryAndFeaturesAgree) {
   Rng rng(3);
   for (std::size_t k = 0; k < sketches.size(); ++k) {
     const Sketch& s = sketches[k];
-    const auto made = template_of(initial, s, 9).or_throw();
+    const auto made = template_of(initial, s, 9);
+    EXPECT_TRUE(made.ok() || !cpu) << s.name;
     for (std::size_t i = k; i < points; i += sketches.size()) {
       const Values point = *s.space.sample(rng);
-      ASSERT_TRUE(made.evaluate(point, quick)) << s.name;
       const schedule::StepList steps = schedule::fill_holes(s.steps, s.space.decisions(point)).or_throw();
+      const bool told = made.ok() && made->evaluate(point, quick);
+      EXPECT_TRUE(told || !cpu) << s.name;
+      if (!told) quick = schedule::summarize(schedule::replay(initial, steps).or_throw()).or_throw();  // as a search does
       const ir::NestSummary loops = ir::summarize(driver::structured_loops(task.dag, steps, task.target).or_throw());
       ASSERT_EQ(quick.statements, loops.statements) << s.name << ": " << difference(quick, loops);
       const cost_model::Features a = cost_model::extract(quick, machine), b = cost_model::extract(loops, machine);
