@@ -23,11 +23,7 @@ std::vector<std::string> export_c(const runtime::KernelImage& image, const ir::T
   if (!linked.ok()) {
     throw UserError(library + " could not be linked: " + linked.reason() + "; everything else is in '" + options.directory + "'", 4);
   }
-  std::vector<std::string> written;
-  const std::string prefix = options.directory.ends_with('/') ? options.directory : options.directory + "/";
-  for (const BundledFile& f : files) written.push_back(prefix + f.name);
-  written.push_back(prefix + kManifestName);
-  return written;
+  return directory.written();
 }
 
 }  // namespace tessera::exporter

@@ -23,11 +23,7 @@ std::vector<std::string> export_cuda(const codegen::BuiltCuda& built, const ir::
   for (const BundledFile& f : files) directory.write(f.name, f.bytes);
   directory.write(kManifestName, cuda_manifest_text(b, files));
   directory.publish();
-  std::vector<std::string> written;
-  const std::string prefix = options.directory.ends_with('/') ? options.directory : options.directory + "/";
-  for (const BundledFile& f : files) written.push_back(prefix + f.name);
-  written.push_back(prefix + kManifestName);
-  return written;
+  return directory.written();
 }
 
 }  // namespace tessera::exporter

@@ -176,4 +176,11 @@ void NewDirectory::publish() {
   sync(given_, fs::path(target_).parent_path().string(), O_RDONLY | O_DIRECTORY);
 }
 
+std::vector<std::string> NewDirectory::written() const {
+  const std::string prefix = given_.ends_with('/') ? given_ : given_ + "/";
+  std::vector<std::string> out;
+  for (const std::string& name : files_) out.push_back(prefix + name);
+  return out;
+}
+
 }  // namespace tessera::exporter

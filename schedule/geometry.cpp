@@ -1,5 +1,7 @@
 #include "schedule/geometry.h"
 
+#include <algorithm>
+
 #include "ir/analysis/affine.h"
 #include "ir/rewrite.h"
 #include "schedule/scan.h"
@@ -333,7 +335,8 @@ struct ReadSpan {
 class FusedIndex {
  public:
   FusedIndex(const Stage& s, const FixedLoops& fixed, SpanMap& spans) : s_(s), spans_(spans) {
-    if (!on_chain(s, fixed)) return;
+    const bool fuses = std::any_of(s.relations.begin(), s.relations.end(), [](const Relation& r) { return r.kind == Relation::Kind::kFuse; });
+    if (!fuses || !on_chain(s, fixed)) return;
     const Spans of(s, fixed);
     for (std::size_t d = 0; d < s.roots.size(); ++d) {
       const bool shifted = s.roots[d].kind == AxisKind::kData && !is_zero(s.region.lo[d]);
@@ -349,6 +352,7 @@ class FusedIndex {
   }
 
   Expr of(const Expr& index) const {
+    if (values_.empty()) return index;
     ir::AffineSum sum = ir::affine_sum(index);
     bool changed = false;
     for (const Relation& r : s_.relations) {

@@ -43,7 +43,6 @@ double elements_of_thread(const ir::StatementSummary& s, const ir::AccessSummary
   return std::max(1.0, std::ceil(out));
 }
 
-
 /// Registers of a thread for what it reads of memory to combine it with a tile of sums: all of one step.
 double operands_of_thread(const ir::StatementSummary& s) {
   if (s.phase != ir::Phase::kUpdate || s.accesses[0].scope != ir::Scope::kRegister) return 0;

@@ -192,12 +192,7 @@ Walk random_cuda_schedule(const State& initial, Rng& rng, int attempts, WalkStat
   Walk walk{{}, initial};
   for (int i = 0; i < attempts; ++i) {
     const auto step = CudaWalker(walk.state, rng).step();
-    if (!step) continue;
-    auto next = apply_step(walk.state, *step);
-    ++(next.ok() ? statistics.applied : statistics.refused)[step_name(*step)];
-    if (!next.ok() || detail::work(*next) > std::max(detail::kMostWork, 2 * detail::work(initial))) continue;
-    walk.state = std::move(*next);
-    walk.steps.push_back(*step);
+    if (step) detail::walk_on(walk, *step, initial, statistics);
   }
   return walk;
 }

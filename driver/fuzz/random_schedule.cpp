@@ -336,12 +336,7 @@ Walk random_schedule(const State& initial, Rng& rng, int attempts, WalkStatistic
     }
     const bool first = i == 0 && rng.chance(0.3);
     const auto step = i >= attempts ? walker.tensorize() : first ? walker.algorithm() : walker.step();
-    if (!step) continue;
-    auto next = apply_step(walk.state, *step);
-    ++(next.ok() ? statistics.applied : statistics.refused)[step_name(*step)];
-    if (!next.ok() || detail::work(*next) > std::max(detail::kMostWork, 2 * detail::work(initial))) continue;
-    walk.state = std::move(*next);
-    walk.steps.push_back(*step);
+    if (step) detail::walk_on(walk, *step, initial, statistics);
   }
   return walk;
 }

@@ -25,6 +25,8 @@ class NewDirectory {
   /// Takes in a file that another program has written into path(); gives its bytes.
   std::string adopt(const std::string& name);
   void publish();
+  /// What was written, in order, as paths below the target as the user named it.
+  std::vector<std::string> written() const;
 
  private:
   std::string given_;   // as the user wrote it, for messages

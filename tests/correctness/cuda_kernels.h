@@ -32,15 +32,31 @@ inline lower::Options cuda_options() {
   return o;
 }
 
-inline void expect_right(const Schedule& s) {
+inline std::vector<codegen::CudaKernel> kernels_of(const Schedule& s) {
+  return codegen::print_cuda(lower::lower(s.state(), cuda_options()).or_throw()).or_throw();
+}
+
+inline std::string text_of(const ir::Program& finished) {
+  std::string out;
+  for (const codegen::CudaKernel& k : codegen::print_cuda(finished).or_throw()) out += k.text;
+  return out;
+}
+
+inline std::string text_of(const Schedule& s) {
+  return text_of(lower::lower(s.state(), cuda_options()).or_throw());
+}
+
+/// Runs it in the emulator, completing copies at once and late; the text, empty when the tile program is wrong.
+inline std::string expect_right(const Schedule& s) {
   const auto program = driver::CheckedProgram::make(s.state().dag(), options().seed).or_throw();
   ir::Program finished;
   const driver::PairOutcome pair = driver::check_pair(program, s.steps(), cuda_options(), &finished);
-  ASSERT_EQ(pair.why, "");
+  EXPECT_EQ(pair.why, "");
+  if (!pair.why.empty()) return "";
   for (const driver::EmulationChoice& order : kOrders) {
-    SCOPED_TRACE(std::string(order.late ? "late" : "eager") + ", seed " + std::to_string(order.seed));
-    EXPECT_EQ(driver::check_emulated(program, finished, order).why, "");
+    EXPECT_EQ(driver::check_emulated(program, finished, order).why, "") << (order.late ? "late" : "eager") << ", seed " << order.seed;
   }
+  return text_of(finished);
 }
 
 struct GemmPlan {
@@ -94,6 +110,18 @@ inline Schedule rows_of(std::int64_t m, std::int64_t n, const RowPlan& plan) {
     s.compute_at(stage, "Y", "b").pad_box(stage).split(stage, axis, {"k0", "x"}, {plan.threads}).reorder(stage, {"i", "x", "k0"});
     s.bind(stage, "i", ForKind::kThreadY).bind(stage, "x", ForKind::kThreadX).set_scope(stage, Scope::kRegister);
   }
+  return s;
+}
+
+/// Sums of 21 rows of 75: four warps a block, each has a row, its lanes share it.
+inline Schedule rows_of_warps() {
+  auto A = placeholder({21, 75}, f32, "A");
+  auto k = reduce_axis(75, "k");
+  auto S = compute({21}, [&](Var i) { return sum(A(i, k), k); }, "S");
+  Schedule s(ComputeDag::from_outputs({S}, "row_sums"));
+  s.cache_write("S", "S.r").split("S", "i", {"b", "w"}, {4}).bind("S", "b", ForKind::kBlockX).bind("S", "w", ForKind::kWarp);
+  s.compute_at("S.r", "S", "w").pad_box("S.r").split("S.r", "k", {"k0", "lane"}, {32}).reorder("S.r", {"i", "lane", "k0"});
+  s.bind("S.r", "lane", ForKind::kLane).set_scope("S.r", Scope::kRegister);
   return s;
 }
 

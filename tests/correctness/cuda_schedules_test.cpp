@@ -60,14 +60,7 @@ TEST(CudaSchedules, RowsJoinedByThreads) {
 
 /// Warps and lanes instead of thread.x: each warp has a row.
 TEST(CudaSchedules, RowsOfWarps) {
-  auto A = placeholder({21, 75}, f32, "A");
-  auto k = reduce_axis(75, "k");
-  auto S = compute({21}, [&](Var i) { return sum(A(i, k), k); }, "S");
-  Schedule s(ComputeDag::from_outputs({S}, "row_sums"));
-  s.cache_write("S", "S.r").split("S", "i", {"b", "w"}, {4}).bind("S", "b", ForKind::kBlockX).bind("S", "w", ForKind::kWarp);
-  s.compute_at("S.r", "S", "w").pad_box("S.r").split("S.r", "k", {"k0", "lane"}, {32}).reorder("S.r", {"i", "lane", "k0"});
-  s.bind("S.r", "lane", ForKind::kLane).set_scope("S.r", Scope::kRegister);
-  expect_right(s);
+  expect_right(rows_of_warps());
 }
 
 TEST(CudaSchedules, TuplesJoinedByThreads) {

@@ -81,4 +81,12 @@ double work(const State& state) {
   return all;
 }
 
+void walk_on(Walk& walk, const schedule::Step& step, const schedule::State& initial, WalkStatistics& statistics) {
+  auto next = apply_step(walk.state, step);
+  ++(next.ok() ? statistics.applied : statistics.refused)[step_name(step)];
+  if (!next.ok() || work(*next) > std::max(kMostWork, 2 * work(initial))) return;
+  walk.state = std::move(*next);
+  walk.steps.push_back(step);
+}
+
 }  // namespace tessera::driver::detail

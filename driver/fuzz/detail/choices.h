@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "driver/fuzz/random_schedule.h"
 #include "schedule/step.h"
 #include "support/rng.h"
 
@@ -37,5 +38,8 @@ inline constexpr double kMostWork = 3e5;
 
 /// Statements that a state runs, from above: recomputation multiplies.
 double work(const schedule::State& state);
+
+/// Goes on by a step that is legal and leaves the work near that of `initial`; counts it either way.
+void walk_on(Walk& walk, const schedule::Step& step, const schedule::State& initial, WalkStatistics& statistics);
 
 }  // namespace tessera::driver::detail

@@ -33,6 +33,16 @@ Result<std::string> fused(SketchBuilder& b, const std::string& stage, const std:
   return into;
 }
 
+std::string product_taken_by(const SketchBuilder& b, const std::string& name, const std::function<bool(const std::string&)>& is_product,
+                             const std::function<std::string(const schedule::Stage&)>& taker) {
+  if (b.stage(name).is_reduction()) return "";
+  for (const ir::Load* l : reads_of(b.stage(name))) {
+    const schedule::Stage* p = b.state().producer(l->buffer.get());
+    if (!p->is_input() && is_product(p->name) && taker(*p) == name) return p->name;
+  }
+  return "";
+}
+
 ir::CudaArch arch_of(const Task& task) {
   return ir::cuda_arch(task.target.arch.empty() ? ir::kDefaultCudaArch : task.target.arch).or_throw();
 }

@@ -1,6 +1,8 @@
 // The functions behind cuda_rules(): one pair a file of this folder.
 #pragma once
 
+#include <functional>
+
 #include "ir/cuda_arch.h"
 #include "search/rules/rules.h"
 
@@ -43,6 +45,10 @@ std::vector<SketchBuilder> cuda_threads_expand(const SketchBuilder& b, const std
 std::vector<std::int64_t> powers_between(std::int64_t low, std::int64_t high);
 /// Fuses `axes` (at least one) to `into`; one alone keeps its name, which is returned.
 Result<std::string> fused(SketchBuilder& b, const std::string& stage, const std::vector<std::string>& axes, const std::string& into);
+/// The stage that `is_product` accepts and whose results the elementwise stage `name` takes, as `taker` tells of it; empty
+/// when there is none.
+std::string product_taken_by(const SketchBuilder& b, const std::string& name, const std::function<bool(const std::string&)>& is_product,
+                             const std::function<std::string(const schedule::Stage&)>& taker);
 /// The tile of what `reader` reads of `tensor`, in shared memory at `loop` of it, padded: a copy, or the tensor's own
 /// stage where only this reader needs it (a border, a scale, patches of an image). `before` adds what stands between
 /// the tile and the reader, once the tile has its name. The name of the tile.
