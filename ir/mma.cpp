@@ -26,4 +26,12 @@ const Mma* mma_of(Type operand, Type sum) {
   return it == all.end() ? nullptr : &*it;
 }
 
+MmaFactor mma_factor(const Expr& e) {
+  const auto* widened = e.as<Cast>();
+  const Expr inner = widened != nullptr ? widened->value : e;
+  const auto* rounded = inner.as<Cast>();
+  if (rounded != nullptr && rounded->type != tf32) return {};
+  return {(rounded != nullptr ? rounded->value : inner).as<Load>(), inner.type()};
+}
+
 }  // namespace tessera::ir

@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "ir/expr.h"
 #include "ir/type.h"
 
 namespace tessera::ir {
@@ -33,5 +34,17 @@ std::span<const Mma> mmas();
 const Mma* find_mma(std::string_view name);
 /// The one that multiplies `operand`s into a `sum`; nullptr when there is none.
 const Mma* mma_of(Type operand, Type sum);
+
+/// One factor of a product: what it reads, and the type whose values tensor cores multiply.
+///
+///   A[i, k]                       the type of A
+///   cast(f32, A[i, k])            the type of A
+///   cast(f32, cast(tf32, A[i, k]))  tf32: what is read is rounded on the way
+struct MmaFactor {
+  const Load* load = nullptr;  // nullptr: of another form
+  Type type;
+  bool rounded() const { return load->type != type; }
+};
+MmaFactor mma_factor(const Expr& e);
 
 }  // namespace tessera::ir

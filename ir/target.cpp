@@ -7,7 +7,7 @@
 namespace tessera::ir {
 
 std::string Target::text() const {
-  if (kind == TargetKind::kCuda) return arch.empty() ? "cuda" : "cuda -arch=" + arch;
+  if (kind == TargetKind::kCuda) return "cuda" + (arch.empty() ? "" : " -arch=" + arch) + (allow_tf32 ? " -allow=tf32" : "");
   std::string out = "cpu";
   if (!cpu.empty()) out += " -mcpu=" + cpu;
   if (!features.empty()) out += " -mattr=" + features;
@@ -17,7 +17,7 @@ std::string Target::text() const {
 
 Result<Target> parse_target(const std::string& text) {
   std::istringstream in(text);
-  std::string word;
+  std::string word, allowed;
   Target t;
   if (!(in >> word) || (word != "cpu" && word != "cuda")) {
     return refuse("unknown target '", text.substr(0, 60), "'; targets are 'cpu' and 'cuda', for example \"cpu -mcpu=x86-64-v3\"");
@@ -32,12 +32,14 @@ Result<Target> parse_target(const std::string& text) {
     };
     const bool cpu = t.kind == TargetKind::kCpu;
     const bool known = cpu ? value("-mcpu", t.cpu) || value("-mattr", t.features) || value("-mtriple", t.triple)
-                           : value("-arch", t.arch);
+                           : value("-arch", t.arch) || value("-allow", allowed);
     if (!known) {
       return refuse("unknown flag '", word.substr(0, 60), "' of target '", cpu ? "cpu" : "cuda", "'; its flags are ",
-                    cpu ? "-mcpu=, -mattr=, -mtriple=" : "-arch=sm_XX");
+                    cpu ? "-mcpu=, -mattr=, -mtriple=" : "-arch=sm_XX, -allow=tf32");
     }
+    if (!allowed.empty() && allowed != "tf32") return refuse("-allow=", allowed.substr(0, 60), ": what can be allowed is 'tf32'");
   }
+  t.allow_tf32 = !allowed.empty();
   if (!t.arch.empty()) TESSERA_TRY_DONE(cuda_arch(t.arch));
   return t;
 }

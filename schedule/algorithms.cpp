@@ -20,6 +20,7 @@ const std::vector<Algorithm>& algorithms() {
       {"winograd", "3x3 convolution in tiles of fewer multiplications", {{"tile", 2, 4, 2, "rows and columns of outputs a tile, 2 or 4"}}, false, winograd},
       {"split_k", "partial results of chunks of the longest reduction axis", {{"chunks", 2, 1 << 16, 1, "parts of the reduction"}}, true, split_k},
       {"pad_reduction", "zeros up to a multiple of what the reduction runs over", {{"multiple", 2, 1 << 10, 1, "what the reduction becomes a multiple of"}}, true, pad_reduction},
+      {"round_factors", "a product of f32 with factors rounded to tf32, for tensor cores", {}, false, round_factors},
   };
   return kAlgorithms;
 }

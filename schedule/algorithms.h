@@ -6,6 +6,7 @@
 //   winograd  a 3x3 convolution in fewer multiplications; f32, stride 1, dilation 1, no groups
 //   split_k   a reduction as partial results of chunks and their sum
 //   pad_reduction  zeros up to a multiple of what a product sums over
+//   round_factors  a product of f32 whose factors are rounded to tf32, which tensor cores multiply
 //
 // A row matches the form of a stage (a sum of products of two reads), not the name of an operator.
 #pragma once

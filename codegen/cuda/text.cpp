@@ -20,6 +20,7 @@ std::string memory_type(Type t) {
   if (t.is_bool()) return "u8";
   if (t.is_integral() && t.bits >= 8) return (t.is_int() ? "i" : "u") + std::to_string(t.bits);
   if (t == ir::f16 || t == ir::f32 || t == ir::f64 || t == ir::bf16) return ir::to_string(t);
+  if (t == ir::tf32) return "f32";  // the values of f32 that it has
   throw NoText{"dtype " + ir::to_string(t) + " has no form in CUDA text"};
 }
 
@@ -174,6 +175,7 @@ std::string ExprText::cast(const ir::Cast& n, int l) const {
   std::string x = lane(n.value, l);
   if (to.is_bool()) return "(" + x + " != " + (from.is_float() ? floating(0, from) : integer(0, from)) + ")";
   if (from.is_bool()) x = "i32(" + x + ")";
+  if (to == ir::tf32) return "ts_bits<f32>(ts_round_tf32(" + (from == ir::f32 ? x : "ts_cast<f32>(" + x + ")") + "))";
   const char* mode = n.mode == ir::CastMode::kWrap ? "" : n.mode == ir::CastMode::kSaturate ? "_saturate" : "_round";
   const std::string type = is_index(to) ? index_type : value_type(to);
   return std::string("ts_cast") + mode + "<" + type + ">(" + x + ")";

@@ -48,13 +48,8 @@ struct Product {
   std::vector<const For*> around;
   const For *lane = nullptr, *k = nullptr, *half = nullptr, *one = nullptr;
   const ir::Store* sum = nullptr;
-  const ir::Load *a = nullptr, *b = nullptr;
+  ir::MmaFactor a, b;
 };
-
-const ir::Load* factor(const Expr& e) {
-  const auto* c = e.as<ir::Cast>();
-  return (c != nullptr ? c->value : e).as<ir::Load>();
-}
 
 bool moves_with(const ir::Load& l, const Var& v) {
   return std::any_of(l.indices.begin(), l.indices.end(), [&](const Expr& i) { return ir::uses_var(i, v.id()); });
@@ -80,21 +75,22 @@ bool take_apart(Stmt s, Product& p) {
   const auto* add = p.sum != nullptr ? p.sum->value.as<ir::Add>() : nullptr;
   const auto* mul = add != nullptr ? add->b.as<ir::Mul>() : nullptr;
   if (mul == nullptr || p.sum->buffer->scope != ir::Scope::kRegister) return false;
-  p.a = factor(mul->a);
-  p.b = factor(mul->b);
-  if (p.a == nullptr || p.b == nullptr) return false;
-  if (!moves_with(*p.a, p.half->var)) std::swap(p.a, p.b);
-  return moves_with(*p.a, p.half->var) && moves_with(*p.b, p.one->var);
+  p.a = ir::mma_factor(mul->a);
+  p.b = ir::mma_factor(mul->b);
+  if (p.a.load == nullptr || p.b.load == nullptr) return false;
+  if (!moves_with(*p.a.load, p.half->var)) std::swap(p.a, p.b);
+  return moves_with(*p.a.load, p.half->var) && moves_with(*p.b.load, p.one->var);
 }
 
 /// The fragments that a warp needs of one operand for all of the loops around: loaded into `words`.
 class Fragments {
  public:
   Fragments(const Product& p, bool first, const Bounds& bounds)
-      : p_(p), load_(first ? *p.a : *p.b), first_(first), bounds_(bounds), words_(first ? ir::kMmaWordsA : ir::kMmaWordsB) {
+      : p_(p), factor_(first ? p.a : p.b), load_(*factor_.load), first_(first), bounds_(bounds), words_(first ? ir::kMmaWordsA : ir::kMmaWordsB) {
     for (const For* n : p.around) {
       if (moves_with(load_, n->var)) own_.push_back(n);
     }
+    rows_ = rows();
     buffer = Buffer::fresh(load_.buffer->name + ".fragments", ir::u32, {int_imm(count() * words_)}, ir::Scope::kRegister);
   }
 
@@ -108,8 +104,8 @@ class Fragments {
   }
 
   Stmt loaded() const {
-    if (!by_rows().empty()) return matrices();
-    return one_by_one();
+    if (rows_ == Rows::kNone) return one_by_one();
+    return factor_.rounded() ? ir::block({matrices(), rounded_words()}) : matrices();
   }
 
  private:
@@ -139,9 +135,11 @@ class Fragments {
     return out;
   }
 
-  /// How ldmatrix can load it: "" (not), "x" (rows of the matrices along k) or "trans" (along the other dimension,
-  /// which only elements of two bytes can be transposed from).
-  std::string by_rows() const {
+  /// Where rows of ldmatrix lie: nowhere, along k, or across it, from where only elements of two bytes can be
+  /// transposed.
+  enum class Rows { kNone, kAlong, kAcross };
+
+  Rows rows() const {
     const Var x = Var::fresh("x"), k = Var::fresh("k");
     Bounds bounds = bounds_;
     bounds[x.id()] = {0, first_ ? p_.mma->m - 1 : p_.mma->n - 1};
@@ -151,19 +149,19 @@ class Fragments {
       return ir::simplify(load_.buffer->layout.offset(element(row, depth)), bounds);
     };
     const auto neighbours = [&](const Expr& from, const Expr& to) { return ir::is_one(ir::simplify(to - from, bounds)); };
-    if (load_.buffer->scope != ir::Scope::kShared) return "";
+    if (load_.buffer->scope != ir::Scope::kShared) return Rows::kNone;
     // Eight (four, sixteen) neighbours from an aligned place, for every row.
     const Expr start = ir::floordiv(k, int_imm(chunk)) * int_imm(chunk);
     bool along = ir::divisor_of(offset(x, start)) % chunk == 0;
     for (int i = 0; i + 1 < chunk && along; ++i) along = neighbours(offset(x, start + int_imm(i)), offset(x, start + int_imm(i + 1)));
-    if (along) return "x";
-    if (p_.mma->operand.bytes() != 2) return "";
+    if (along) return Rows::kAlong;
+    if (p_.mma->operand.bytes() != 2) return Rows::kNone;
     bool across = true;
     for (int part = 0; part < (first_ ? 2 : 1) && across; ++part) {
       across = ir::divisor_of(offset(int_imm(8 * part), k)) % chunk == 0;
       for (int i = 0; i + 1 < 8 && across; ++i) across = neighbours(offset(int_imm(8 * part + i), k), offset(int_imm(8 * part + i + 1), k));
     }
-    return across ? "trans" : "";
+    return across ? Rows::kAcross : Rows::kNone;
   }
 
   /// Around loads: the loops that the operand moves with, each with a variable of its own.
@@ -182,7 +180,7 @@ class Fragments {
 
   /// ldmatrix: lane 8 q + r gives the address of row r of matrix q; word q of a lane comes from matrix q.
   Stmt matrices() const {
-    const bool across = by_rows() == "trans";
+    const bool across = rows_ == Rows::kAcross;
     const Expr lane = p_.lane->var, row = ir::floormod(lane, int_imm(8)), matrix = ir::floordiv(lane, int_imm(8));
     const int chunk = p_.mma->chunk();
     // Two neighbours of B by one instruction.
@@ -209,6 +207,14 @@ class Fragments {
     });
   }
 
+  /// What ldmatrix has loaded as it is, rounded to what is multiplied: a word is an element.
+  Stmt rounded_words() const {
+    const Var word = Var::fresh("word");
+    const Expr value = ir::cast(factor_.type, ir::reinterpret(load_.type, buffer.load({word})));
+    return make_stmt<For>(word, int_imm(0), int_imm(count() * words_), ForKind::kUnroll,
+                          make_stmt<ir::Store>(buffer, Exprs{word}, ir::reinterpret(ir::u32, value)));
+  }
+
   Region row_of(const Exprs& at) const { return {Buffer(load_.buffer), at, Exprs(at.size(), int_imm(1))}; }
 
   /// Each lane loads the elements of its words.
@@ -223,7 +229,8 @@ class Fragments {
         Expr word;
         for (int e = 0; e < each; ++e) {
           const Exprs at = element(group + int_imm(8 * part), quarter * int_imm(each) + int_imm(depth * chunk + e), values);
-          const Expr piece = ir::cast(ir::u32, ir::reinterpret(bits, Buffer(load_.buffer).load(at)));
+          const Expr read = ir::cast(factor_.type, Buffer(load_.buffer).load(at));
+          const Expr piece = ir::cast(ir::u32, ir::reinterpret(bits, read));
           const Expr there = e == 0 ? piece : ir::make_binary(ir::ExprKind::kShiftLeft, piece, int_imm(e * p_.mma->operand.bits, ir::u32));
           word = e == 0 ? there : ir::make_binary(ir::ExprKind::kBitOr, word, there);
         }
@@ -234,10 +241,12 @@ class Fragments {
   }
 
   const Product& p_;
+  const ir::MmaFactor& factor_;
   const ir::Load& load_;
   const bool first_;
   const Bounds& bounds_;
   const int words_;
+  Rows rows_ = Rows::kNone;
   std::vector<const For*> own_;  // loops around that the operand moves with
 };
 

@@ -23,6 +23,10 @@ Result<State> split_k(const State& state, const Stage& s, const AlgorithmValues&
 /// A, B with zeros past n: what is added is zero.
 Result<State> pad_reduction(const State& state, const Stage& s, const AlgorithmValues& values);
 
+/// sum(A[i, k] * B[k, j])  ->  sum(cast(f32, cast(tf32, A[i, k])) * cast(f32, cast(tf32, B[k, j]))): each factor loses 13
+/// of its 24 digits, the sum none.
+Result<State> round_factors(const State& state, const Stage& s, const AlgorithmValues& values);
+
 /// sum(cast(A[...]) * cast(B[...])) over the reduction axes of a stage.
 struct Factor {
   Expr value;            // casts included

@@ -46,8 +46,8 @@ Result<Var> unit_coordinate(const Stage& s, const std::string& axis) {
   return refuse("loop '", axis, "' of stage '", s.name, "' does not step through one coordinate by one");
 }
 
-/// The two reads that a sum of products multiplies, without what converts them to the type of the sum.
-Result<std::pair<const ir::Load*, const ir::Load*>> factors_of(const Stage& s, const TensorIntrinsic& row) {
+/// The two reads that a sum of products multiplies, and as what.
+Result<std::pair<ir::MmaFactor, ir::MmaFactor>> factors_of(const Stage& s, const TensorIntrinsic& row) {
   const ir::Reduce* r = s.reduce();
   if (r == nullptr || r->combiner->op != ir::ReduceOp::kSum) return refuse("stage '", s.name, "' is no sum; ", row.name, " adds products");
   const auto* product = r->sources[0].as<ir::Mul>();
@@ -55,13 +55,9 @@ Result<std::pair<const ir::Load*, const ir::Load*>> factors_of(const Stage& s, c
     return refuse("stage '", s.name, "' sums ", ir::to_string(r->sources[0]), "; ", row.name, " needs a product of two ",
                   ir::to_string(row.type), row.mma != nullptr ? " values" : " reads");
   }
-  const auto read = [](const Expr& e) {
-    const auto* c = e.as<ir::Cast>();
-    return (c != nullptr ? c->value : e).as<ir::Load>();
-  };
   const bool cast = product->a.as<ir::Cast>() != nullptr || product->b.as<ir::Cast>() != nullptr;
-  const ir::Load *a = read(product->a), *b = read(product->b);
-  if (a == nullptr || b == nullptr || (cast && row.mma == nullptr)) {
+  const ir::MmaFactor a = ir::mma_factor(product->a), b = ir::mma_factor(product->b);
+  if (a.load == nullptr || b.load == nullptr || (cast && row.mma == nullptr)) {
     return refuse("stage '", s.name, "' multiplies more than two reads; inline nothing into ", row.name);
   }
   return std::pair{a, b};
@@ -78,7 +74,7 @@ Status match_fma(const Stage& s, const std::vector<std::string>& axes, const Ten
   }
   TESSERA_TRY(factors, factors_of(s, row));
   TESSERA_TRY(column, unit_coordinate(s, axes[1]));
-  const std::int64_t sa = stride_of(*factors.first, column), sb = stride_of(*factors.second, column);
+  const std::int64_t sa = stride_of(*factors.first.load, column), sb = stride_of(*factors.second.load, column);
   const bool straight = (sa == 0 && sb >= 0) || (sb == 0 && sa >= 0);
   if (!straight || sa == sb) {
     return refuse("column loop '", axes[1], "' of stage '", s.name, "' must move exactly one operand of the product");
@@ -139,11 +135,14 @@ Status match_mma(const State& state, const Stage& s, const std::vector<std::stri
     }
   }
   TESSERA_TRY(factors, factors_of(s, row));
-  for (const ir::Load* read : {factors.first, factors.second}) {
-    if (read->type != m.operand) return refuse("stage '", s.name, "' multiplies values of ", ir::to_string(read->type), "; ", row.name, " takes ", ir::to_string(m.operand));
+  for (const ir::MmaFactor& f : {factors.first, factors.second}) {
+    if (f.type == m.operand) continue;
+    const bool tf32 = m.operand == ir::tf32 && f.type == ir::f32;
+    return refuse("stage '", s.name, "' multiplies values of ", ir::to_string(f.type), "; ", row.name, " takes ", ir::to_string(m.operand),
+                  tf32 ? ": use_algorithm round_factors rounds them" : "");
   }
   const auto part = [&](const ir::Load& l) { return std::array{moves(s, l, axes[0]), moves(s, l, axes[1]), moves(s, l, axes[2])}; };
-  const auto a = part(*factors.first), b = part(*factors.second);
+  const auto a = part(*factors.first.load), b = part(*factors.second.load);
   constexpr std::array kRows{true, false, true}, kColumns{false, true, true};
   if (!(a == kRows && b == kColumns) && !(a == kColumns && b == kRows)) {
     return refuse("one factor of stage '", s.name, "' must move with '", axes[0], "' and '", axes[2], "', the other with '", axes[1], "' and '", axes[2], "'");

@@ -20,6 +20,7 @@ class SketchBuilder {
   const schedule::State& state() const { return state_; }
   const schedule::Stage& stage(const std::string& name) const { return *state_.find(name); }
 
+  const schedule::StepList& steps() const { return steps_; }
   /// Appends a step. A refusal means that the rule does not fit: the caller drops the alternative.
   Status step(schedule::Step s);
   /// Declares a hole and gives the parameter for it. The representative value is the first of `domain`.

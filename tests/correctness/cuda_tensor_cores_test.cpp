@@ -5,50 +5,33 @@
 
 #include <regex>
 
-#include "codegen/cuda/print.h"
 #include "driver/compile.h"
-#include "driver/fuzz/check_pair.h"
-#include "driver/fuzz/emulated_check.h"
-#include "dsl/dsl.h"
 #include "dsl/evaluate.h"
 #include "dsl/inputs.h"
 #include "ir/mma.h"
 #include "ops/catalog.h"
-#include "schedule/schedule.h"
 #include "search/sketch.h"
-#include "tests/support/options.h"
+#include "tests/correctness/cuda_kernels.h"
 
 namespace tessera::test {
 namespace {
-
-using namespace tessera::dsl;
-using ir::ForKind;
-using ir::Scope;
-using schedule::Schedule;
-using Shape = std::array<std::int64_t, 3>;
-
-lower::Options cuda_options() {
-  lower::Options o;
-  o.target = ir::TargetKind::kCuda;
-  o.name = "kernel";
-  return o;
-}
 
 struct MmaPlan {
   bool a_transposed = false, b_transposed = false;
   int slots = 1, rows = 2, columns = 2;  // fragments of a warp
   bool apart = true;                     // rows of shared tiles
+  bool round = false;                    // a program of f32, whose factors a step rounds
 };
 
 ComputeDag product(const Shape& mnk, ir::Type operand, const MmaPlan& plan) {
   const auto [m, n, k] = mnk;
-  const ir::Type sums = operand == ir::i8 ? ir::i32 : ir::f32;
-  auto A = placeholder(plan.a_transposed ? Exprs{k, m} : Exprs{m, k}, operand, "A");
-  auto B = placeholder(plan.b_transposed ? Exprs{n, k} : Exprs{k, n}, operand, "B");
+  const ir::Type sums = operand == ir::i8 ? ir::i32 : ir::f32, stored = operand == ir::tf32 ? ir::f32 : operand;
+  auto A = placeholder(plan.a_transposed ? Exprs{k, m} : Exprs{m, k}, stored, "A");
+  auto B = placeholder(plan.b_transposed ? Exprs{n, k} : Exprs{k, n}, stored, "B");
   auto kk = reduce_axis(k, "k");
   auto C = compute({m, n}, [&](Var i, Var j) {
     const Expr a = plan.a_transposed ? A(kk, i) : A(i, kk), b = plan.b_transposed ? B(j, kk) : B(kk, j);
-    return sum(cast(sums, a) * cast(sums, b), kk);
+    return sum(cast(sums, cast(operand, a)) * cast(sums, cast(operand, b)), kk);
   }, "C");
   return ComputeDag::from_outputs({C}, "product");
 }
@@ -57,7 +40,8 @@ ComputeDag product(const Shape& mnk, ir::Type operand, const MmaPlan& plan) {
 Schedule mma_schedule(const Shape& mnk, ir::Type operand, const MmaPlan& plan) {
   const ir::Mma& mma = *ir::mma_of(operand, operand == ir::i8 ? ir::i32 : ir::f32);
   const std::int64_t deep = mma.k, chunk = mma.chunk();
-  Schedule s(product(mnk, operand, plan));
+  Schedule s(product(mnk, plan.round ? ir::f32 : operand, plan));
+  if (plan.round) s.use_algorithm("C", "round_factors", {});
   std::vector<std::string> tiles{"A", "B"};
   if (mnk[2] % deep != 0) {
     s.use_algorithm("C", "pad_reduction", {{"multiple", deep}});
@@ -88,31 +72,12 @@ Schedule mma_schedule(const Shape& mnk, ir::Type operand, const MmaPlan& plan) {
   return s;
 }
 
-std::string printed(const ir::Program& finished) {
-  std::string out;
-  for (const codegen::CudaKernel& k : codegen::print_cuda(finished).or_throw()) out += k.text;
-  return out;
-}
-
-/// Runs it in the emulator, completing copies at once and late; the text.
-std::string expect_right(const Schedule& s) {
-  const auto program = driver::CheckedProgram::make(s.state().dag(), options().seed).or_throw();
-  ir::Program finished;
-  const driver::PairOutcome pair = driver::check_pair(program, s.steps(), cuda_options(), &finished);
-  EXPECT_EQ(pair.why, "");
-  if (!pair.why.empty()) return "";
-  for (const driver::EmulationChoice& order : {driver::EmulationChoice{false, 0}, driver::EmulationChoice{true, 1}}) {
-    EXPECT_EQ(driver::check_emulated(program, finished, order).why, "") << (order.late ? "late" : "eager");
-  }
-  return printed(finished);
-}
-
 class TensorCores : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(TensorCores, ProductsAreRight) {
   const ir::Type operand = ir::parse_type(GetParam()).or_throw();
   int i = 0;
-  for (const Shape& mnk : {Shape{64, 32, 64}, {100, 72, 96}, {37, 51, 29}}) {
+  for (const Shape& mnk : {Shape{64, 32, 64}, {100, 72, operand == ir::tf32 ? 40 : 96}, {37, 51, 29}}) {
     for (const bool a : {false, true}) {
       for (const bool b : {false, true}) {
         const MmaPlan plan{a, b, 1 + i % 3, i % 5 == 2 ? 1 : 2, i % 5 == 2 ? 3 : 2, i % 4 != 1};
@@ -125,7 +90,7 @@ TEST_P(TensorCores, ProductsAreRight) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Operands, TensorCores, ::testing::Values("f16", "bf16", "i8"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Operands, TensorCores, ::testing::Values("f16", "bf16", "i8", "tf32"), [](const auto& info) { return info.param; });
 
 TEST(TensorCoresText, FragmentsAreLoadedOnceAndTogether) {
   const std::string text = expect_right(mma_schedule({64, 64, 64}, ir::f16, {false, true, 3, 2, 4, true}));
@@ -144,6 +109,14 @@ TEST(TensorCoresText, BytesAcrossAreLoadedOneByOne) {
   EXPECT_NE(text.find("ts_ldmatrix_x4(A_s"), std::string::npos);
   EXPECT_EQ(text.find("ts_ldmatrix_x4_trans"), std::string::npos);
   EXPECT_EQ(text.find("ts_ldmatrix_x2(B_s"), std::string::npos);
+}
+
+/// Words are rounded where they lie in registers: ldmatrix loads f32 as it is.
+TEST(TensorCoresText, FactorsAreRoundedInRegisters) {
+  const std::string text = expect_right(mma_schedule({64, 32, 64}, ir::tf32, {false, true, 3, 2, 2, true}));
+  EXPECT_TRUE(std::regex_search(text, std::regex("ts_ldmatrix_x4\\(A_s_fragments")));
+  EXPECT_TRUE(std::regex_search(text, std::regex("A_s_fragments\\[word\\] = .*ts_round_tf32\\(ts_bits<f32>\\(A_s_fragments\\[word\\]")));
+  EXPECT_NE(text.find("ts_async_copy<16>"), std::string::npos);
 }
 
 /// Rows that are not 16 bytes apart cannot be loaded by ldmatrix either.
@@ -177,23 +150,54 @@ TEST(TensorCoresRefuse, LoopsThatAreNoInstruction) {
   expect_refusal([&] { even.tensorize("C", {"i1", "j1", "k1"}, "cuda.mma.m16n8k16.bf16"); }, {"f16", "takes bf16"});
   expect_refusal([&] { bytes.tensorize("C", {"i1", "j1", "k1"}, "cuda.mma.m16n8k32.s8"); }, {"'k1'", "16 x 8 x 32"});
   expect_refusal([&] { even.tensorize("C", {"i1", "j1", "k1"}, "cuda.mma"); }, {"'cuda.mma'", f16});
+  Schedule singles(product({64, 32, 64}, ir::f32, {}));
+  singles.split("C", "i", {"i0", "i1"}, {16}).split("C", "j", {"j0", "j1"}, {8}).split("C", "k", {"k0", "k1"}, {8});
+  singles.reorder("C", {"i0", "j0", "k0", "i1", "j1", "k1"});
+  expect_refusal([&] { singles.tensorize("C", {"i1", "j1", "k1"}, "cuda.mma.m16n8k8.tf32"); }, {"values of f32", "takes tf32", "round_factors"});
+}
+
+TEST(RoundFactors, TakesProductsOfSinglePrecisionAlone) {
+  Schedule halves(product({16, 16, 16}, ir::f16, {}));
+  expect_refusal([&] { halves.use_algorithm("C", "round_factors", {}); }, {"'C'", "factors of f32"});
+  Schedule twice(product({16, 16, 16}, ir::f32, {}));
+  twice.use_algorithm("C", "round_factors", {});
+  expect_refusal([&] { twice.use_algorithm("C", "round_factors", {}); }, {"factors of f32"});
+}
+
+/// Ordinary numbers: within the bounds of the definition times the factor, and outside of them without it.
+TEST(RoundFactors, RoundsWithinTheFactor) {
+  MmaPlan plan;
+  plan.round = true;
+  const Schedule s = mma_schedule({40, 24, 100}, ir::tf32, plan);
+  EXPECT_NEAR(s.state().error_factor(), 1 + 16384.0 / 100, 1);
+  const auto inputs = dsl::make_inputs(s.state().dag(), options().seed, dsl::InputKind::kRandom);
+  dsl::Evaluator reference(s.state().dag(), inputs, dsl::EvaluateMode::kBounded);
+  const dsl::Evaluation expected = reference.all("C").or_throw();
+  const auto got = driver::emulated(lower::lower(s.state(), cuda_options()).or_throw(), inputs, {}).or_throw();
+  double worst = 0;
+  for (std::size_t i = 0; i < expected.values.size(); ++i) {
+    worst = std::max(worst, std::fabs(got.at("C").values.get(static_cast<std::int64_t>(i)) - expected.values[i].f) / expected.errors[i]);
+  }
+  EXPECT_GT(worst, 1);
+  EXPECT_LT(worst, s.state().error_factor());
 }
 
 // ---- what the search makes of operators ---------------------------------------------------------------
 
-search::Task task_of(const ops::Request& r) {
+search::Task task_of(const ops::Request& r, bool allow_tf32 = false) {
   search::Task task;
   task.op = r.op;
   task.dag = ops::build(r).or_throw();
   task.target.kind = ir::TargetKind::kCuda;
   task.target.arch = "sm_90a";
+  task.target.allow_tf32 = allow_tf32;
   task.threads = 1;
   return task;
 }
 
 /// The names of the sketches with `part` in them; they are right at `points` points each.
-std::vector<std::string> right_sketches(const ops::Request& r, const std::string& part, int points) {
-  const search::Task task = task_of(r);
+std::vector<std::string> right_sketches(const ops::Request& r, const std::string& part, int points, bool allow_tf32 = false) {
+  const search::Task task = task_of(r, allow_tf32);
   const bool exact = dsl::supports_exact(task.dag);
   const auto inputs = dsl::make_inputs(task.dag, options().seed, exact ? dsl::InputKind::kExact : dsl::InputKind::kRandom);
   dsl::Evaluator reference(task.dag, inputs, exact ? dsl::EvaluateMode::kExact : dsl::EvaluateMode::kBounded);
@@ -207,7 +211,7 @@ std::vector<std::string> right_sketches(const ops::Request& r, const std::string
       EXPECT_TRUE(point.has_value());
       if (!point) break;
       const auto finished = lower::lower(driver::scheduled(task.dag, schedule::fill_holes(s.steps, s.space.decisions(*point)).or_throw()).or_throw(), cuda_options()).or_throw();
-      EXPECT_EQ(printed(finished).find("ts_mma_") != std::string::npos, s.name.find(".mma") != std::string::npos);
+      EXPECT_EQ(text_of(finished).find("ts_mma_") != std::string::npos, s.name.find(".mma") != std::string::npos);
       const auto got = driver::emulated(finished, inputs, {p % 2 == 1, static_cast<std::uint64_t>(p)});
       EXPECT_TRUE(got.ok()) << got.reason();
       if (!got.ok()) continue;
@@ -225,7 +229,9 @@ std::vector<std::string> right_sketches(const ops::Request& r, const std::string
 }
 
 /// Those on tensor cores.
-std::vector<std::string> tensor_core_sketches(const ops::Request& r, int points) { return right_sketches(r, ".mma", points); }
+std::vector<std::string> tensor_core_sketches(const ops::Request& r, int points, bool allow_tf32 = false) {
+  return right_sketches(r, ".mma", points, allow_tf32);
+}
 
 TEST(M24, ProductsGetTensorCores) {
   EXPECT_EQ(tensor_core_sketches({"matmul", {{"m", 70}, {"n", 52}, {"k", 41}}, "", "f16"}, 3).size(), 1u);
@@ -248,12 +254,18 @@ TEST(L21, LongReductionsOfFewResultsAreSplit) {
   for (const char* dtype : {"f32", "f16"}) {
     EXPECT_FALSE(right_sketches({"matmul", {{"m", 24}, {"n", 40}, {"k", 512}}, "", dtype}, ".partial.", 4).empty()) << dtype;
   }
+  EXPECT_FALSE(right_sketches({"matmul", {{"m", 24}, {"n", 40}, {"k", 512}}, "", "f32"}, ".partial.mma", 4, true).empty());
   EXPECT_TRUE(right_sketches({"matmul", {{"m", 24}, {"n", 40}, {"k", 100}}, "", "f32"}, ".partial.", 1).empty());
 }
 
-/// Single precision is not rounded to fewer bits behind the user's back.
-TEST(M24, SinglePrecisionStays) {
-  EXPECT_TRUE(tensor_core_sketches({"matmul", {{"m", 64}, {"n", 64}, {"k", 64}}, "", "f32"}, 1).empty());
+/// Single precision is not rounded to fewer bits behind the user's back: the target has to say so.
+TEST(M24, SinglePrecisionIsRoundedOnlyWhereAllowed) {
+  const ops::Request product{"matmul", {{"m", 64}, {"n", 64}, {"k", 64}}, "", "f32"};
+  EXPECT_TRUE(tensor_core_sketches(product, 1).empty());
+  EXPECT_EQ(tensor_core_sketches(product, 3, true).size(), 1u);
+  EXPECT_EQ(tensor_core_sketches({"batch_matmul", {{"b", 2}, {"m", 37}, {"n", 24}, {"k", 45}}, "", "f32"}, 3, true).size(), 1u);
+  EXPECT_EQ(tensor_core_sketches({"conv2d", {{"n", 1}, {"h", 9}, {"w", 7}, {"ci", 5}, {"co", 20}, {"pad", 1}}, "", "f32"}, 3, true).size(), 1u);
+  EXPECT_EQ(tensor_core_sketches({"conv2d_bias_relu", {{"h", 8}, {"w", 8}, {"ci", 8}, {"co", 24}}, "", "f32"}, 3, true).size(), 1u);
 }
 
 }  // namespace

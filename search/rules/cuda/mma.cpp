@@ -28,15 +28,18 @@ using schedule::Stage;
 
 constexpr std::int64_t kMostSums = 128;  // a thread's, which leaves registers for two operands' fragments
 
-/// The product of two reads that a stage sums up; the type of its operands' mma, nullptr when there is none.
+/// The instruction for the product of two reads that a stage sums up, nullptr when there is none. That for factors of
+/// f32, where the target allows it, takes them rounded.
 const ir::Mma* product_of(const SketchBuilder& b, const Stage& s) {
   const bool single = s.is_reduction() && !s.is_scan() && s.outputs.size() == 1 && s.placement == schedule::Placement::kRoot && !b.done(s.name);
   const ir::Reduce* r = single ? s.reduce() : nullptr;
   if (r == nullptr || r->combiner->op != ir::ReduceOp::kSum || r->sources.size() != 1) return nullptr;
   const auto* product = r->sources[0].as<ir::Mul>();
-  const std::vector<const ir::Load*> reads = reads_of(s);
-  if (product == nullptr || reads.size() != 2 || reads[0]->type != reads[1]->type) return nullptr;
-  const ir::Mma* mma = ir::mma_of(reads[0]->type, r->sources[0].type());
+  if (product == nullptr || reads_of(s).size() != 2) return nullptr;
+  const ir::MmaFactor x = ir::mma_factor(product->a), y = ir::mma_factor(product->b);
+  if (x.load == nullptr || y.load == nullptr || x.type != y.type) return nullptr;
+  const bool rounds = x.type == ir::f32 && b.task().target.allow_tf32;
+  const ir::Mma* mma = ir::mma_of(rounds ? ir::tf32 : x.type, r->sources[0].type());
   return mma != nullptr && arch_of(b.task()).capability >= mma->capability ? mma : nullptr;
 }
 
@@ -266,29 +269,29 @@ class MmaTile {
   std::vector<std::string> top_axes_;   // of the top stage, by the same
 };
 
+/// Whether its factors are f32 still, which no instruction multiplies.
+bool is_unrounded(const Stage& s) { return ir::mma_factor(s.reduce()->sources[0].as<ir::Mul>()->a).type == ir::f32; }
+
 bool is_multiplied(const SketchBuilder& b, const std::string& name) {
-  return product_of(b, b.stage(name)) != nullptr && is_matrix_product(b.stage(name)) && shape_of(b.stage(name)).reduce[0].extent % product_of(b, b.stage(name))->k == 0;
+  const Stage& s = b.stage(name);
+  const ir::Mma* mma = product_of(b, s);
+  return mma != nullptr && !is_unrounded(s) && is_matrix_product(s) && shape_of(s).reduce[0].extent % mma->k == 0;
 }
 
 /// The product whose results an elementwise stage takes; empty when there is none.
 std::string multiplied_producer(const SketchBuilder& b, const std::string& name) {
-  if (b.stage(name).is_reduction()) return "";
-  for (const ir::Load* l : reads_of(b.stage(name))) {
-    const Stage* p = b.state().producer(l->buffer.get());
-    if (!p->is_input() && is_multiplied(b, p->name) && taken_by(b, *p).stage == name) return p->name;
-  }
-  return "";
+  return product_taken_by(b, name, [&](const std::string& p) { return is_multiplied(b, p); }, [&](const Stage& p) { return taken_by(b, p).stage; });
 }
 
-/// Whether the product is the program's own: no algorithm made it or padded it.
+/// Whether the product is the program's own: no algorithm made it or changed it.
 bool has_own_form(const SketchBuilder& b, const std::string& name) {
-  for (const dsl::Stage& s : b.task().dag.stages()) {
-    if (s.name != name) continue;
-    std::vector<std::int64_t> extents;
-    for (const dsl::Axis& r : s.reduce_axes) is_const_int(r.extent, &extents.emplace_back());
-    return volume(extents) == volume(b.stage(name), AxisKind::kReduce);
-  }
-  return false;
+  const auto changes = [&](const schedule::Step& step) {
+    const auto* use = std::get_if<schedule::UseAlgorithm>(&step);
+    return use != nullptr && use->stage == name;
+  };
+  const auto& stages = b.task().dag.stages();
+  const bool declared = std::any_of(stages.begin(), stages.end(), [&](const dsl::Stage& s) { return s.name == name; });
+  return declared && std::none_of(b.steps().begin(), b.steps().end(), changes);
 }
 
 }  // namespace
@@ -302,6 +305,7 @@ std::vector<SketchBuilder> cuda_mma_form_expand(const SketchBuilder& b, const st
   SketchBuilder next = b;
   std::string product = name;
   const ir::Mma& mma = *product_of(b, b.stage(name));
+  if (is_unrounded(b.stage(name)) && !next.step(schedule::UseAlgorithm{name, "round_factors", {}}).ok()) return {};
   if (!is_matrix_product(b.stage(name))) {
     if (!next.step(schedule::UseAlgorithm{name, "im2col", {}}).ok()) return {};
     product = name + ".product";

@@ -42,7 +42,12 @@ std::vector<SketchBuilder> cuda_split_k_expand(const SketchBuilder& b, const std
   SketchBuilder next = b;
   const schedule::Param chunks = next.hole(name + ".chunks", chunk_counts(b.stage(name)));
   if (!next.step(schedule::UseAlgorithm{name, "split_k", {{"chunks", chunks}}}).ok()) return {};
-  return {std::move(next)};
+  std::vector<SketchBuilder> out{next};
+  const std::string chunk = name + ".partial";
+  if (cuda_mma_form_meets(next, chunk) != Verdict::kPass) {
+    for (SketchBuilder& other : cuda_mma_form_expand(next, chunk)) out.push_back(std::move(other));
+  }
+  return out;
 }
 
 }  // namespace tessera::search

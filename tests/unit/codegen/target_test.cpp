@@ -74,5 +74,15 @@ TEST(Target, UnknownNamesAreRefused) {
   EXPECT_NE(feature.reason().find("avx9000"), std::string::npos);
 }
 
+TEST(Target, CudaSaysWhatMayBeRounded) {
+  const ir::Target plain = ir::parse_target("cuda -arch=sm_80").or_throw(), allows = ir::parse_target("cuda -arch=sm_80 -allow=tf32").or_throw();
+  EXPECT_FALSE(plain.allow_tf32);
+  EXPECT_TRUE(allows.allow_tf32);
+  EXPECT_EQ(allows.text(), "cuda -arch=sm_80 -allow=tf32");
+  EXPECT_EQ(ir::parse_target("cuda -allow=tf32").or_throw().text(), "cuda -allow=tf32");
+  for (const char* wrong : {"cuda -allow=bf16", "cuda -allow=", "cpu -allow=tf32"}) EXPECT_FALSE(ir::parse_target(wrong).ok()) << wrong;
+  EXPECT_NE(ir::parse_target("cuda -allow=bf16").reason().find("'tf32'"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tessera::codegen
