@@ -141,7 +141,6 @@ void set_extents(Stage& s) {
   }
 }
 
-/// The box at its full size in every iteration, wherever it ends.
 /// The whole box in every iteration; up to whole tiles of the splits that pad, also past the end of a tensor that
 /// is smaller than a tile.
 void pad(const Stage& s, Box& box) {

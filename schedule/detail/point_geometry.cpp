@@ -82,6 +82,7 @@ void PointGeometry::begin(const NestShape& shape, std::span<const std::int64_t> 
   numbers(holes);
   extents_.assign(axes, 1);
   entered_.assign(shape.stages.size(), 0);
+  uneven_.assign(shape.stages.size(), 0);
   reserve(regions_, shape.stages.size());
   reserve(kept_, shape.stages.size());
   reserve(stored_, shape.stages.size());
@@ -117,8 +118,31 @@ void PointGeometry::region(int stage) {
       required_region(stage, s.kept, kept_[at(stage)]);
       intersect(box, kept_[at(stage)], s.rank);
     }
+    if (s.padded) pad(stage);
   }
   extents(s);
+}
+
+void PointGeometry::pad(int stage) {
+  const StageShape& s = shape_->stages[at(stage)];
+  for (std::size_t d = 0; d < s.rank; ++d) {
+    Dim& box = regions_[at(stage)][d];
+    if (!box.extent.is_constant()) uneven_[at(stage)] = 1;
+    for (const RelationShape& r : s.relations) {
+      if (r.padded && r.whole == s.roots[d].axis) box.bound = ceil_div(box.bound, number(r.factor)) * number(r.factor);
+    }
+    box.extent = IndexSum(box.bound);
+  }
+}
+
+bool PointGeometry::is_read_past_end(const StageShape& s) const {
+  for (const int q : s.readers) {
+    const StageShape& reader = shape_->stages[at(q)];
+    for (std::size_t d = 0; reader.padded && d < reader.rank; ++d) {
+      if (regions_[at(q)][d].bound > number(reader.roots[d].extent)) return true;
+    }
+  }
+  return false;
 }
 
 void PointGeometry::extents(const StageShape& s) {

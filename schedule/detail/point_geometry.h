@@ -67,10 +67,14 @@ class PointGeometry {
   void numbers(std::span<const std::int64_t> holes);
   void frame(const FrameShape& f, Frame& out);
   void region(int stage);
+  /// The whole box in every iteration; up to whole tiles of the splits that pad.
+  void pad(int stage);
   void extents(const StageShape& s);
   void store(int stage);
   void whole_extents(const StageShape& s, std::array<std::int64_t, kMostRank>& out) const;
 
+  /// Whether a reader computes past the end of its tensor, and so asks for what is past the end of `s`.
+  bool is_read_past_end(const StageShape& s) const;
   void required_region(int stage, const PlaceShape& place, Box& out);
   /// Where a coordinate ranges while the loops of a place hold still.
   const Span& coordinate_span(Slot slot, const PlaceShape& place);
@@ -107,6 +111,7 @@ class PointGeometry {
   std::vector<Span> spans_;            // by slot, at the place of span_place_
   std::vector<int> span_place_;
   std::vector<char> entered_;          // by stage
+  std::vector<char> uneven_;           // by stage: a padded box of which less is needed somewhere, by how much a state tells
 };
 
 }  // namespace tessera::schedule::detail

@@ -174,7 +174,7 @@ void PointGeometry::outside_spans(int stage, const PlaceShape& place) {
     required_region(stage, place, inner);
     box = &inner;
     // A padded box of which less is needed somewhere ends past it, by how much a state tells.
-    for (std::size_t d = 0; q.padded && d < q.rank; ++d) told_ &= regions_[at(stage)][d].extent.is_constant();
+    told_ &= uneven_[at(stage)] == 0;
   }
   algebra_.use_bounds(false);
   for (std::size_t d = 0; d < q.roots.size(); ++d) {
@@ -207,6 +207,7 @@ void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out
     }
   }
   algebra_.use_bounds(true);
+  const bool past = s.padded && is_read_past_end(s);
   for (std::size_t d = 0; d < s.rank; ++d) {
     const std::int64_t n = number(s.roots[d].extent);
     Dim& box = out[d];
@@ -217,11 +218,12 @@ void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out
       continue;
     }
     box.lo = algebra_.greatest(algebra_.simplified(lo[d]), IndexSum(0));
-    const IndexSum last = algebra_.least(algebra_.simplified(hi[d]), IndexSum(n - 1));
+    const IndexSum end = algebra_.simplified(hi[d]), last = past ? end : algebra_.least(end, IndexSum(n - 1));
     box.extent = algebra_.sum(last, box.lo, -1);
     box.extent.constant += 1;
     if (box.extent.composite) box.extent = IndexAlgebra::ordered(box.extent);
-    box.bound = std::max<std::int64_t>(1, std::min(n, algebra_.range(box.extent).hi));
+    const std::int64_t most = algebra_.range(box.extent).hi;
+    box.bound = std::max<std::int64_t>(1, past ? most : std::min(n, most));
   }
   for (std::size_t d = 0; d < s.growth.size(); ++d) {
     if (s.growth[d] == Growth::kNone) continue;

@@ -12,16 +12,6 @@
 namespace tessera::test {
 namespace {
 
-std::vector<codegen::CudaKernel> kernels_of(const Schedule& s) {
-  return codegen::print_cuda(lower::lower(s.state(), cuda_options()).or_throw()).or_throw();
-}
-
-std::string text_of(const Schedule& s) {
-  std::string out;
-  for (const codegen::CudaKernel& k : kernels_of(s)) out += k.text;
-  return out;
-}
-
 int count(const std::string& text, const std::string& word) {
   int n = 0;
   for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++n;
@@ -222,29 +212,27 @@ TEST(L22, WarpsCoverTwoDimensionsOfATile) {
   EXPECT_GT(count(text, "thread % 8"), 0);
 }
 
-/// The space of a product has blocks of all shapes of the same threads.
+/// The space of a product has blocks of all shapes of the same threads, and warps of all shapes.
 TEST(L22, BlocksOfTwoDimensionsAreInTheSpace) {
   dsl::ComputeDag dag;
-  std::set<std::pair<std::int64_t, std::int64_t>> shapes;  // rows and columns of 128 threads
+  std::set<std::pair<std::int64_t, std::int64_t>> blocks, warps;  // rows and columns of 128 threads, of 32
   for (const search::Sketch& s : sketches_of("matmul", {{"m", 256}, {"n", 256}, {"k", 64}}, dag)) {
     Rng rng(options().seed);
     for (int i = 0; i < 200 && s.space.find("C.i.x"); ++i) {
       const auto d = s.space.decisions(*s.space.sample(rng));
-      if (d.at("C.i.x") * d.at("C.j.x") == 128) shapes.emplace(d.at("C.i.x"), d.at("C.j.x"));
+      const std::int64_t rows = d.at("C.i.x"), columns = d.at("C.j.x"), down = d.at("C.i.w"), across = d.at("C.j.w");
+      EXPECT_EQ(rows * columns, 32);
+      warps.emplace(rows, columns);
+      if (down * across == 4) blocks.emplace(down * rows, across * columns);
     }
   }
-  EXPECT_GE(shapes.size(), 4U);
+  EXPECT_GE(blocks.size(), 6U);
+  EXPECT_EQ(warps.size(), 6U);
 }
 
 /// A warp as a level of its own: warps share out the rows of a block, lanes what lies along them.
 TEST(L22, WarpsAreALevel) {
-  auto A = placeholder({21, 75}, f32, "A");
-  auto k = reduce_axis(75, "k");
-  auto S = compute({21}, [&](Var i) { return sum(A(i, k), k); }, "S");
-  Schedule s(ComputeDag::from_outputs({S}, "row_sums"));
-  s.cache_write("S", "S.r").split("S", "i", {"b", "w"}, {4}).bind("S", "b", ForKind::kBlockX).bind("S", "w", ForKind::kWarp);
-  s.compute_at("S.r", "S", "w").pad_box("S.r").split("S.r", "k", {"k0", "lane"}, {32}).reorder("S.r", {"i", "lane", "k0"});
-  s.bind("S.r", "lane", ForKind::kLane).set_scope("S.r", Scope::kRegister);
+  const Schedule s = rows_of_warps();
   const codegen::CudaKernel kernel = kernels_of(s).front();
   EXPECT_EQ(kernel.block.x * kernel.block.y * kernel.block.z, 4 * 32);
   EXPECT_EQ(kernel.shared_bytes, 0);

@@ -53,11 +53,11 @@ TEST(GpuRanking, ProductsBeginWithLargeTiles) {
     SCOPED_TRACE(n);
     const Candidate c = first_of(task_of("matmul", {{"m", n}, {"n", n}, {"k", n}}));
     ASSERT_EQ(c.sketch, "C.tile");
-    const std::int64_t rows = product(c, {"C.i.v", "C.i.x", "C.i.r"}), columns = product(c, {"C.j.v", "C.j.x", "C.j.r"});
+    const std::int64_t rows = product(c, {"C.i.w", "C.i.v", "C.i.x", "C.i.r"}), columns = product(c, {"C.j.w", "C.j.v", "C.j.x", "C.j.r"});
     EXPECT_GE(std::min(rows, columns), 64);
     EXPECT_LE(std::max(rows, columns), 256);
     EXPECT_GE(rows * columns, n >= 4096 ? 128 * 128 : 64 * 64);
-    const std::int64_t sums = product(c, {"C.i.v", "C.i.r", "C.j.v", "C.j.r"}), threads = product(c, {"C.i.x", "C.j.x"});
+    const std::int64_t sums = product(c, {"C.i.v", "C.i.r", "C.j.v", "C.j.r"}), threads = product(c, {"C.i.w", "C.i.x", "C.j.w", "C.j.x"});
     EXPECT_GE(sums, 32);
     EXPECT_LE(sums, 128);
     EXPECT_GE(threads, 64);
@@ -92,7 +92,7 @@ TEST(GpuRanking, SmallConvolutionsFillTheDevice) {
   ASSERT_EQ(c.sketch, "Y.tile");
   std::int64_t blocks = 1;
   for (const auto& [axis, extent] : std::map<std::string, std::int64_t>{{"y", 14}, {"x", 14}, {"co", 256}}) {
-    const std::int64_t tile = product(c, {"Y." + axis + ".v", "Y." + axis + ".x", "Y." + axis + ".r"});
+    const std::int64_t tile = product(c, {"Y." + axis + ".w", "Y." + axis + ".v", "Y." + axis + ".x", "Y." + axis + ".r"});
     blocks *= (extent + tile - 1) / tile;
   }
   EXPECT_GE(blocks, ir::cuda_arch("sm_90a").or_throw().sms);
@@ -110,13 +110,13 @@ TEST(GpuRanking, WhatIsBetterIsCheaper) {
   for (const char* arch : {"sm_80", "sm_90a"}) {
     SCOPED_TRACE(arch);
     const Task task = task_of("matmul", {{"m", 4096}, {"n", 4096}, {"k", 4096}}, std::string("cuda -arch=") + arch);
-    const Candidate good = with(task, first_of(task), {{"C.i.v", 2}, {"C.i.x", 8}, {"C.i.r", 4}, {"C.j.v", 2}, {"C.j.x", 32}, {"C.j.r", 4}, {"C.k.block", 8}, {"C.slots", 3}});
+    const Candidate good = with(task, first_of(task), {{"C.i.w", 4}, {"C.i.v", 2}, {"C.i.x", 4}, {"C.i.r", 4}, {"C.j.w", 2}, {"C.j.v", 2}, {"C.j.x", 8}, {"C.j.r", 4}, {"C.k.block", 8}, {"C.slots", 3}});
     const double ns = draft_of(task, good);
     EXPECT_GT(draft_of(task, with(task, good, {{"C.i.v", 1}, {"C.i.r", 1}, {"C.j.v", 1}, {"C.j.r", 1}})), 2 * ns) << "one sum a thread";
     EXPECT_GT(draft_of(task, with(task, good, {{"C.i.v", 1}, {"C.j.v", 1}})), ns) << "4 x 4 sums a thread";
     EXPECT_GT(draft_of(task, with(task, good, {{"C.slots", 1}})), ns) << "nothing is filled ahead";
     EXPECT_GT(draft_of(task, with(task, good, {{"A.s.vector", 1}, {"B.s.vector", 1}})), ns) << "copies of 4 bytes";
-    EXPECT_GT(draft_of(task, with(task, good, {{"C.j.x", 1}, {"C.i.x", 64}})), ns) << "lanes along one column";
+    EXPECT_GT(draft_of(task, with(task, good, {{"C.j.x", 1}, {"C.i.x", 32}, {"C.i.w", 1}, {"C.j.w", 8}})), ns) << "lanes along one column";
   }
 }
 

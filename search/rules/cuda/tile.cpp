@@ -1,14 +1,18 @@
-// Products and convolutions without tensor cores: tiles for blocks, threads and registers, operands in
+// Products and convolutions without tensor cores: tiles for blocks, warps, threads and registers, operands in
 // shared memory, several tiles ahead (Ansor's SSSRRSRS with cache read, special compute location; virtual
 // threads are the strided level .v).
 //
-//   W: block (block.x)  ty tx (threads)  .v (strided parts)  .r (neighbours)
+//   W: block (block.x)  warp (thread.z)  ty tx (its lanes)  .v (strided parts)  .r (neighbours)
 //     acc (registers): outer reduction, k.0: A.s, B.s = ... (all threads, `slots` tiles ahead)
-//                      ty tx  k.1  .v  .r: acc += A.s * B.s
+//                      warp ty tx  k.1  .v  .r: acc += A.s * B.s
 //     W = f(acc)
+//
+// The tile of a warp is whole: what its lanes read together of shared memory is as little as a square needs. Where
+// there are too few results for 32 lanes there are threads and no warps.
 //
 // An operand that is computed (a border, a scale) is computed into its shared tile.
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 
 #include "ir/analysis/affine.h"
@@ -25,6 +29,7 @@ using schedule::RootAxis;
 
 constexpr std::int64_t kMostAccumulators = 128;  // registers of a thread for its sums
 constexpr std::int64_t kMostOfBlock = 32768;     // of a block for all of them: half of an SM's
+constexpr std::int64_t kMostThreads = 512;
 
 struct TiledAxis {
   RootAxis axis;  // of the reduction
@@ -36,6 +41,9 @@ class SimtTile {
   SimtTile(SketchBuilder& b, std::string stage) : b_(b), name_(std::move(stage)), shape_(shape_of(b.stage(name_))) {
     for (const RootAxis& r : shape_.rows) tiled_.push_back({r, false});
     tiled_.push_back({shape_.column, true});
+    double lanes = 1;
+    for (const TiledAxis& t : tiled_) lanes *= static_cast<double>(std::bit_floor(static_cast<std::uint64_t>(t.axis.extent)));
+    if (lanes >= ir::kWarp) levels_.insert(levels_.begin(), "w");
   }
 
   Status run() {
@@ -57,7 +65,13 @@ class SimtTile {
   }
 
  private:
-  std::string hole(const RootAxis& r, const char* what) const { return name_ + "." + r.axis + "." + what; }
+  std::string hole(const RootAxis& r, const std::string& what) const { return name_ + "." + r.axis + "." + what; }
+  std::vector<std::string> holes(const RootAxis& r) const {
+    std::vector<std::string> out;
+    for (const std::string& level : levels_) out.push_back(hole(r, level));
+    return out;
+  }
+  bool has_warps() const { return levels_.front() == "w"; }
 
   /// A position of the reduction's axes as an axis of `stage`.
   std::string axis_of(const std::string& stage, const RootAxis& r) const {
@@ -67,20 +81,27 @@ class SimtTile {
 
   void declare() {
     const std::int64_t words = std::max(1, b_.stage(name_).outputs[0]->dtype.bytes() / 4);
-    Monomial threads{1, {}}, accumulators{words, {}}, block{words, {}};
+    Monomial warps{1, {}}, threads{1, {}}, accumulators{words, {}}, block{words, {}};
     for (const TiledAxis& t : tiled_) {
       const std::int64_t n = t.axis.extent;
+      if (has_warps()) {
+        b_.hole(hole(t.axis, "w"), powers_up_to(std::min<std::int64_t>(8, n)));
+        warps.holes.push_back(hole(t.axis, "w"));
+      }
       b_.hole(hole(t.axis, "v"), powers_up_to(std::min<std::int64_t>(4, n)));
       b_.hole(hole(t.axis, "x"), powers_up_to(std::min<std::int64_t>(t.column ? 32 : 64, n)));
       b_.hole(hole(t.axis, "r"), powers_up_to(std::min<std::int64_t>(t.column ? 4 : 8, n)));
-      b_.require({"tile of " + t.axis.axis, {{1, {hole(t.axis, "v"), hole(t.axis, "x"), hole(t.axis, "r")}}}, 0, std::max<std::int64_t>(2 * n, 1)});
+      b_.require({"tile of " + t.axis.axis, {{1, holes(t.axis)}}, 0, std::max<std::int64_t>(2 * n, 1)});
       threads.holes.push_back(hole(t.axis, "x"));
       for (const char* h : {"v", "r"}) accumulators.holes.push_back(hole(t.axis, h));
-      for (const char* h : {"v", "x", "r"}) block.holes.push_back(hole(t.axis, h));
+      for (const std::string& h : holes(t.axis)) block.holes.push_back(h);
     }
-    double results = 1;
-    for (const TiledAxis& t : tiled_) results *= static_cast<double>(t.axis.extent);
-    b_.require({"threads of a block", {threads}, static_cast<std::int64_t>(std::min(32.0, results)), 512});
+    if (has_warps()) {
+      b_.require({"lanes of a warp", {threads}, ir::kWarp, ir::kWarp});
+      b_.require({"warps of a block", {warps}, 1, kMostThreads / ir::kWarp});
+    } else {
+      b_.require({"threads of a block", {threads}, 1, kMostThreads});
+    }
     b_.require({"registers of a thread", {accumulators}, 0, kMostAccumulators});
     b_.require({"registers of a block", {block}, 0, kMostOfBlock});
     k_ = shape_.reduce.back();
@@ -92,20 +113,25 @@ class SimtTile {
     b_.hole(name_ + ".slots", async ? std::vector<std::int64_t>{1, 2, 3, 4} : std::vector<std::int64_t>{1});
   }
 
-  /// v, x, r of an axis of a stage whose first loop is `outer` (empty: none).
-  Status cut(const std::string& stage, const TiledAxis& t, bool outer) {
+  /// The levels of an axis of a stage inside of loop `outer`: over blocks, or over the one tile of a block, which is
+  /// whole even where fewer results are left, so that its warps are those of the block.
+  Status cut(const std::string& stage, const TiledAxis& t, const char* outer, ir::Tail tail) {
     const std::string a = axis_of(stage, t.axis);
-    std::vector<std::string> into{a + ".v", a + ".x", a + ".r"};
-    std::vector<Param> factors{Param::open(hole(t.axis, "x")), Param::open(hole(t.axis, "r"))};
-    if (outer) {
-      into.insert(into.begin(), a + ".b");
-      factors.insert(factors.begin(), Param::open(hole(t.axis, "v")));
+    std::vector<std::string> into{a + outer};
+    std::vector<Param> factors;
+    for (const std::string& level : levels_) {
+      into.push_back(a + "." + level);
+      factors.push_back(Param::open(hole(t.axis, level)));
     }
-    return b_.step(schedule::Split{stage, a, into, factors, ir::Tail::kPartition});
+    return b_.step(schedule::Split{stage, a, into, factors, tail});
   }
 
-  /// Binds the loops over threads: rows together on thread.y, the column on thread.x.
+  /// Binds the loops over threads: warps on thread.z, in them rows together on thread.y, the column on thread.x.
   Status bind(const std::string& stage) {
+    if (has_warps()) {
+      TESSERA_TRY(z, fused(b_, stage, loops(stage, ".w"), "warp"));
+      TESSERA_TRY_DONE(b_.step(schedule::Bind{stage, z, ir::ForKind::kThreadZ}));
+    }
     std::vector<std::string> rows;
     for (const TiledAxis& t : tiled_) {
       if (!t.column) rows.push_back(axis_of(stage, t.axis) + ".x");
@@ -117,6 +143,7 @@ class SimtTile {
 
   std::vector<std::string> loops(const std::string& stage, const char* level) const {
     std::vector<std::string> out;
+    if (std::find(levels_.begin(), levels_.end(), level + 1) == levels_.end()) return out;
     for (const TiledAxis& t : tiled_) out.push_back(axis_of(stage, t.axis) + level);
     return out;
   }
@@ -125,11 +152,11 @@ class SimtTile {
     std::vector<std::string> grid, order;
     for (const RootAxis& r : shape_.others) grid.push_back(axis_of(top_, r));
     for (const TiledAxis& t : tiled_) {
-      TESSERA_TRY_DONE(cut(top_, t, true));
+      TESSERA_TRY_DONE(cut(top_, t, ".b", ir::Tail::kPartition));
       grid.push_back(axis_of(top_, t.axis) + ".b");
     }
     order = grid;
-    for (const char* level : {".x", ".v", ".r"}) {
+    for (const char* level : {".w", ".x", ".v", ".r"}) {
       for (const std::string& l : loops(top_, level)) order.push_back(l);
     }
     TESSERA_TRY_DONE(b_.step(schedule::Reorder{top_, order}));
@@ -143,7 +170,7 @@ class SimtTile {
   Status accumulate() {
     TESSERA_TRY_DONE(b_.step(schedule::ComputeAt{acc_, top_, block_}));
     TESSERA_TRY_DONE(b_.step(schedule::PadBox{acc_}));
-    for (const TiledAxis& t : tiled_) TESSERA_TRY_DONE(cut(acc_, t, false));
+    for (const TiledAxis& t : tiled_) TESSERA_TRY_DONE(cut(acc_, t, ".t", ir::Tail::kPad));
     const std::string k = k_.axis;
     TESSERA_TRY_DONE(b_.step(schedule::Split{acc_, k, {k + ".0", k + ".1"}, {Param::open(name_ + "." + k + ".block")}, ir::Tail::kPartition}));
     std::vector<std::string> order;
@@ -151,9 +178,12 @@ class SimtTile {
     for (const RootAxis& r : shape_.reduce) {
       if (r.axis != k) order.push_back(r.axis);
     }
+    for (const TiledAxis& t : tiled_) order.push_back(axis_of(acc_, t.axis) + ".t");
     outer_ = k + ".0";
     order.push_back(outer_);
-    for (const std::string& l : loops(acc_, ".x")) order.push_back(l);
+    for (const char* level : {".w", ".x"}) {
+      for (const std::string& l : loops(acc_, level)) order.push_back(l);
+    }
     order.push_back(k + ".1");
     for (const char* level : {".v", ".r"}) {
       for (const std::string& l : loops(acc_, level)) order.push_back(l);
@@ -201,7 +231,7 @@ class SimtTile {
       }
       if (tiled != nullptr) {
         out.weight *= coefficient;
-        for (const char* h : {"v", "x", "r"}) out.holes.push_back(hole(tiled->axis, h));
+        for (const std::string& h : holes(tiled->axis)) out.holes.push_back(h);
       } else if (r.axis == k_.axis) {
         out.weight *= coefficient;
         out.holes.push_back(name_ + "." + k_.axis + ".block");
@@ -239,12 +269,9 @@ class SimtTile {
   ReductionShape shape_;
   RootAxis k_;
   std::vector<TiledAxis> tiled_;
+  std::vector<std::string> levels_{"v", "x", "r"};  // of a tiled axis inside of a block, outermost first
   std::vector<std::string> positions_;  // names of the reduction's data axes, by position
 };
-
-}  // namespace
-
-namespace {
 
 bool is_tiled(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
@@ -254,12 +281,7 @@ bool is_tiled(const SketchBuilder& b, const std::string& name) {
 
 /// The tiled reduction whose results an elementwise stage takes one by one; empty when there is none.
 std::string tiled_producer(const SketchBuilder& b, const std::string& name) {
-  if (b.stage(name).is_reduction()) return "";
-  for (const ir::Load* l : reads_of(b.stage(name))) {
-    const schedule::Stage* p = b.state().producer(l->buffer.get());
-    if (!p->is_input() && is_tiled(b, p->name) && epilogue_of(b, *p) == name) return p->name;
-  }
-  return "";
+  return product_taken_by(b, name, [&](const std::string& p) { return is_tiled(b, p); }, [&](const schedule::Stage& p) { return epilogue_of(b, p); });
 }
 
 }  // namespace
