@@ -58,6 +58,17 @@ TEST(CudaSchedules, RowsJoinedByThreads) {
   }
 }
 
+/// A condition on the place of a result stands inside of the loop that its threads share: past the end nothing is written.
+TEST(CudaSchedules, ResultsPastTheEndAreNotWritten) {
+  auto A = placeholder({2, 7}, f32, "A"), B = placeholder({7, 67}, f32, "B");
+  auto k = reduce_axis(7, "k");
+  auto C = compute({2, 67}, [&](Var i, Var j) { return sum(A(i, k) * B(k, j), k); }, "C");
+  Schedule s(ComputeDag::from_outputs({C}, "product"));
+  s.reorder("C", {"j", "i"}).split("C", "j", {"j0", "j1"}, {8}).bind("C", "j0", ForKind::kBlockX).bind("C", "j1", ForKind::kBlockY);
+  s.bind("C", "k", ForKind::kThreadX).reorder("C", {"j1", "j0"});
+  expect_right(s);
+}
+
 /// Warps and lanes instead of thread.x: each warp has a row.
 TEST(CudaSchedules, RowsOfWarps) {
   auto A = placeholder({21, 75}, f32, "A");
@@ -136,6 +147,26 @@ TEST(CudaSchedules, UpdatesOfMemoryByWarps) {
   expect_right(s);
 }
 
+/// The same where no loop over threads is left around it: one that runs once, and a tuple outside of all of them.
+TEST(CudaSchedules, UpdatesOfSharedMemoryByOneThread) {
+  auto A = placeholder({5, 24}, f32, "A");
+  auto k = reduce_axis(1, "k");
+  auto S = compute({5}, [&](Var i) { return sum(A(i, k), k); }, "S");
+  auto Y = compute({5, 24}, [&](Var i, Var j) { return A(i, j) + S(i); }, "Y");
+  Schedule once(ComputeDag::from_outputs({Y}, "once"));
+  once.bind("Y", "i", ForKind::kBlockX).bind("Y", "j", ForKind::kThreadX).compute_at("S", "Y", "i");
+  once.bind("S", "k", ForKind::kWarp).set_scope("S", Scope::kShared);
+  expect_right(once);
+  const auto both = reducer("both", {f32, f32}, [](const Exprs& x, const Exprs& y) -> Exprs { return {x[0] + y[0], ir::max(x[1], y[1])}; },
+                            {ir::constant_of(f32, 0), dsl::lowest(f32)});
+  auto q = reduce_axis(24, "q");
+  const auto T = compute_many({5}, [&](Var i) { return reduce(both, {A(i, q), A(i, q)}, {q}); }, "T");
+  auto Z = compute({5, 24}, [&](Var i, Var j) { return A(i, j) + T[0](i) * T[1](i); }, "Z");
+  Schedule tuple(ComputeDag::from_outputs({Z}, "tuple"));
+  tuple.bind("Z", "i", ForKind::kBlockX).bind("Z", "j", ForKind::kThreadX).compute_at("T", "Z", "i").set_scope("T", Scope::kShared);
+  expect_right(tuple);
+}
+
 TEST(CudaSchedules, WhatCannotBeAKernelIsRefused) {
   auto A = placeholder({16, 16}, f32, "A");
   auto k = reduce_axis(16, "k");
@@ -160,6 +191,9 @@ TEST(CudaSchedules, WhatCannotBeAKernelIsRefused) {
   between.bind("T", "i", ForKind::kBlockX).bind("T", "j", ForKind::kBlockY);
   between.cache_read("C", {"T"}, "C.s", Scope::kShared).compute_at("C.s", "T", "i");
   EXPECT_NE(refusal(between).find("inside of all grid loops"), std::string::npos) << refusal(between);
+  Schedule others(ComputeDag::from_outputs({T}, "others"));
+  others.cache_write("T", "T.w").compute_at("T.w", "T", "i").bind("T.w", "j", ForKind::kThreadX);
+  EXPECT_NE(refusal(others).find("that other threads have"), std::string::npos) << refusal(others);
   const auto larger = reducer("argmax", {f32, ir::i64}, [](const Exprs& x, const Exprs& y) -> Exprs {
     const Expr first = x[0] > y[0] || (x[0] == y[0] && x[1] <= y[1]);
     return {select(first, x[0], y[0]), select(first, x[1], y[1])};
