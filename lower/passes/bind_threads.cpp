@@ -211,6 +211,8 @@ class Unit {
   /// What the body asks of the result and not of its own loops, `inside`: where that fails there is nothing to write.
   static Expr asked_of_result(const Stmt& body, std::set<ir::VarId> inside) {
     if (const auto* n = body.as<ir::Instance>()) return asked_of_result(n->body, std::move(inside));
+    if (const auto* n = body.as<ir::Allocate>()) return asked_of_result(n->body, std::move(inside));
+    if (const auto* n = body.as<ir::Block>()) return asked_of_result(n->stmts.back(), std::move(inside));
     if (const auto* n = body.as<ir::For>()) {
       inside.insert(n->var.id());
       return asked_of_result(n->body, std::move(inside));

@@ -58,6 +58,20 @@ TEST(CudaSchedules, RowsJoinedByThreads) {
   }
 }
 
+/// A reduction of a tuple inside of the loop that threads share: its update is not theirs.
+TEST(CudaSchedules, ReductionsInsideOfSharedLoops) {
+  auto A = placeholder({11, 8, 3}, f32, "A");
+  const auto both = reducer("both", {f32, f32}, [](const Exprs& x, const Exprs& y) -> Exprs { return {x[0] + y[0], ir::max(x[1], y[1])}; },
+                            {ir::constant_of(f32, 0), dsl::lowest(f32)});
+  auto q = reduce_axis(3, "q"), k = reduce_axis(8, "k");
+  const auto T = compute_many({11, 8}, [&](Var i, Var j) { return reduce(both, {A(i, j, q), A(i, j, q)}, {q}); }, "T");
+  auto S = compute({11}, [&](Var i) { return sum(T[0](i, k) + T[1](i, k), k); }, "S");
+  Schedule s(ComputeDag::from_outputs({S}, "inside"));
+  s.split("S", "i", {"i0", "i1"}, {4}).bind("S", "i0", ForKind::kBlockX).bind("S", "i1", ForKind::kThreadY).bind("S", "k", ForKind::kThreadX);
+  s.compute_at("T", "S", "k");
+  expect_right(s);
+}
+
 /// A condition on the place of a result stands inside of the loop that its threads share: past the end nothing is written.
 TEST(CudaSchedules, ResultsPastTheEndAreNotWritten) {
   auto A = placeholder({2, 7}, f32, "A"), B = placeholder({7, 67}, f32, "B");
