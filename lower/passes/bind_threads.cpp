@@ -92,6 +92,8 @@ class Unit {
   /// The body for this thread, and the condition under which the loop reaches it.
   std::tuple<Stmt, Expr, Bounds> coordinate(const ir::For& n, const Bounds& bounds) {
     bound_.insert(n.loop);
+    // Beside warps and lanes, thread.x, y and z have one iteration.
+    if (shape_.warps > 0 && n.loop != ForKind::kWarp && n.loop != ForKind::kLane) return {ir::substitute(n.body, n.var, n.min), int_imm(0) < n.extent, bounds};
     const Var c = coordinates_.of(shape_, n.loop);
     Bounds inner = bounds;
     inner[c.id()] = {0, shape_.extent(n.loop) - 1};

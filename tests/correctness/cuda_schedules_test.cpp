@@ -95,6 +95,18 @@ TEST(CudaSchedules, RowsOfWarps) {
   expect_right(s);
 }
 
+/// A loop over thread.z that runs once, beside lanes: every lane runs it.
+TEST(CudaSchedules, LoopsThatRunOnceBesideLanes) {
+  auto A = placeholder({13, 3}, f32, "A");
+  auto k = reduce_axis(3, "k");
+  auto S = compute({13}, [&](Var i) { return sum(A(i, k), k); }, "S");
+  auto Y = compute({13, 3}, [&](Var i, Var j) { return A(i, j) + S(i); }, "Y");
+  Schedule s(ComputeDag::from_outputs({Y}, "once"));
+  s.split("Y", "i", {"i0", "i1"}, {9}).split("S", "i", {"i0", "i1"}, {13}).compute_at("S", "Y", "j");
+  s.bind("S", "i0", ForKind::kThreadZ).bind("Y", "i0", ForKind::kLane);
+  expect_right(s);
+}
+
 TEST(CudaSchedules, TuplesJoinedByThreads) {
   const auto larger = reducer("argmax", {f32, ir::i32}, [](const Exprs& x, const Exprs& y) -> Exprs {
     const Expr first = x[0] > y[0] || (x[0] == y[0] && x[1] <= y[1]);
@@ -135,6 +147,16 @@ TEST(CudaSchedules, SharedTilesOfOneThread) {
     s.compute_at("T", "S", "i").set_scope("T", Scope::kShared);
     expect_right(s);
   }
+}
+
+/// The count of a loop over the box of two reads that run against each other, in a kernel of 64-bit values.
+TEST(CudaSchedules, BoxesOfReadsThatCross) {
+  auto A = placeholder({33}, ir::i64, "A"), B = placeholder({5}, ir::i64, "B");
+  auto k = reduce_axis(33, "k"), q = reduce_axis(3, "q");
+  auto S = compute({5}, [&](Var i) { return sum(ir::min(A(k), A(32 - k)) + B(i), {k, q}); }, "S");
+  Schedule s(ComputeDag::from_outputs({S}, "cross"));
+  s.cache_read("A", {"S"}, "A.s", Scope::kShared).compute_at("A.s", "S", "q").split("A.s", "d0", {"d1", "d2"}, {4});
+  expect_right(s);
 }
 
 /// A pipeline below a guard that not every iteration passes.
