@@ -107,6 +107,14 @@ TEST(CudaRows, ReadAndWriteSixteenBytes) {
   }
 }
 
+TEST(CudaRows, ReductionsReadSixteenBytes) {
+  const search::Task many = task_of("reduce_sum", {{"m", 4096}, {"n", 4096}}, "f32"), few = task_of("argmax", {{"m", 4}, {"n", 1048576}}, "f32");
+  for (const std::string& text : {text_of(many, "Y.joined"), text_of(few, "Y.threads+rfactor+best.joined+best.part.joined")}) {
+    EXPECT_EQ(count(text, "ts_load_global_nc<f32x4>(X"), 1) << text;
+    EXPECT_EQ(count(text, "(X +"), 1) << text;
+  }
+}
+
 /// A row read once where it is kept, and as often as there are stages that read it where it is not.
 TEST(CudaRows, AreReadOnceWhereTheyAreKept) {
   const search::Task task = task_of("softmax", {{"m", 4096}, {"n", 4096}}, "f32");
