@@ -18,14 +18,16 @@ using ir::Var;
 
 namespace {
 
-/// The outermost let that reads what it will write: where the update begins.
+/// The outermost let that reads what it will write: where the update begins. The last one, as stages that are
+/// computed inside of the loop stand before it.
 Stmt find_update(const Stmt& s) {
   if (const auto* n = s.as<ir::LetStmt>(); n != nullptr && n->value.as<ir::Load>() != nullptr) return s;
   Stmt out;
   ir::for_each_child(
       s, [](const Expr&) {},
       [&](const Stmt& x) {
-        if (x && !out) out = find_update(x);
+        const Stmt found = x ? find_update(x) : x;
+        if (found) out = found;
       });
   return out;
 }

@@ -149,7 +149,8 @@ std::string ExprText::binary(const ir::Binary& n, int l) const {
     const bool div = n.kind == ExprKind::kFloorDiv;
     const bool plain = t.is_uint() || (n.a.type().is_scalar() && ir::range_of(n.a, bounds).lo >= 0 && ir::range_of(n.b, bounds).lo > 0);
     if (plain) return "(" + a + (div ? " / " : " % ") + b + ")";
-    return std::string(div ? "ts_floor_div(" : "ts_floor_mod(") + a + ", " + b + ")";
+    const char* type = is_index(t) && index_type == "i64" ? "<i64>" : "";  // as above
+    return std::string(div ? "ts_floor_div" : "ts_floor_mod") + type + "(" + a + ", " + b + ")";
   }
   const std::string plain = "(" + a + " " + infix(n.kind) + " " + b + ")";
   // C computes on small integers in int: the result goes back to its type.

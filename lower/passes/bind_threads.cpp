@@ -92,6 +92,8 @@ class Unit {
   /// The body for this thread, and the condition under which the loop reaches it.
   std::tuple<Stmt, Expr, Bounds> coordinate(const ir::For& n, const Bounds& bounds) {
     bound_.insert(n.loop);
+    // Beside warps and lanes, thread.x, y and z have one iteration.
+    if (shape_.warps > 0 && n.loop != ForKind::kWarp && n.loop != ForKind::kLane) return {ir::substitute(n.body, n.var, n.min), int_imm(0) < n.extent, bounds};
     const Var c = coordinates_.of(shape_, n.loop);
     Bounds inner = bounds;
     inner[c.id()] = {0, shape_.extent(n.loop) - 1};
@@ -200,12 +202,31 @@ class Unit {
     Exprs totals;
     for (const Buffer& p : partial) totals.push_back(p.load({int_imm(0)}));
     bound_ = outer;
-    Expr writer = condition;
+    Expr writer = both(condition, asked_of_result(n.body, {n.var.id()}));
     for (const Buffer& r : update->results) writer = both(writer, only_one(r));
     out.push_back(when(writer, update->with(update->results, update->at, totals)));
     Stmt all = ir::block(std::move(out));
     for (const Buffer& p : partial) all = make_stmt<ir::Allocate>(p, all);
     return all;
+  }
+
+  /// What the body asks of the result and not of its own loops, `inside`: where that fails there is nothing to write.
+  static Expr asked_of_result(const Stmt& body, std::set<ir::VarId> inside) {
+    if (const auto* n = body.as<ir::Instance>()) return asked_of_result(n->body, std::move(inside));
+    if (const auto* n = body.as<ir::Allocate>()) return asked_of_result(n->body, std::move(inside));
+    if (const auto* n = body.as<ir::Block>()) return asked_of_result(n->stmts.back(), std::move(inside));
+    if (const auto* n = body.as<ir::For>()) {
+      inside.insert(n->var.id());
+      return asked_of_result(n->body, std::move(inside));
+    }
+    const auto* n = body.as<ir::IfThenElse>();
+    if (n == nullptr) return {};
+    const std::function<Expr(const Expr&)> outer = [&](const Expr& c) -> Expr {
+      if (const auto* a = c.as<ir::And>()) return both(outer(a->a), outer(a->b));
+      const std::vector<Var> vars = ir::free_vars(c);
+      return std::any_of(vars.begin(), vars.end(), [&](const Var& v) { return inside.count(v.id()) != 0; }) ? Expr() : c;
+    };
+    return both(outer(n->condition), asked_of_result(n->yes, inside));
   }
 
   /// The update on the partial results of this thread.
@@ -341,7 +362,7 @@ class Binder {
       return make_stmt<ir::For>(n->var, n->min, n->extent, n->loop, tile(n->body, inner, true), n->notes);
     }
     if (const auto* n = s.as<ir::Instance>()) return tile(n->body, bounds, in_loop);
-    if (s.as<ir::Store>() != nullptr) return unit(s, bounds, in_loop);
+    if (is_alone(s)) return unit(s, bounds, in_loop);
     if (const auto* n = s.as<ir::Barrier>(); n != nullptr && n->scope == ir::BarrierScope::kBlock && threads_ <= kWarpThreads) {
       return make_stmt<ir::Barrier>(ir::BarrierScope::kWarp);
     }
@@ -349,10 +370,13 @@ class Binder {
         s, [](const Expr& e) { return e; }, [&](const Stmt& x) { return x ? tile(x, bounds, in_loop) : x; });
   }
 
+  /// A store, or an update that reads what it will store.
+  static bool is_alone(const Stmt& s) { return s.as<ir::Store>() != nullptr || s.as<ir::LetStmt>() != nullptr; }
+
   Stmt unit(const Stmt& s, const Bounds& bounds, bool in_loop) {
     ThreadShape shape = thread_shape(s, bounds).or_throw();
     // Outside of loops over threads all of them run: thread 0 writes memory.
-    if (s.as<ir::Store>() != nullptr) shape.extents[0] = threads_;
+    if (is_alone(s)) shape.extents[0] = threads_;
     if (shape.fits(widest_)) shape = widest_;
     Unit unit(shape, *coordinates_, threads_, in_loop, identities_);
     const Stmt out = unit.run(s, bounds);

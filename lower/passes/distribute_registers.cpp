@@ -60,6 +60,7 @@ struct Tile {
   Buffer buffer;
   std::vector<ir::AffineSum> thread;  // by dimension, of the first access
   std::vector<std::set<std::pair<std::int64_t, std::int64_t>>> steps;  // by dimension: stride, count
+  std::vector<std::map<std::int64_t, std::int64_t>> threads;  // by dimension: stride of a thread's place, how many there are
   std::set<std::pair<std::int64_t, std::size_t>> inner;  // stride, dimension: digits that come first in the array
   std::vector<std::vector<Digit>> digits;
   Buffer own;
@@ -161,12 +162,19 @@ class Distribution {
     if (first) {
       t.thread.resize(at.size());
       t.steps.resize(at.size());
+      t.threads.resize(at.size());
     }
     for (std::size_t d = 0; d < at.size(); ++d) {
       Place p = place(b, at[d], bounds);
       if (first) t.thread[d] = p.thread;
       if (!same(t.thread[d], p.thread, bounds)) {
         refuse_("register tile '" + b->name + "' is spread over the threads in two ways; one thread cannot read the registers of another, put the tile in shared memory");
+      }
+      for (const ir::Term& term : p.thread.terms) {
+        const ir::Interval r = ir::range_of(term.atom, bounds);
+        if (!r.is_bounded() || r.hi <= 0) continue;
+        std::int64_t& count = t.threads[d].try_emplace(term.coefficient, r.hi + 1).first->second;
+        count = std::min(count, r.hi + 1);
       }
       for (const ir::Term& term : p.own.terms) {
         const ir::Interval r = ir::range_of(term.atom, bounds);
@@ -201,7 +209,20 @@ class Distribution {
     }
   }
 
+  /// What counts as a thread's own must not step through what tells the threads apart.
+  void check_owners(const Tile& t) {
+    bool apart = true;
+    for (std::size_t d = 0; d < t.threads.size(); ++d) {
+      for (const auto& [stride, count] : t.threads[d]) {
+        for (const auto& [own, n] : t.steps[d]) apart &= own >= stride * count || stride >= own * n;
+        for (const auto& [dim, value] : constants_[t.buffer->id]) apart &= dim != d || value / stride % count == 0;
+      }
+    }
+    if (!apart) refuse_("a thread reads elements of register tile '" + t.buffer->name + "' that other threads have; put the tile in shared memory");
+  }
+
   void lay_out(Tile& t) {
+    check_owners(t);
     if (!refusal.empty()) return;
     t.digits.resize(t.steps.size());
     for (std::size_t d = 0; d < t.steps.size(); ++d) find_digits(t, d);

@@ -58,9 +58,46 @@ TEST(CudaSchedules, RowsJoinedByThreads) {
   }
 }
 
+/// A reduction of a tuple inside of the loop that threads share: its update is not theirs.
+TEST(CudaSchedules, ReductionsInsideOfSharedLoops) {
+  auto A = placeholder({11, 8, 3}, f32, "A");
+  const auto both = reducer("both", {f32, f32}, [](const Exprs& x, const Exprs& y) -> Exprs { return {x[0] + y[0], ir::max(x[1], y[1])}; },
+                            {ir::constant_of(f32, 0), dsl::lowest(f32)});
+  auto q = reduce_axis(3, "q"), k = reduce_axis(8, "k");
+  const auto T = compute_many({11, 8}, [&](Var i, Var j) { return reduce(both, {A(i, j, q), A(i, j, q)}, {q}); }, "T");
+  auto S = compute({11}, [&](Var i) { return sum(T[0](i, k) + T[1](i, k), k); }, "S");
+  Schedule s(ComputeDag::from_outputs({S}, "inside"));
+  s.split("S", "i", {"i0", "i1"}, {4}).bind("S", "i0", ForKind::kBlockX).bind("S", "i1", ForKind::kThreadY).bind("S", "k", ForKind::kThreadX);
+  s.compute_at("T", "S", "k");
+  expect_right(s);
+}
+
+/// A condition on the place of a result stands inside of the loop that its threads share: past the end nothing is written.
+TEST(CudaSchedules, ResultsPastTheEndAreNotWritten) {
+  auto A = placeholder({2, 7}, f32, "A"), B = placeholder({7, 67}, f32, "B");
+  auto k = reduce_axis(7, "k");
+  auto C = compute({2, 67}, [&](Var i, Var j) { return sum(A(i, k) * B(k, j), k); }, "C");
+  Schedule s(ComputeDag::from_outputs({C}, "product"));
+  s.reorder("C", {"j", "i"}).split("C", "j", {"j0", "j1"}, {8}).bind("C", "j0", ForKind::kBlockX).bind("C", "j1", ForKind::kBlockY);
+  s.bind("C", "k", ForKind::kThreadX).reorder("C", {"j1", "j0"});
+  expect_right(s);
+}
+
 /// Warps and lanes instead of thread.x: each warp has a row.
 TEST(CudaSchedules, RowsOfWarps) {
   expect_right(rows_of_warps());
+}
+
+/// A loop over thread.z that runs once, beside lanes: every lane runs it.
+TEST(CudaSchedules, LoopsThatRunOnceBesideLanes) {
+  auto A = placeholder({13, 3}, f32, "A");
+  auto k = reduce_axis(3, "k");
+  auto S = compute({13}, [&](Var i) { return sum(A(i, k), k); }, "S");
+  auto Y = compute({13, 3}, [&](Var i, Var j) { return A(i, j) + S(i); }, "Y");
+  Schedule s(ComputeDag::from_outputs({Y}, "once"));
+  s.split("Y", "i", {"i0", "i1"}, {9}).split("S", "i", {"i0", "i1"}, {13}).compute_at("S", "Y", "j");
+  s.bind("S", "i0", ForKind::kThreadZ).bind("Y", "i0", ForKind::kLane);
+  expect_right(s);
 }
 
 TEST(CudaSchedules, TuplesJoinedByThreads) {
@@ -105,6 +142,16 @@ TEST(CudaSchedules, SharedTilesOfOneThread) {
   }
 }
 
+/// The count of a loop over the box of two reads that run against each other, in a kernel of 64-bit values.
+TEST(CudaSchedules, BoxesOfReadsThatCross) {
+  auto A = placeholder({33}, ir::i64, "A"), B = placeholder({5}, ir::i64, "B");
+  auto k = reduce_axis(33, "k"), q = reduce_axis(3, "q");
+  auto S = compute({5}, [&](Var i) { return sum(ir::min(A(k), A(32 - k)) + B(i), {k, q}); }, "S");
+  Schedule s(ComputeDag::from_outputs({S}, "cross"));
+  s.cache_read("A", {"S"}, "A.s", Scope::kShared).compute_at("A.s", "S", "q").split("A.s", "d0", {"d1", "d2"}, {4});
+  expect_right(s);
+}
+
 /// A pipeline below a guard that not every iteration passes.
 TEST(CudaSchedules, PipelinesUnderGuards) {
   auto A = placeholder({13, 33}, f32, "A");
@@ -127,6 +174,26 @@ TEST(CudaSchedules, UpdatesOfMemoryByWarps) {
   Schedule s(ComputeDag::from_outputs({S}, "warps"));
   s.bind("S", "i", ForKind::kWarp);
   expect_right(s);
+}
+
+/// The same where no loop over threads is left around it: one that runs once, and a tuple outside of all of them.
+TEST(CudaSchedules, UpdatesOfSharedMemoryByOneThread) {
+  auto A = placeholder({5, 24}, f32, "A");
+  auto k = reduce_axis(1, "k");
+  auto S = compute({5}, [&](Var i) { return sum(A(i, k), k); }, "S");
+  auto Y = compute({5, 24}, [&](Var i, Var j) { return A(i, j) + S(i); }, "Y");
+  Schedule once(ComputeDag::from_outputs({Y}, "once"));
+  once.bind("Y", "i", ForKind::kBlockX).bind("Y", "j", ForKind::kThreadX).compute_at("S", "Y", "i");
+  once.bind("S", "k", ForKind::kWarp).set_scope("S", Scope::kShared);
+  expect_right(once);
+  const auto both = reducer("both", {f32, f32}, [](const Exprs& x, const Exprs& y) -> Exprs { return {x[0] + y[0], ir::max(x[1], y[1])}; },
+                            {ir::constant_of(f32, 0), dsl::lowest(f32)});
+  auto q = reduce_axis(24, "q");
+  const auto T = compute_many({5}, [&](Var i) { return reduce(both, {A(i, q), A(i, q)}, {q}); }, "T");
+  auto Z = compute({5, 24}, [&](Var i, Var j) { return A(i, j) + T[0](i) * T[1](i); }, "Z");
+  Schedule tuple(ComputeDag::from_outputs({Z}, "tuple"));
+  tuple.bind("Z", "i", ForKind::kBlockX).bind("Z", "j", ForKind::kThreadX).compute_at("T", "Z", "i").set_scope("T", Scope::kShared);
+  expect_right(tuple);
 }
 
 TEST(CudaSchedules, WhatCannotBeAKernelIsRefused) {
@@ -153,6 +220,9 @@ TEST(CudaSchedules, WhatCannotBeAKernelIsRefused) {
   between.bind("T", "i", ForKind::kBlockX).bind("T", "j", ForKind::kBlockY);
   between.cache_read("C", {"T"}, "C.s", Scope::kShared).compute_at("C.s", "T", "i");
   EXPECT_NE(refusal(between).find("inside of all grid loops"), std::string::npos) << refusal(between);
+  Schedule others(ComputeDag::from_outputs({T}, "others"));
+  others.cache_write("T", "T.w").compute_at("T.w", "T", "i").bind("T.w", "j", ForKind::kThreadX);
+  EXPECT_NE(refusal(others).find("that other threads have"), std::string::npos) << refusal(others);
   const auto larger = reducer("argmax", {f32, ir::i64}, [](const Exprs& x, const Exprs& y) -> Exprs {
     const Expr first = x[0] > y[0] || (x[0] == y[0] && x[1] <= y[1]);
     return {select(first, x[0], y[0]), select(first, x[1], y[1])};

@@ -103,6 +103,17 @@ TEST(GpuRanking, RowsAreKeptInRegisters) {
   const Candidate c = first_of(task_of("softmax", {{"m", 4096}, {"n", 4096}}));
   EXPECT_EQ(c.sketch, "rows.kept");
   EXPECT_LE(4096 / c.decisions.at("Y.threads"), 64);
+  EXPECT_EQ(c.decisions.at("Y.vector"), 4);
+}
+
+/// Fewer rows than multiprocessors, and long ones: each reduction is cut across blocks.
+TEST(GpuRanking, FewLongRowsFillTheDevice) {
+  for (const auto& [m, n] : {std::pair{1, 262144}, {8, 131072}}) {
+    SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(n));
+    const Candidate c = first_of(task_of("softmax", {{"m", m}, {"n", n}}));
+    ASSERT_TRUE(c.sketch.starts_with("rows.cut")) << c.sketch;
+    for (const char* chunk : {"Xmax.chunk", "Xsum.chunk"}) EXPECT_GE(m * n / c.decisions.at(chunk), ir::cuda_arch("sm_90a").or_throw().sms / 2) << chunk;
+  }
 }
 
 /// Facts of a large product that hold on every device.

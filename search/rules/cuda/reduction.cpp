@@ -1,7 +1,7 @@
 // A reduction over memory that lies along it: neighbouring threads read neighbouring elements, add up
 // their parts and meet (warp shuffles, then shared memory). Several results a block when they are short.
 //
-//   f.b (block.x)  f.y (thread.y): acc: k.x (thread.x, joined)  k.0 (serial)
+//   f.b (block.x)  f.y (thread.y): acc: k.x (thread.x, joined)  k.0 (serial): X.acc = X (a vector, registers)  k.v
 //
 // cuda_rfactor before it: few results and a long reduction are cut into chunks, a kernel for the chunks
 // and one for their sum.
@@ -27,16 +27,32 @@ bool is_free_reduction(const SketchBuilder& b, const std::string& name) {
   return s.is_reduction() && !s.is_scan() && s.placement == schedule::Placement::kRoot;
 }
 
+const schedule::RootAxis& last_reduced(const schedule::Stage& s) {
+  return *std::find_if(s.roots.rbegin(), s.roots.rend(), [](const schedule::RootAxis& r) { return r.kind == schedule::AxisKind::kReduce; });
+}
+
 /// Whether some read is contiguous along the last reduction axis, or along no data axis either.
 bool lies_along(const schedule::Stage& s) {
-  const std::vector<std::string> reduce = axes_of(s, schedule::AxisKind::kReduce);
-  for (const schedule::RootAxis& r : s.roots) {
-    if (r.axis != reduce.back()) continue;
-    for (const ir::Load* l : reads_of(s)) {
-      if (stride_of(*l, r.coordinate) == 1) return true;
-    }
+  for (const ir::Load* l : reads_of(s)) {
+    if (stride_of(*l, last_reduced(s).coordinate) == 1) return true;
   }
   return axes_of(s, schedule::AxisKind::kData).empty();
+}
+
+/// The reduction whose parts this stage holds; empty: it holds none.
+std::string whole_of(const SketchBuilder& b, const std::string& name) {
+  const std::string part = ".part";
+  if (name.size() <= part.size() || name.compare(name.size() - part.size(), part.size(), part) != 0) return "";
+  const std::string whole = name.substr(0, name.size() - part.size());
+  return b.has_hole(whole + ".chunk") ? whole : "";
+}
+
+/// Whether this stage, or the one whose parts it holds, has been cut already.
+bool is_cut(const SketchBuilder& b, const std::string& name) { return b.has_hole(name + ".chunk") || !whole_of(b, name).empty(); }
+
+/// Whether no hole makes the reduction shorter than it is here: neither the sum of chunks nor what an algorithm has made.
+bool has_known_length(const SketchBuilder& b, const std::string& name) {
+  return b.task().dag.find(name) != nullptr ? !is_cut(b, name) : !whole_of(b, name).empty();
 }
 
 }  // namespace
@@ -55,6 +71,11 @@ std::vector<SketchBuilder> cuda_reduction_expand(const SketchBuilder& b, const s
     // Threads that meet lie whole in warps: a power of two of them.
     const auto most = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(std::min(1024.0, length))));
     const schedule::Param x = next.hole(name + ".threads", powers_between(std::min<std::int64_t>(8, most), most));
+    const schedule::RootAxis along = last_reduced(next.stage(acc));
+    const int bytes = has_known_length(b, name) ? widest_along(next, acc, along.coordinate) : 0;
+    const std::vector<std::int64_t> vectors = bytes == 0 ? std::vector<std::int64_t>{1} : vector_lengths(along.extent, bytes);
+    const schedule::Param vector = next.hole(name + ".vector", vectors);
+    next.require({"elements of a reduction", {{1, {name + ".threads", name + ".vector"}}}, 1, static_cast<std::int64_t>(std::max(length, 1.0))});
     std::string row;
     if (!single) {
       const schedule::Param rows = next.hole(name + ".rows", powers_up_to(static_cast<std::int64_t>(std::min(16.0, results))));
@@ -69,16 +90,20 @@ std::vector<SketchBuilder> cuda_reduction_expand(const SketchBuilder& b, const s
         TESSERA_TRY_DONE(next.step(schedule::PadBox{acc}));
       }
     }
-    TESSERA_TRY(k, fused(next, acc, axes_of(next.stage(acc), schedule::AxisKind::kReduce), "k"));
+    const std::string w = along.axis + ".w", v = along.axis + ".v";
+    TESSERA_TRY_DONE(next.step(schedule::Split{acc, along.axis, {w, v}, {vector}, ir::Tail::kPartition}));
+    std::vector<std::string> reduce = axes_of(next.stage(acc), schedule::AxisKind::kReduce);
+    reduce.back() = w;
+    TESSERA_TRY(k, fused(next, acc, reduce, "k"));
     TESSERA_TRY_DONE(next.step(schedule::Split{acc, k, {k + ".0", k + ".x"}, {x}, ir::Tail::kPartition}));
     std::vector<std::string> order;
     for (const std::string& leaf : next.stage(acc).leaves) {
-      if (leaf != k + ".0" && leaf != k + ".x") order.push_back(leaf);
+      if (leaf != k + ".0" && leaf != k + ".x" && leaf != v) order.push_back(leaf);
     }
-    order.push_back(k + ".x");
-    order.push_back(k + ".0");
+    order.insert(order.end(), {k + ".x", k + ".0", v});
     TESSERA_TRY_DONE(next.step(schedule::Reorder{acc, order}));
     TESSERA_TRY_DONE(next.step(schedule::Bind{acc, k + ".x", ir::ForKind::kThreadX}));
+    if (vectors.size() > 1) TESSERA_TRY_DONE(read_in_vectors(next, acc, along.coordinate, k + ".0"));
     if (!several && !single) TESSERA_TRY_DONE(next.step(schedule::SetScope{acc, ir::Scope::kRegister}));
     next.finish(acc);
     return Done{};
@@ -90,15 +115,10 @@ std::vector<SketchBuilder> cuda_reduction_expand(const SketchBuilder& b, const s
 }
 
 namespace {
+
 constexpr double kFewResults = 16384;   // that do not fill a device with a thread each
 constexpr double kLongReduction = 1024;
 
-/// Whether this stage, or the one whose parts it holds, has been cut already.
-bool is_cut(const SketchBuilder& b, const std::string& name) {
-  const std::string part = ".part";
-  const bool is_part = name.size() > part.size() && name.compare(name.size() - part.size(), part.size(), part) == 0;
-  return b.has_hole(name + ".chunk") || (is_part && b.has_hole(name.substr(0, name.size() - part.size()) + ".chunk"));
-}
 }  // namespace
 
 Verdict cuda_rfactor_meets(const SketchBuilder& b, const std::string& name) {

@@ -56,6 +56,13 @@ Result<std::string> shared_tile(SketchBuilder& b, const std::string& tensor, con
                                 const std::function<Status(const std::string& tile)>& before = {});
 /// All threads that `reader` has fetch the tile, a hole of elements at a time, `slots` tiles ahead.
 Status fetch_tile(SketchBuilder& b, const std::string& tile, const std::string& reader, const schedule::Param& slots);
+/// Elements that a thread may take at once along an axis: powers of two that divide its extent, up to 16 bytes of
+/// elements of `bytes`.
+std::vector<std::int64_t> vector_lengths(std::int64_t extent, int bytes);
+/// Bytes of the widest element in memory of which `stage` reads neighbours along `coordinate`; 0: there is none.
+int widest_along(const SketchBuilder& b, const std::string& stage, const ir::Var& coordinate);
+/// What `reduction` reads of memory along `coordinate` inside of `loop`: in one vector, into registers.
+Status read_in_vectors(SketchBuilder& b, const std::string& reduction, const ir::Var& coordinate, const std::string& loop);
 /// What a block may have: of the task's architecture.
 ir::CudaArch arch_of(const Task& task);
 
