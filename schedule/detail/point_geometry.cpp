@@ -171,6 +171,8 @@ void PointGeometry::store(int stage) {
   const std::size_t rank = s.stored_whole ? s.shape.size() : s.rank;
   for (std::size_t d = 0; d < rank; ++d) extents[d] = s.stored_whole ? s.shape[d] : (*out.box)[d].bound;
   if (!s.stored_whole) whole_extents(s, extents);
+  // A padded box that is longer than its tensor asks for more than what it stands for, which a state tells.
+  for (std::size_t d = 0; s.padded && d < rank; ++d) told_ &= extents[d] <= number(s.roots[d].extent);
   out.slots = s.slots < 0 || s.stored_whole ? 1 : number(s.slots);
   out.in_slot = extents[0];
   extents[0] *= out.slots;

@@ -129,7 +129,7 @@ TEST(SummaryTemplates, TensorCoreSketchesAreTold) {
     ir::NestSummary quick;
     int told = 0;
     for (const Sketch& s : generate_sketches(task)) {
-      if (s.name.find(".mma") == std::string::npos) continue;
+      if (s.name.find(".mma") == std::string::npos || s.name.find(".partial") != std::string::npos) continue;
       const auto made = template_of(initial, s, 7);
       ASSERT_TRUE(made.ok()) << op << " " << s.name << ": " << made.reason();
       Rng rng(23);
