@@ -15,6 +15,26 @@ std::int64_t apply_swizzle(const std::vector<SwizzleBit>& bits, std::int64_t off
   return offset;
 }
 
+/// Bits of a swizzle that change together: to + i with from + i, none of which is read after it has changed.
+struct BitRun {
+  int to = 0, from = 0, count = 0;
+};
+
+std::vector<BitRun> runs_of(const std::vector<SwizzleBit>& bits) {
+  std::vector<BitRun> out;
+  for (const SwizzleBit& b : bits) {
+    const bool next = !out.empty() && b.to == out.back().to + out.back().count && b.from == out.back().from + out.back().count;
+    if (next && out.back().from > b.to) {
+      ++out.back().count;
+    } else {
+      out.push_back({b.to, b.from, 1});
+    }
+  }
+  return out;
+}
+
+Expr power(int bits) { return int_imm(std::int64_t{1} << bits); }
+
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// The digits of one dimension, innermost first, must chain: divisor 1, then the product of the ones
@@ -113,9 +133,11 @@ Expr Layout::offset(const Exprs& index) const {
     if (d.divisor * d.extent < shape_[static_cast<std::size_t>(d.dim)]) v = floormod(v, int_imm(d.extent));
     o = o + v * int_imm(d.stride);
   }
-  for (const SwizzleBit& b : swizzle_) {
-    const Expr bit = make_binary(ExprKind::kBitAnd, make_binary(ExprKind::kShiftRight, o, int_imm(b.from)), int_imm(1));
-    o = make_binary(ExprKind::kBitXor, o, make_binary(ExprKind::kShiftLeft, bit, int_imm(b.to)));
+  // As a sum, so that the parts can be told apart: what is above and below keeps its divisors and its neighbours.
+  for (const BitRun& r : runs_of(swizzle_)) {
+    const auto field = [&](int first) { return floormod(floordiv(o, power(first)), power(r.count)); };
+    o = floordiv(o, power(r.to + r.count)) * power(r.to + r.count) + make_binary(ExprKind::kBitXor, field(r.to), field(r.from)) * power(r.to) +
+        floormod(o, power(r.to));
   }
   return o;
 }

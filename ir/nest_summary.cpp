@@ -74,7 +74,7 @@ class Summarizer {
   }
 
   AccessSummary access(const Buffer& b, bool write, const Exprs& indices) const {
-    return summarize_access(b, write, simplify(b->layout.offset(indices), bounds_), vars_);
+    return summarize_access(b, write, simplify(b->layout.swizzled({}).offset(indices), bounds_), vars_);
   }
 
   Bounds bounds_;

@@ -29,9 +29,9 @@ struct OpCounts {
   OpCounts& operator+=(const OpCounts& o);
 };
 
-/// One read or write. `strides[l]` is the change of the element offset, in storage, when loop l of the
-/// statement advances by one; `regular` is false when that is not the same everywhere (a floordiv or
-/// a lookup in the index), and the stride then 0.
+/// One read or write. `strides[l]` is the change of the element offset, in storage before any swizzle, when
+/// loop l of the statement advances by one; `regular` is false when that is not the same everywhere (a
+/// floordiv or a lookup in the index), and the stride then 0.
 struct AccessSummary {
   std::string buffer;
   bool write = false;
@@ -74,7 +74,7 @@ inline std::int64_t copies_of(ForKind kind, std::int64_t extent, const std::map<
 OpCounts operation_of(const Expr& e);
 /// Operations of a value, without those inside indices.
 OpCounts count_operations(const Expr& value);
-/// How `offset` (a flat element offset) moves with each loop variable.
+/// How `offset` (a flat element offset, without a swizzle) moves with each loop variable.
 AccessSummary summarize_access(const Buffer& b, bool write, const Expr& offset, const std::vector<Var>& loops);
 /// From structured loops (every leaf an Instance).
 NestSummary summarize(const Program& structured);

@@ -154,6 +154,20 @@ Status check_registers(const Stage& s) {
   return Done{};
 }
 
+/// Chunks change places among the banks of shared memory, in rows that are a power of two of them.
+Status check_swizzled(const State& state, const Stage& s) {
+  if (s.swizzle == 0) return Done{};
+  if (s.scope != ir::Scope::kShared) {
+    return refuse("stage '", s.name, "' is swizzled, and ", ir::to_string(s.scope), " memory has no banks; swizzle stages in shared memory");
+  }
+  if (!s.alignments.empty()) {
+    return refuse("stage '", s.name, "' would be swizzled and have strides that storage_align widens; one of the two keeps its rows apart");
+  }
+  TESSERA_TRY(box, stored_box(state, s));
+  (void)box;
+  return Done{};
+}
+
 /// Streamed values go to a buffer of the program; padded ones and windows live in memory.
 Status check_memory(const State& state, const Stage& s) {
   if (s.streaming && s.placement != Placement::kRoot) {
@@ -164,6 +178,7 @@ Status check_memory(const State& state, const Stage& s) {
   if (special && s.scope == ir::Scope::kRegister) {
     return refuse("stage '", s.name, "' ", s.rolling ? "rolls" : "has aligned strides", "; a register tile has no addresses");
   }
+  TESSERA_TRY_DONE(check_swizzled(state, s));
   if (!s.rolling) return Done{};
   const Axis& loop = *state.find(s.at.stage)->find_axis(s.at.axis);
   if (loop.loop != ForKind::kSerial) {

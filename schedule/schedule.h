@@ -87,6 +87,7 @@ class Schedule {
   Schedule& storage_align(std::string stage, std::string axis, Param factor, Param offset = 0) {
     return apply(StorageAlign{std::move(stage), std::move(axis), std::move(factor), std::move(offset)});
   }
+  Schedule& swizzle(std::string stage, Param chunk) { return apply(Swizzle{std::move(stage), std::move(chunk)}); }
   Schedule& rolling_window(std::string stage) { return apply(RollingWindow{std::move(stage)}); }
   Schedule& annotate(std::string stage, std::string axis, std::string key, std::int64_t value) {
     return apply(Annotate{std::move(stage), std::move(axis), std::move(key), value});

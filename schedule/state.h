@@ -123,6 +123,7 @@ struct Stage {
   ir::Scope scope = ir::Scope::kGlobal;
   std::vector<LayoutPart> layout;  // of the stored box; empty: row-major
   std::vector<StrideAlignment> alignments;  // at most one a dimension
+  std::int64_t swizzle = 0;       // elements of a chunk whose place in its row is XORed (shared memory); 0: none
   bool streaming = false;  // its stores go past the caches
   bool padded = false;     // computes its whole box in every iteration, zero outside of the tensor
   bool rolling = false;    // kept from one iteration of the loop `at` to the next

@@ -32,6 +32,7 @@
 #include "schedule/steps/storage_align.h"
 #include "schedule/steps/store_at.h"
 #include "schedule/steps/streaming_store.h"
+#include "schedule/steps/swizzle.h"
 #include "schedule/steps/tensorize.h"
 #include "schedule/steps/tile.h"
 #include "schedule/steps/transform_layout.h"
@@ -43,7 +44,7 @@ namespace tessera::schedule {
 
 using Step = std::variant<Annotate, Bind, CacheRead, CacheWrite, ComputeAt, ComputeInline, ComputeRoot, DecomposeReduction,
                           Fuse, Outline, Pack, PadBox, Parallel, Pipeline, Prefetch, Reorder, Rfactor, RollingWindow, SetScope, Split, Spread,
-                          StorageAlign, StoreAt, StreamingStore, Tensorize, Tile, TransformLayout, Unroll, UseAlgorithm, Vectorize>;
+                          StorageAlign, StoreAt, StreamingStore, Swizzle, Tensorize, Tile, TransformLayout, Unroll, UseAlgorithm, Vectorize>;
 
 using StepList = std::vector<Step>;
 using Plan = std::variant<StepList, PolyhedralDecisions>;

@@ -47,8 +47,31 @@ Result<ir::Layout> aligned(const Stage& s, ir::Layout layout) {
   return layout;
 }
 
+int bits_of(std::int64_t power_of_two) { return __builtin_ctzll(static_cast<unsigned long long>(power_of_two)); }
+
+/// Chunk c of row r lies at c ^ (r mod chunks of 128 bytes); of rows that several make 128 bytes, r counts those.
+Result<ir::Layout> swizzled(const Stage& s, ir::Layout layout) {
+  constexpr std::int64_t kBankBytes = 128;  // 32 banks of 4
+  std::int64_t row = 1;
+  for (const ir::LayoutDigit& d : layout.digits()) row = d.extent > 1 ? d.extent : row;
+  const std::int64_t chunks = row / s.swizzle;
+  if (chunks == 0 || row % s.swizzle != 0 || (chunks & (chunks - 1)) != 0) {
+    return refuse("the rows of stage '", s.name, "' have ", row, " elements, which is no power of two of chunks of ", s.swizzle,
+                  "; take other tiles, or keep rows apart by storage_align");
+  }
+  const std::int64_t period = kBankBytes / (s.swizzle * s.outputs[0]->dtype.bytes());
+  const int to = bits_of(s.swizzle), from = to + bits_of(std::max(chunks, period));
+  std::vector<ir::SwizzleBit> bits;
+  for (int i = 0; i < bits_of(std::min(chunks, period)); ++i) bits.push_back({to + i, from + i});
+  return layout.swizzled(std::move(bits));
+}
+
+Result<ir::Layout> arranged(const Stage& s, ir::Layout layout) {
+  return s.swizzle != 0 ? swizzled(s, std::move(layout)) : aligned(s, std::move(layout));
+}
+
 Result<ir::Layout> stored_layout(const Stage& s, const std::vector<std::int64_t>& extents) {
-  if (s.layout.empty()) return aligned(s, ir::Layout::row_major(extents));
+  if (s.layout.empty()) return arranged(s, ir::Layout::row_major(extents));
   // Innermost pieces first, so that each divisor is the product of the blocks inside.
   std::vector<ir::LayoutDigit> digits(s.layout.size());
   std::vector<std::int64_t> inside(extents.size(), 1);
@@ -61,7 +84,7 @@ Result<ir::Layout> stored_layout(const Stage& s, const std::vector<std::int64_t>
     inside[d] *= n;
   }
   TESSERA_TRY(layout, ir::Layout::tiled(extents, std::move(digits)));
-  return aligned(s, std::move(layout));
+  return arranged(s, std::move(layout));
 }
 
 bool depends_on_constants_alone(const State& state, const Stage& s, const std::vector<std::string>& prepared) {

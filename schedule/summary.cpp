@@ -149,7 +149,7 @@ class Summarizer {
   AccessSummary access(const Stage& p, std::size_t v, bool write, const Exprs& logical) const {
     const StoredBox& box = boxes_.at(p.name);
     const Buffer& b = buffers_.at(p.name)[v];
-    return ir::summarize_access(b, write, ir::simplify(b->layout.offset(box.index(logical)), bounds_), vars_);
+    return ir::summarize_access(b, write, ir::simplify(b->layout.swizzled({}).offset(box.index(logical)), bounds_), vars_);
   }
 
   const State& state_;

@@ -34,7 +34,8 @@ class CudaWalker : detail::Choices {
     if (r < 87) return vectorized();
     if (r < 91) return rfactored();
     if (r < 93) return aligned();
-    if (r < 96) return reordered();
+    if (r < 95) return swizzled();
+    if (r < 97) return reordered();
     return bound_anywhere();
   }
 
@@ -170,6 +171,11 @@ class CudaWalker : detail::Choices {
     if (s == nullptr) return std::nullopt;
     const std::int64_t factor = rng_.between(2, 40);
     return StorageAlign{s->name, rng_.pick(s->data_axes()), factor, rng_.below(factor)};
+  }
+
+  std::optional<Step> swizzled() {
+    const Stage* s = pick_where([](const Stage& q) { return q.scope == ir::Scope::kShared && q.swizzle == 0; });
+    return s == nullptr ? std::nullopt : std::optional<Step>(Swizzle{s->name, std::int64_t{1} << rng_.below(4)});
   }
 
   std::optional<Step> reordered() {

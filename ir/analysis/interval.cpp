@@ -78,6 +78,15 @@ Interval binary_range(const Binary& n, const Bounds& bounds) {
     case ExprKind::kAnd: return {std::min(a.lo, b.lo), std::min(a.hi, b.hi)};
     case ExprKind::kOr: return {std::max(a.lo, b.lo), std::max(a.hi, b.hi)};
     case ExprKind::kBitAnd: return b.lo >= 0 ? Interval{0, b.hi} : Interval::all();
+    case ExprKind::kBitOr:
+    case ExprKind::kBitXor: {
+      constexpr std::int64_t kMost = std::int64_t{1} << 40;
+      const std::int64_t hi = std::max(a.hi, b.hi);
+      if (a.lo < 0 || b.lo < 0 || hi > kMost) return Interval::all();
+      std::int64_t bits = 1;  // no result has a bit above those of both
+      while (bits <= hi) bits *= 2;
+      return {0, bits - 1};
+    }
     case ExprKind::kShiftRight:
       return b.is_point() && b.lo >= 0 && b.lo < 62 ? floordiv(a, Interval::point(std::int64_t{1} << b.lo))
                                                     : Interval::all();

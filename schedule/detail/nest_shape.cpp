@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "ir/mma.h"
 #include "schedule/detail/body_shape.h"
 #include "schedule/detail/point_geometry.h"
 #include "schedule/detail/step_follower.h"
@@ -118,6 +119,7 @@ class ShapeBuilder {
     if (out.stored_apart) out.kept = place(*s.store_at);
     const std::vector<Number> factors = numbers_.layout(s);
     for (std::size_t i = 0; i < s.layout.size(); ++i) out.layout.emplace_back(s.layout[i].dim, factors[i]);
+    out.alignments = s.alignments;
     return out;
   }
 
@@ -181,6 +183,7 @@ class ShapeBuilder {
     out.stage = state_.index_of(s.name);
     out.phase = phase;
     out.prepared = prepared_;
+    if (phase == ir::Phase::kUpdate && s.tensorized && ir::find_mma(s.tensorized->intrinsic) != nullptr) out.intrinsic = s.tensorized->intrinsic;
     out.loops = loops_;
     for (const RootAxis& r : s.roots) {
       if (r.kind == AxisKind::kData) out.own.push_back(bodies_.slot(r.coordinate));

@@ -106,6 +106,7 @@ struct StageShape {
   bool padded = false;               // computes its whole box
   PlaceShape kept;
   std::vector<std::pair<int, Number>> layout;  // dimension, factor (LayoutPart); empty: row-major
+  std::vector<StrideAlignment> alignments;
   std::vector<int> readers;                    // stages
   std::vector<int> reads;                      // all in its body
   std::vector<Slot> virtuals;                  // that its body uses, each after those it is made of
@@ -124,6 +125,7 @@ struct StatementShape {
   int stage = 0;
   ir::Phase phase = ir::Phase::kWhole;
   bool prepared = false;
+  std::string intrinsic;    // of a warp's product
   std::vector<Atom> loops;  // outermost first
   std::size_t plain_from = SIZE_MAX;  // loops of an init from here on are copies, without pipelines
   ir::OpCounts ops;         // of the combiner

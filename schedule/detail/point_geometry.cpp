@@ -202,14 +202,23 @@ void PointGeometry::store(int stage) {
   const bool row_major = s.stored_whole || s.layout.empty();
   out.digits.resize(row_major ? rank : s.layout.size());
   out.elements = 1;
+  std::int64_t stride = 1;
+  bool empty = false;
   for (std::size_t i = out.digits.size(); i-- > 0;) {
     const std::size_t d = row_major ? i : at(s.layout[i].first);
     const std::int64_t factor = row_major ? 0 : number(s.layout[i].second);
     const std::int64_t n = factor == 0 ? ceil_div(extents[d], inside[d]) : factor;
-    out.digits[i] = {d, inside[d], n, out.elements, inside[d] * n < extents[d]};
+    for (const StrideAlignment& a : s.alignments) {  // of the outermost piece, which takes what is left
+      const bool mine = at(a.dim) == d && factor == 0 && i + 1 < out.digits.size();
+      if (mine) stride += ((a.offset - stride) % a.factor + a.factor) % a.factor;
+    }
+    out.digits[i] = {d, inside[d], n, stride, inside[d] * n < extents[d]};
     inside[d] *= n;
-    out.elements *= n;
+    out.elements += (n - 1) * stride;
+    stride *= n;
+    empty |= n == 0;
   }
+  if (empty) out.elements = 0;
 }
 
 // ---- axes -----------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ Result<State> CacheWrite::apply(const State& state) const {
   compute.streaming = false;
   compute.layout.clear();
   compute.alignments.clear();
+  compute.swizzle = 0;
   for (Axis& a : compute.axes) a.var = Var::fresh(a.name);
   State next = state;
   Stage& copy = next.edit(stage);

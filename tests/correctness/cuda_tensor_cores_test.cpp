@@ -4,11 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <regex>
+#include <set>
 
 #include "driver/compile.h"
 #include "dsl/evaluate.h"
 #include "dsl/inputs.h"
 #include "ir/mma.h"
+#include "ir/print.h"
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+#include "lower/pipeline.h"
 #include "ops/catalog.h"
 #include "search/sketch.h"
 #include "tests/correctness/cuda_kernels.h"
@@ -16,10 +21,12 @@
 namespace tessera::test {
 namespace {
 
+enum class Rows { kPlain, kApart, kSwizzled };  // of shared tiles
+
 struct MmaPlan {
   bool a_transposed = false, b_transposed = false;
   int slots = 1, rows = 2, columns = 2;  // fragments of a warp
-  bool apart = true;                     // rows of shared tiles
+  Rows tiles = Rows::kApart;
   bool round = false;                    // a program of f32, whose factors a step rounds
 };
 
@@ -65,7 +72,8 @@ Schedule mma_schedule(const Shape& mnk, ir::Type operand, const MmaPlan& plan) {
     }
     s.compute_at(tile, "acc", "k.0").pad_box(tile);
     const std::vector<std::string> axes = s.state().find(tile)->data_axes();
-    if (plan.apart) s.storage_align(tile, axes[0], 2 * chunk, chunk);
+    if (plan.tiles == Rows::kApart) s.storage_align(tile, axes[0], 2 * chunk, chunk);
+    if (plan.tiles == Rows::kSwizzled) s.swizzle(tile, chunk);
     s.fuse(tile, axes, "t").split(tile, "t", {"v", "lanes"}, {chunk}).vectorize(tile, "lanes").spread(tile, "v", {"step", "thread"}, "acc");
     if (plan.slots > 1) s.pipeline(tile, plan.slots);
   }
@@ -80,7 +88,7 @@ TEST_P(TensorCores, ProductsAreRight) {
   for (const Shape& mnk : {Shape{64, 32, 64}, {100, 72, operand == ir::tf32 ? 40 : 96}, {37, 51, 29}}) {
     for (const bool a : {false, true}) {
       for (const bool b : {false, true}) {
-        const MmaPlan plan{a, b, 1 + i % 3, i % 5 == 2 ? 1 : 2, i % 5 == 2 ? 3 : 2, i % 4 != 1};
+        const MmaPlan plan{a, b, 1 + i % 3, i % 5 == 2 ? 1 : 2, i % 5 == 2 ? 3 : 2, i % 4 != 1 ? Rows::kApart : Rows::kPlain};
         SCOPED_TRACE(std::to_string(mnk[0]) + (a ? " transposed A" : "") + (b ? " transposed B" : "") + ", slots " + std::to_string(plan.slots));
         const std::string text = expect_right(mma_schedule(mnk, operand, plan));
         EXPECT_NE(text.find(ir::mma_of(operand, operand == ir::i8 ? ir::i32 : ir::f32)->call), std::string::npos);
@@ -90,22 +98,37 @@ TEST_P(TensorCores, ProductsAreRight) {
   }
 }
 
+TEST_P(TensorCores, SwizzledTilesAreRight) {
+  const ir::Type operand = ir::parse_type(GetParam()).or_throw();
+  for (const Shape& mnk : {Shape{64, 32, 64}, {37, 51, 29}}) {
+    for (int i = 0; i < 8; ++i) {
+      const MmaPlan plan{i % 2 != 0, i % 4 >= 2, i < 4 ? 1 : 3, 2, 2, Rows::kSwizzled};
+      SCOPED_TRACE(std::to_string(mnk[0]) + (plan.a_transposed ? " transposed A" : "") + (plan.b_transposed ? " transposed B" : "") + ", slots " + std::to_string(plan.slots));
+      const std::string text = expect_right(mma_schedule(mnk, operand, plan));
+      EXPECT_NE(text.find(" ^ "), std::string::npos);
+      // Fragments come by ldmatrix as from any other rows, chunks by copies of 16 bytes.
+      EXPECT_EQ(text.find("ts_ldmatrix_x4" + std::string(plan.a_transposed ? "_trans" : "") + "(") != std::string::npos, operand.bytes() == 2 || !plan.a_transposed);
+      EXPECT_TRUE(plan.slots == 1 || mnk[0] != 64 || text.find("ts_async_copy<16>(A_s") != std::string::npos) << text;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Operands, TensorCores, ::testing::Values("f16", "bf16", "i8", "tf32"), [](const auto& info) { return info.param; });
 
 TEST(TensorCoresText, FragmentsAreLoadedOnceAndTogether) {
-  const std::string text = expect_right(mma_schedule({64, 64, 64}, ir::f16, {false, true, 3, 2, 4, true}));
+  const std::string text = expect_right(mma_schedule({64, 64, 64}, ir::f16, {false, true, 3, 2, 4, Rows::kApart}));
   // A once for each of its two fragments in a loop, B two neighbours at a time; never inside the products.
   EXPECT_TRUE(std::regex_search(text, std::regex("i_f_\\d < 2; .*\\n *ts_ldmatrix_x4\\(A_s_fragments")));
   EXPECT_TRUE(std::regex_search(text, std::regex("j_f_\\d < 2; .*\\n *ts_ldmatrix_x4\\(B_s_fragments")));
   EXPECT_TRUE(std::regex_search(text, std::regex("j_f_\\d < 4; .*\\n *ts_mma_m16n8k16_f16\\(acc")));
   EXPECT_EQ(text.find(".trans"), std::string::npos);
   // The other order of B needs transposing on the way.
-  EXPECT_NE(expect_right(mma_schedule({64, 64, 64}, ir::f16, {false, false, 1, 2, 4, true})).find("ts_ldmatrix_x4_trans(B_s"), std::string::npos);
+  EXPECT_NE(expect_right(mma_schedule({64, 64, 64}, ir::f16, {false, false, 1, 2, 4, Rows::kApart})).find("ts_ldmatrix_x4_trans(B_s"), std::string::npos);
 }
 
 /// Elements of one byte that lie across cannot be transposed by ldmatrix: lanes load them.
 TEST(TensorCoresText, BytesAcrossAreLoadedOneByOne) {
-  const std::string text = expect_right(mma_schedule({64, 32, 64}, ir::i8, {false, false, 1, 2, 2, true}));
+  const std::string text = expect_right(mma_schedule({64, 32, 64}, ir::i8, {false, false, 1, 2, 2, Rows::kApart}));
   EXPECT_NE(text.find("ts_ldmatrix_x4(A_s"), std::string::npos);
   EXPECT_EQ(text.find("ts_ldmatrix_x4_trans"), std::string::npos);
   EXPECT_EQ(text.find("ts_ldmatrix_x2(B_s"), std::string::npos);
@@ -113,7 +136,7 @@ TEST(TensorCoresText, BytesAcrossAreLoadedOneByOne) {
 
 /// Words are rounded where they lie in registers: ldmatrix loads f32 as it is.
 TEST(TensorCoresText, FactorsAreRoundedInRegisters) {
-  const std::string text = expect_right(mma_schedule({64, 32, 64}, ir::tf32, {false, true, 3, 2, 2, true}));
+  const std::string text = expect_right(mma_schedule({64, 32, 64}, ir::tf32, {false, true, 3, 2, 2, Rows::kApart}));
   EXPECT_TRUE(std::regex_search(text, std::regex("ts_ldmatrix_x4\\(A_s_fragments")));
   EXPECT_TRUE(std::regex_search(text, std::regex("A_s_fragments\\[word\\] = .*ts_round_tf32\\(ts_bits<f32>\\(A_s_fragments\\[word\\]")));
   EXPECT_NE(text.find("ts_async_copy<16>"), std::string::npos);
@@ -121,9 +144,92 @@ TEST(TensorCoresText, FactorsAreRoundedInRegisters) {
 
 /// Rows that are not 16 bytes apart cannot be loaded by ldmatrix either.
 TEST(TensorCoresText, UnalignedRowsAreLoadedOneByOne) {
-  Schedule s = mma_schedule({64, 32, 64}, ir::f16, {false, true, 1, 2, 2, false});
+  Schedule s = mma_schedule({64, 32, 64}, ir::f16, {false, true, 1, 2, 2, Rows::kPlain});
   s.storage_align("A.s", "d0", 2, 1);
   EXPECT_EQ(expect_right(s).find("ts_ldmatrix_x4(A_s"), std::string::npos);
+}
+
+/// Of the matrices that ldmatrix loads: the fewest banks that the eight rows of one lie in.
+std::size_t fewest_banks(const ir::Program& finished) {
+  std::size_t fewest = 32;
+  int matrices = 0;
+  const auto address = [](const ir::Expr& at, const ir::VarMap& lets, const ir::Var& thread, int t) {
+    ir::Expr e = ir::substitute(at, lets);
+    for (const ir::Var& v : ir::free_vars(e)) e = ir::substitute(e, v, ir::int_imm(v.id() == thread.id() ? t : 0));
+    std::int64_t out = 0;
+    EXPECT_TRUE(ir::is_const_int(ir::simplify(e), &out)) << ir::to_string(e);
+    return out;
+  };
+  for (const ir::Function& f : finished.functions) {
+    ir::VarMap lets;
+    ir::Var thread = ir::Var::fresh("none");
+    ir::walk(f.body, [&](const ir::Stmt& s) {
+      if (const auto* n = s.as<ir::For>(); n != nullptr && n->loop == ForKind::kThreadX) thread = n->var;
+      if (const auto* n = s.as<ir::LetStmt>()) lets[n->var.id()] = ir::substitute(n->value, lets);
+      const auto* n = s.as<ir::TileOp>();
+      if (n == nullptr || n->intrinsic.rfind("ldmatrix.", 0) != 0) return true;
+      for (int matrix = 0; matrix < (n->intrinsic.find("x4") != std::string::npos ? 4 : 2); ++matrix, ++matrices) {
+        std::set<std::int64_t> banks;
+        for (int row = 0; row < 8; ++row) {
+          const std::int64_t byte = address(n->regions[1].min[0], lets, thread, 8 * matrix + row) * n->regions[1].buffer->dtype.bytes();
+          for (int word = 0; word < 4; ++word) banks.insert((byte / 4 + word) % 32);
+        }
+        fewest = std::min(fewest, banks.size());
+      }
+      return true;
+    });
+  }
+  EXPECT_GT(matrices, 0);
+  return fewest;
+}
+
+TEST(TensorCoresText, EightRowsLieInAllBanks) {
+  for (const ir::Type operand : {ir::f16, ir::i8}) {
+    for (const bool across : {false, true}) {
+      const auto banks = [&](Rows tiles) {
+        return fewest_banks(lower::lower(mma_schedule({64, 64, 64}, operand, {across, !across, 2, 2, 4, tiles}).state(), cuda_options()).or_throw());
+      };
+      if (operand == ir::i8 && across) continue;  // lanes load them one by one
+      EXPECT_EQ(banks(Rows::kSwizzled), 32u) << operand << across;
+      EXPECT_EQ(banks(Rows::kApart), 32u) << operand << across;
+      EXPECT_LT(banks(Rows::kPlain), 32u) << operand << across;
+    }
+  }
+}
+
+/// A planted bug: chunks change places where they are written, or where they are read, and not on the other side.
+ir::Program swizzled_on_one_side(const ir::Program& finished, bool reads) {
+  const std::function<ir::Expr(const ir::Expr&)> straight = [&](const ir::Expr& e) {
+    const ir::Expr x = ir::map_children(e, straight);
+    const ir::Binary* n = ir::as_binary(x);
+    return n != nullptr && n->kind == ir::ExprKind::kBitXor ? n->a : x;
+  };
+  const std::function<ir::Stmt(const ir::Stmt&)> damaged = [&](const ir::Stmt& s) -> ir::Stmt {
+    if (!s) return s;
+    if (const auto* n = s.as<ir::TileOp>(); n != nullptr && !reads && n->intrinsic.rfind("ldmatrix.", 0) == 0) {
+      std::vector<ir::Region> regions = n->regions;
+      regions[1].min[0] = straight(regions[1].min[0]);
+      return ir::make_stmt<ir::TileOp>(n->intrinsic, std::move(regions));
+    }
+    if (const auto* n = s.as<ir::Store>(); n != nullptr && reads && n->buffer->scope == Scope::kShared) {
+      return ir::make_stmt<ir::Store>(n->buffer, ir::Exprs{straight(n->indices[0])}, n->value, n->predicate, n->streaming);
+    }
+    return ir::map_children(
+        s, [](const ir::Expr& e) { return e; }, damaged);
+  };
+  return lower::map_functions(finished, [&](const ir::Stmt& s) -> Result<ir::Stmt> { return damaged(s); }).or_throw();
+}
+
+TEST(PlantedBugs, SwizzleOnOneSideOfAPrintedKernel) {
+  const Schedule s = mma_schedule({64, 32, 64}, ir::f16, {false, true, 2, 2, 2, Rows::kSwizzled});
+  const auto program = driver::CheckedProgram::make(s.state().dag(), options().seed).or_throw();
+  const ir::Program right = lower::lower(s.state(), cuda_options()).or_throw();
+  EXPECT_EQ(driver::check_emulated(program, right, {}).why, "");
+  for (const bool reads : {false, true}) {
+    const ir::Program wrong = swizzled_on_one_side(right, reads);
+    EXPECT_NE(text_of(wrong), text_of(right));
+    EXPECT_NE(driver::check_emulated(program, wrong, {}).why, "") << reads;
+  }
 }
 
 void expect_refusal(const std::function<void()>& f, const std::vector<std::string>& words) {

@@ -84,6 +84,22 @@ TEST(GpuRanking, HalfPrecisionBeginsWithTensorCores) {
   }
 }
 
+/// The same tiles with 16 bytes between their rows instead: four blocks fit where five did.
+TEST(GpuRanking, SwizzledTilesLeaveRoomForABlockMore) {
+  const Task task = task_of("dense", {{"m", 4096}, {"n", 4096}, {"k", 4096}}, "cuda -arch=sm_90a", "f16");
+  const Candidate swizzled = with(task, first_of(task), {{"Y.i.warps", 2}, {"Y.j.warps", 1}, {"Y.i.fragments", 4}, {"Y.j.fragments", 4}, {"Y.k.block", 2}, {"Y.slots", 4}});
+  Candidate apart = swizzled;
+  int tiles = 0;
+  for (schedule::Step& s : apart.steps) {
+    const auto* n = std::get_if<schedule::Swizzle>(&s);
+    if (n == nullptr) continue;
+    s = schedule::StorageAlign{n->stage, "d0", 16, 8};
+    ++tiles;
+  }
+  EXPECT_EQ(tiles, 2);
+  EXPECT_LT(draft_of(task, swizzled), draft_of(task, apart));
+}
+
 /// 14 x 14 pictures of 256 channels have too few results for large tiles: every SM gets a block, and the tiles
 /// are in shared memory several rounds ahead.
 TEST(GpuRanking, SmallConvolutionsFillTheDevice) {

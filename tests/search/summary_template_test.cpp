@@ -120,6 +120,32 @@ TEST_P(SummaryTemplateOfKernels, IsThatOfTheState) {
 
 INSTANTIATE_TEST_SUITE_P(Operators, SummaryTemplateOfKernels, testing::ValuesIn(operator_names()), [](const auto& info) { return info.param; });
 
+/// Tiles for tensor cores, swizzled and with bytes between rows, are told without a replay.
+TEST(SummaryTemplates, TensorCoreSketchesAreTold) {
+  for (const char* op : {"matmul", "dense"}) {
+    Task task = task_of(op, 1, {{"m", 384}, {"n", 512}, {"k", 256}}, "", "cuda -arch=sm_90a");
+    task.dag = ops::build({.op = op, .shape = {{"m", 384}, {"n", 512}, {"k", 256}}, .layout = "", .dtype = "f16"}).or_throw();
+    const schedule::State initial = initial_of(task);
+    ir::NestSummary quick;
+    int told = 0;
+    for (const Sketch& s : generate_sketches(task)) {
+      if (s.name.find(".mma") == std::string::npos || s.name.find(".partial") != std::string::npos) continue;
+      const auto made = template_of(initial, s, 7);
+      ASSERT_TRUE(made.ok()) << op << " " << s.name << ": " << made.reason();
+      Rng rng(23);
+      for (int i = 0; i < 40; ++i) {
+        const Values point = *s.space.sample(rng);
+        if (!made->evaluate(point, quick)) continue;
+        ++told;
+        const auto state = schedule::replay(initial, schedule::fill_holes(s.steps, s.space.decisions(point)).or_throw()).or_throw();
+        const ir::NestSummary slow = schedule::summarize(state).or_throw();
+        ASSERT_EQ(quick, slow) << op << " " << s.name << ": " << difference(quick, slow);
+      }
+    }
+    EXPECT_GE(told, 20) << op;
+  }
+}
+
 struct Odd {
   const char* name;
   const char* op;

@@ -238,27 +238,39 @@ class MmaTile {
 
   Status operands() {
     Constraint shared{"shared memory", {}, 0, arch_of(b_.task()).shared_per_block - ir::kReservedSharedPerBlock};
-    std::vector<std::string> tensors;
+    struct Operand {
+      std::string tensor;
+      bool along;  // the reduction runs along its rows
+    };
+    std::vector<Operand> tensors;
+    const std::vector<RootAxis>& roots = b_.stage(acc_).roots;
+    const auto summed = std::find_if(roots.begin(), roots.end(), [&](const RootAxis& r) { return r.axis == depth().axis; });
     for (const ir::Load* l : reads_of(b_.stage(acc_))) {
       const std::string p = b_.state().producer(l->buffer.get())->name;
       const bool rows = std::any_of(l->indices.begin(), l->indices.end(), [&](const ir::Expr& e) { return ir::uses_var(e, b_.stage(acc_).roots[position(row())].coordinate.id()); });
-      if (std::find(tensors.begin(), tensors.end(), p) != tensors.end()) return refuse("both factors are '", p, "'");
-      tensors.push_back(p);
+      if (std::any_of(tensors.begin(), tensors.end(), [&](const Operand& o) { return o.tensor == p; })) return refuse("both factors are '", p, "'");
+      tensors.push_back({p, ir::uses_var(l->indices.back(), summed->coordinate.id())});
       const RootAxis& along = rows ? row() : column();
       const std::int64_t bytes = mma_.operand.bytes(), size = rows ? mma_.m : mma_.n;
-      // Rows of the tile, and the 16 bytes that keep eight of them apart.
-      const std::vector<std::string> lines{name_ + ".slots", hole(along, "warps"), hole(along, "fragments"), hole(depth(), "block")};
-      shared.terms.push_back({bytes * size * mma_.k, lines});
-      shared.terms.push_back({16 * std::max<std::int64_t>(size, mma_.k), lines});
+      shared.terms.push_back({bytes * size * mma_.k, {name_ + ".slots", hole(along, "warps"), hole(along, "fragments"), hole(depth(), "block")}});
+      if (!tensors.back().along) shared.terms.push_back({16 * mma_.k, {name_ + ".slots", hole(depth(), "block")}});
     }
-    for (const std::string& p : tensors) {
-      TESSERA_TRY(tile, shared_tile(b_, p, acc_, outer_));
-      const std::vector<std::string> own = b_.stage(tile).data_axes();
-      if (own.size() > 1) TESSERA_TRY_DONE(b_.step(schedule::StorageAlign{tile, own[own.size() - 2], 2 * mma_.chunk(), mma_.chunk()}));
+    for (const auto& [tensor, along] : tensors) {
+      TESSERA_TRY(tile, shared_tile(b_, tensor, acc_, outer_));
+      TESSERA_TRY_DONE(rows_apart(tile, along));
       TESSERA_TRY_DONE(fetch_tile(b_, tile, acc_, Param::open(name_ + ".slots")));
     }
     b_.require(std::move(shared));
     return Done{};
+  }
+
+  /// Eight rows that ldmatrix reads at one column lie in different banks. Steps of the reduction are a power of two
+  /// of chunks in every tile; of what lies across, tiles of three or six fragments are none, and 16 bytes are little
+  /// beside its longer rows.
+  Status rows_apart(const std::string& tile, bool along) {
+    if (along) return b_.step(schedule::Swizzle{tile, mma_.chunk()});
+    const std::vector<std::string> own = b_.stage(tile).data_axes();
+    return own.size() < 2 ? Status(Done{}) : b_.step(schedule::StorageAlign{tile, own[own.size() - 2], 2 * mma_.chunk(), mma_.chunk()});
   }
 
   SketchBuilder& b_;

@@ -62,8 +62,8 @@ using schedule::Annotate, schedule::Bind, schedule::CacheRead, schedule::CacheWr
     schedule::PadBox, schedule::Parallel, schedule::Pipeline, schedule::Prefetch,
     schedule::Reorder, schedule::Rfactor, schedule::RollingWindow, schedule::SetScope,
     schedule::Split, schedule::Spread, schedule::StorageAlign, schedule::StoreAt,
-    schedule::StreamingStore, schedule::Tensorize, schedule::Tile, schedule::TransformLayout,
-    schedule::Unroll, schedule::UseAlgorithm, schedule::Vectorize;
+    schedule::StreamingStore, schedule::Swizzle, schedule::Tensorize, schedule::Tile,
+    schedule::TransformLayout, schedule::Unroll, schedule::UseAlgorithm, schedule::Vectorize;
 
 /// The tile of a product that tensorize takes: 6 x 16 accumulators, updated for each k.
 StepList tile_steps() {
@@ -173,6 +173,7 @@ std::vector<Example> examples() {
        {copy_b},
        StorageAlign{"B.copy", "d0", 32, 16},
        {StorageAlign{"B.copy", "d1", 32, 16}, StorageAlign{"C", "i", 32, 16}}},
+      {matmul(), block_steps(), Swizzle{"B.s", 4}, {Swizzle{"B.s", 3}, Swizzle{"C.acc", 4}}},
       {stencil(),
        {ComputeAt{"B", "C", "i"}},
        RollingWindow{"B"},

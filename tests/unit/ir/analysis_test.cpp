@@ -55,6 +55,22 @@ TEST(Interval, ContainsEveryValueOfEveryOperation) {
   }
 }
 
+TEST(Interval, BitsOfNonNegativeValues) {
+  for (const ExprKind op : {ExprKind::kBitOr, ExprKind::kBitXor}) {
+    const Expr e = make_binary(op, i, j);
+    for (std::int64_t a = 0; a <= 20; ++a) {
+      for (std::int64_t b = 0; b <= 20; ++b) {
+        const Interval r = range_of(e, {{i.id(), {a / 2, a}}, {j.id(), {b / 2, b}}});
+        for_each_point(std::vector<Range>{{i, a / 2, a}, {j, b / 2, b}}, [&](const Point& p) { ASSERT_TRUE(r.contains(*evaluate(e, p))) << e; });
+        ASSERT_LE(r.hi, 2 * std::max(a, b)) << e;
+      }
+    }
+    EXPECT_EQ(range_of(e, {{i.id(), {0, 7}}, {j.id(), {0, 5}}}), (Interval{0, 7}));
+    EXPECT_EQ(range_of(e, {{i.id(), {-1, 7}}, {j.id(), {0, 5}}}), Interval::all());
+    EXPECT_EQ(range_of(e, {{i.id(), {0, 7}}}), Interval::all());
+  }
+}
+
 TEST(Interval, UnboundedEndsStayUnbounded) {
   const Interval all = Interval::all(), from{0, Interval::kInf};
   EXPECT_EQ(all + Interval::point(5), all);

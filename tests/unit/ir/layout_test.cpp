@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include "ir/analysis/affine.h"
+#include "ir/print.h"
+#include "ir/simplify.h"
 #include "support/rng.h"
 #include "tests/unit/ir/evaluate.h"
 
@@ -169,6 +172,18 @@ TEST(Layout, ConflictDegree) {
   const Layout swizzled = plain.swizzled({{0, 5}, {1, 6}, {2, 7}, {3, 8}, {4, 9}});
   EXPECT_EQ(swizzled.conflict_degree(0, 32, 32, 1), 1);
   EXPECT_EQ(swizzled.conflict_degree(1, 32, 32, 1), 1);
+}
+
+/// Places under a swizzle are sums whose parts stay in sight: chunks begin at multiples of their length, and what
+/// is inside of one are neighbours, for any row.
+TEST(Layout, ChunksOfASwizzleKeepTheirElementsTogether) {
+  const Layout l = Layout::row_major({32, 64}).swizzled({{3, 6}, {4, 7}, {5, 8}});
+  const Var row = Var::fresh("row"), chunk = Var::fresh("chunk");
+  const Bounds bounds{{row.id(), {0, 31}}, {chunk.id(), {0, 7}}};
+  const auto at = [&](int inside) { return simplify(l.offset(Exprs{row, chunk * int_imm(8) + int_imm(inside)}), bounds); };
+  EXPECT_EQ(divisor_of(at(0)), 8);
+  for (int i = 0; i < 7; ++i) EXPECT_TRUE(is_one(simplify(at(i + 1) - at(i), bounds))) << to_string(at(i));
+  EXPECT_FALSE(is_one(simplify(l.offset(Exprs{row, chunk * int_imm(8) + int_imm(8)}) - at(7), bounds)));
 }
 
 TEST(Layout, RefusesWhatDoesNotCover) {

@@ -1,4 +1,4 @@
-// What bind, spread, pad_box and pipeline refuse, and that later steps do not break what they have set up.
+// What bind, spread, pad_box, pipeline and swizzle refuse, and that later steps do not break what they have set up.
 #include "tests/unit/schedule/programs.h"
 
 namespace tessera::schedule::test {
@@ -6,21 +6,21 @@ namespace {
 
 using ir::ForKind;
 
-/// C, 32 x 32 elements in blocks of 8 x 8, one a thread; B.s is a tile of B for a step of 4 of the sum.
-State tiled() {
-  return after(matmul(32, 32, 16), {CacheWrite{"C", "C.acc"},
-                                    Split{"C", "i", {"i0", "i1"}, {8}},
-                                    Split{"C", "j", {"j0", "j1"}, {8}},
-                                    Reorder{"C", {"i0", "j0", "i1", "j1"}},
-                                    Bind{"C", "i0", ForKind::kBlockY},
-                                    Bind{"C", "j0", ForKind::kBlockX},
-                                    Bind{"C", "i1", ForKind::kThreadY},
-                                    Bind{"C", "j1", ForKind::kThreadX},
-                                    ComputeAt{"C.acc", "C", "j0"},
-                                    Split{"C.acc", "k", {"k0", "k1"}, {4}},
-                                    Reorder{"C.acc", {"k0", "i", "j", "k1"}},
-                                    CacheRead{"B", {"C.acc"}, "B.s", ir::Scope::kShared},
-                                    ComputeAt{"B.s", "C.acc", "k0"}});
+/// C, 32 x n elements in blocks of 8 x `columns`, one a thread; B.s is a tile of B for a step of 4 of the sum.
+State tiled(std::int64_t n = 32, std::int64_t columns = 8) {
+  return after(matmul(32, n, 16), {CacheWrite{"C", "C.acc"},
+                                   Split{"C", "i", {"i0", "i1"}, {8}},
+                                   Split{"C", "j", {"j0", "j1"}, {columns}},
+                                   Reorder{"C", {"i0", "j0", "i1", "j1"}},
+                                   Bind{"C", "i0", ForKind::kBlockY},
+                                   Bind{"C", "j0", ForKind::kBlockX},
+                                   Bind{"C", "i1", ForKind::kThreadY},
+                                   Bind{"C", "j1", ForKind::kThreadX},
+                                   ComputeAt{"C.acc", "C", "j0"},
+                                   Split{"C.acc", "k", {"k0", "k1"}, {4}},
+                                   Reorder{"C.acc", {"k0", "i", "j", "k1"}},
+                                   CacheRead{"B", {"C.acc"}, "B.s", ir::Scope::kShared},
+                                   ComputeAt{"B.s", "C.acc", "k0"}});
 }
 
 TEST(Refusals, BindTakesALevelOfTheGpu) {
@@ -137,6 +137,30 @@ TEST(Steps, GpuStepsShowInTheLoops) {
             "    for C.i1 in 0..8 thread.y\n"
             "      for C.j1 in 0..8 thread.x\n"
             "        C = ...\n");
+}
+
+TEST(Refusals, Swizzle) {
+  const State s = tiled();
+  expect_refused(s, Swizzle{"C", 4}, {"'C'", "global memory", "set its scope"});
+  expect_refused(s, Swizzle{"B", 4}, {"'B'", "input"});
+  expect_refused(s, Swizzle{"B.s", 0}, {"swizzle chunk", "0"});
+  expect_refused(s, Swizzle{"B.s", 32}, {"swizzle chunk", "32", "16"});
+  expect_refused(s, Swizzle{"B.s", 6}, {"6", "power of two"});
+  expect_refused(s, Swizzle{"B.s", Param::open("chunk")}, {"open hole 'chunk'"});
+  expect_refused(s, Swizzle{"B.s", 16}, {"'B.s'", "8 elements", "chunks of 16", "storage_align"});
+  expect_refused(tiled(48, 24), Swizzle{"B.s", 4}, {"'B.s'", "24 elements", "chunks of 4", "storage_align"});
+  expect_refused(tiled(48, 12), Swizzle{"B.s", 8}, {"'B.s'", "12 elements", "chunks of 8"});
+  expect_refused(after(s, {StorageAlign{"B.s", "d0", 8, 4}}), Swizzle{"B.s", 4}, {"'B.s'", "storage_align", "one of the two"});
+}
+
+TEST(Refusals, LaterStepsKeepASwizzlePossible) {
+  const State s = after(tiled(48), {Swizzle{"B.s", 4}});
+  expect_refused(s, Swizzle{"B.s", 2}, {"'B.s'", "chunks of 4", "already"});
+  expect_refused(s, StorageAlign{"B.s", "d0", 8, 4}, {"'B.s'", "storage_align", "one of the two"});
+  expect_refused(s, SetScope{"B.s", ir::Scope::kGlobal}, {"'B.s'", "global memory has no banks"});
+  expect_refused(s, ComputeAt{"B.s", "C", "i0"}, {"'B.s'", "48 elements"});
+  EXPECT_TRUE(apply_step(s, Pipeline{"B.s", 3}).ok());
+  EXPECT_TRUE(apply_step(s, PadBox{"B.s"}).ok());
 }
 
 }  // namespace

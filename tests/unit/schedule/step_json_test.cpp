@@ -31,6 +31,7 @@ StepList every_step() {
           StorageAlign{"B", "i", hole, hole},
           StoreAt{"B", "C", "i"},
           StreamingStore{"B"},
+          Swizzle{"B", hole},
           Tensorize{"C", {"i", "j"}, "cpu.fma.f32x16", ir::Tail::kGuard},
           Tile{"C", {"i", "j"}, {"a", "b", "c", "d"}, {hole, 8}, ir::Tail::kPad},
           TransformLayout{"B", {{"i", 0}, {"i", 4}}},
