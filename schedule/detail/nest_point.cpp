@@ -106,6 +106,7 @@ void NestPoint::access(int stage, std::size_t value, bool write, ir::StatementSu
     if (d.wraps) v = algebra.modulo(v, d.extent);
     algebra.add(offset, v, d.stride);
   }
+  if (a.elements == 1) offset = IndexSum(0);  // wherever the box lies
   strides(offset, a);
 }
 

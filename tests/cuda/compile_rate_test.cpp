@@ -23,7 +23,7 @@ std::string our_text() {
   task.dag = ops::build({"matmul", {{"m", 1024}, {"n", 1024}, {"k", 1024}}, "", ""}).or_throw();
   task.target = driver::resolve_target("cuda -arch=sm_90a");
   const std::vector<search::Sketch> sketches = search::generate_sketches(task);
-  const search::Decisions d{{"A.s.vector", 4}, {"B.s.vector", 4}, {"C.i.v", 2}, {"C.i.x", 16}, {"C.i.r", 4}, {"C.j.v", 2}, {"C.j.x", 16}, {"C.j.r", 4}, {"C.k.block", 8}, {"C.slots", 1}};
+  const search::Decisions d{{"A.s.vector", 4}, {"B.s.vector", 4}, {"C.i.w", 4}, {"C.i.v", 2}, {"C.i.x", 4}, {"C.i.r", 4}, {"C.j.w", 2}, {"C.j.v", 2}, {"C.j.x", 8}, {"C.j.r", 4}, {"C.k.block", 8}, {"C.slots", 1}};
   const schedule::StepList steps = search::steps_of(sketches, search::point_of(sketches, "C.tile", d).value()).or_throw();
   return cuda_source(driver::finished_program(task.dag, steps, task.target).or_throw()).or_throw().text;
 }

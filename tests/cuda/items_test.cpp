@@ -46,7 +46,7 @@ TEST_F(L18, BlocksHaveTheSharedMemoryOfTheirArchitecture) {
     const search::Task task = product(1024, "cuda -arch=" + arch);
     const std::vector<search::Sketch> sketches = search::generate_sketches(task);
     const auto kernel = [&](std::int64_t k, std::int64_t slots) {
-      const search::Decisions d{{"A.s.vector", 4}, {"B.s.vector", 4}, {"C.i.v", 2}, {"C.i.x", 16}, {"C.i.r", 4}, {"C.j.v", 2}, {"C.j.x", 16}, {"C.j.r", 4}, {"C.k.block", k}, {"C.slots", slots}};
+      const search::Decisions d{{"A.s.vector", 4}, {"B.s.vector", 4}, {"C.i.w", 4}, {"C.i.v", 2}, {"C.i.x", 4}, {"C.i.r", 4}, {"C.j.w", 2}, {"C.j.v", 2}, {"C.j.x", 8}, {"C.j.r", 4}, {"C.k.block", k}, {"C.slots", slots}};
       return search::point_of(sketches, "C.tile", d);
     };
     const auto large = kernel(32, 3);  // 96 KiB

@@ -91,7 +91,7 @@ class SimtTile {
       b_.hole(hole(t.axis, "v"), powers_up_to(std::min<std::int64_t>(4, n)));
       b_.hole(hole(t.axis, "x"), powers_up_to(std::min<std::int64_t>(t.column ? 32 : 64, n)));
       b_.hole(hole(t.axis, "r"), powers_up_to(std::min<std::int64_t>(t.column ? 4 : 8, n)));
-      b_.require({"tile of " + t.axis.axis, {{1, holes(t.axis)}}, 0, std::max<std::int64_t>(2 * n, 1)});
+      b_.require({"tile of " + t.axis.axis, {{1, holes(t.axis)}}, 0, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(n)))});
       threads.holes.push_back(hole(t.axis, "x"));
       for (const char* h : {"v", "r"}) accumulators.holes.push_back(hole(t.axis, h));
       for (const std::string& h : holes(t.axis)) block.holes.push_back(h);
@@ -252,11 +252,27 @@ class SimtTile {
     return moves;
   }
 
-  /// The elements that a thread's neighbouring columns read, in one vector: into registers.
+  /// Whether every row of the results reads rows of its own of the tile: nothing read is read again.
+  bool moves_with_rows(const std::string& tile) const {
+    bool moves = false;
+    for (const ir::Load* l : reads_of(b_.stage(acc_))) {
+      if (b_.state().producer(l->buffer.get())->name != tile) continue;
+      for (const TiledAxis& t : tiled_) {
+        const auto at = std::find(positions_.begin(), positions_.end(), t.axis.axis) - positions_.begin();
+        const ir::VarId row = b_.stage(acc_).roots[static_cast<std::size_t>(at)].coordinate.id();
+        for (const ir::Expr& i : l->indices) moves |= !t.column && ir::uses_var(i, row);
+      }
+    }
+    return moves;
+  }
+
+  /// The elements that a thread's neighbouring columns read, in one vector: into registers, for all rows where they
+  /// share it, else for a row at a time.
   Status vectors_of(const std::string& tile) {
     const std::string part = tile + ".r";
+    const std::string place = moves_with_rows(tile) && tiled_.size() > 1 ? axis_of(acc_, tiled_[tiled_.size() - 2].axis) + ".r" : axis_of(acc_, shape_.column) + ".v";
     TESSERA_TRY_DONE(b_.step(schedule::CacheRead{tile, {acc_}, part, ir::Scope::kGlobal}));
-    TESSERA_TRY_DONE(b_.step(schedule::ComputeAt{part, acc_, axis_of(acc_, shape_.column) + ".v"}));
+    TESSERA_TRY_DONE(b_.step(schedule::ComputeAt{part, acc_, place}));
     TESSERA_TRY_DONE(b_.step(schedule::PadBox{part}));
     TESSERA_TRY_DONE(b_.step(schedule::SetScope{part, ir::Scope::kRegister}));
     TESSERA_TRY_DONE(b_.step(schedule::Vectorize{part, b_.stage(part).data_axes().back()}));
