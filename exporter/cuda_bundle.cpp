@@ -42,7 +42,7 @@ CudaBundle make_cuda_bundle(const codegen::BuiltCuda& built, const ir::Target& t
                             const std::optional<TunedOn>& tuned_on) {
   if (target.kind != ir::TargetKind::kCuda) throw UserError("export to CUDA takes kernels for CUDA targets, not '" + target.text() + "'");
   TESSERA_CHECK(!built.text.empty() && !built.ptx.empty()) << "a kernel without its text or PTX was exported";
-  CudaBundle b{make_common_bundle(built.image, target, options), target.arch, "", built.ptx, built.report, {}, tuned_on};
+  CudaBundle b{make_common_bundle(built.image, target, options), target.arch, "", built.ptx, built.report, built.text.find("ts_counter(") != std::string::npos, {}, tuned_on};
   for (const runtime::Entry& e : built.image.entries) b.entries.push_back(e.name);
   check_launches(b);
   b.prepared_alignment = std::max(b.prepared_alignment, kCudaWorkspaceAlignment);

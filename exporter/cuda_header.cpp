@@ -27,8 +27,10 @@ enum {
 
 std::string struct_text(const CudaBundle& b) {
   const std::string n = b.name;
-  return "/* The kernels in one CUDA context; members are private. Once loaded they are only read: several\n"
-         " * threads may call at once, each with a workspace of its own. */\n"
+  // What a kernel counts its blocks with lies in the loaded image.
+  const std::string calls = b.counts ? " * threads may call at once, with one stream: runs must not overlap on the device. */\n"
+                                     : " * threads may call at once, each with a workspace of its own. */\n";
+  return "/* The kernels in one CUDA context; members are private. Once loaded they are only read: several\n" + calls +
          "typedef struct " + n + "_kernels {\n  void* module;\n  void* functions[" + std::to_string(b.entries.size()) +
          "];\n  int (*launch)(const void* config, void* function, void** parameters, void** extra);\n"
          "  int (*fill)(unsigned long long to, unsigned char value, size_t bytes, void* stream);\n"

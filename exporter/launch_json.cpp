@@ -112,6 +112,7 @@ Json preconditions(const CudaBundle& b) {
     if (o.values.kind == dsl::ValueRule::Kind::kBelow) out.push_back("values of " + o.name + " are from 0 to below " + limit);
     if (o.values.kind == dsl::ValueRule::Kind::kOffsets) out.push_back("values of " + o.name + " never fall, from 0 to " + limit + " in the last");
   }
+  if (b.counts) out.push_back("calls with one loaded image do not overlap on the device: put them into one stream");
   return out;
 }
 

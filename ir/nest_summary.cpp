@@ -43,6 +43,12 @@ class Summarizer {
       return;
     }
     if (const auto* n = s.as<Instance>()) return instance(*n);
+    if (const auto* n = s.as<Role>()) {
+      last_block_ = n->name == kLastBlock;
+      visit(n->body);
+      last_block_ = false;
+      return;
+    }
     for_each_child(s, {}, [&](const Stmt& x) { visit(x); });
   }
 
@@ -52,6 +58,7 @@ class Summarizer {
     st.stage = n.stage;
     st.phase = n.phase;
     st.prepared = prepared;
+    st.last_block = last_block_;
     st.intrinsic = intrinsic_;
     st.loops = loops_;
     std::vector<AccessSummary> reads;
@@ -79,6 +86,7 @@ class Summarizer {
 
   Bounds bounds_;
   std::string intrinsic_;  // of the loops around
+  bool last_block_ = false;  // of the statements that are visited
   std::vector<Var> vars_;
   std::vector<LoopSummary> loops_;
 };

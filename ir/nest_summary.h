@@ -48,6 +48,7 @@ struct StatementSummary {
   std::string stage;
   Phase phase = Phase::kWhole;
   bool prepared = false;           // runs once for a set of constant operands, outside the timed run
+  bool last_block = false;         // runs in the last block of the kernel before it (kLastBlock)
   std::string intrinsic;           // of a warp's product (ir/mma.h): its last three loops are one instruction; else empty
   std::vector<LoopSummary> loops;  // outermost first; those that run at most once are left out
   OpCounts ops;

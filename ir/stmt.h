@@ -197,7 +197,11 @@ struct ChannelOp : StmtNode {
   ChannelOp(std::string c, ChannelAction a, Expr s);
 };
 
-/// `body` is run by the named group of warps only.
+/// The role of the block that is done last.
+inline constexpr const char* kLastBlock = "last_block";
+
+/// `body` is run by the named group of warps only, or, of a kernel's statements after its loops over blocks, by
+/// the last block (kLastBlock).
 struct Role : StmtNode {
   static constexpr StmtKind kKind = StmtKind::kRole;
   const std::string name;

@@ -49,7 +49,15 @@ class Builder {
       const Stage& s = state_.stage(i);
       if (s.is_input() || s.placement != Placement::kRoot) continue;
       Stmt nest = ir::simplify(emit(s), {});
-      (prepared_.count(s.name) != 0 ? prepare : run).push_back(std::move(nest));
+      Stmts& phase = prepared_.count(s.name) != 0 ? prepare : run;
+      if (!s.in_last_block) {
+        phase.push_back(std::move(nest));
+        continue;
+      }
+      if (options_.target != ir::TargetKind::kCuda) {
+        return refuse("stage '", s.name, "' is computed by the last block of a kernel, and the target has no blocks; leave finish_in_last_block out");
+      }
+      phase.back() = ir::block({phase.back(), make_stmt<ir::Role>(ir::kLastBlock, std::move(nest))});
     }
     if (options_.target == ir::TargetKind::kCuda) {  // a kernel each: blocks of one do not wait for each other
       for (std::size_t i = 0; i < prepare.size(); ++i) add_phase(ir::RunPhase::kPrepare, options_.name + "_prepare_" + std::to_string(i), {prepare[i]});

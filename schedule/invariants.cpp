@@ -136,6 +136,43 @@ Status check_padded(const Stage& s) {
   return Done{};
 }
 
+/// What the last block of a kernel computes: after all of that kernel, and without blocks of its own.
+Status check_last_block(const State& state, const Stage& s) {
+  if (!s.in_last_block) return Done{};
+  if (s.placement != Placement::kRoot || s.is_scan()) {
+    return refuse("stage '", s.name, "' ", s.is_scan() ? "is a scan" : "is computed inside of a loop", "; the last block computes whole stages at root");
+  }
+  const Stage* before = nullptr;
+  for (std::size_t i = 0; state.stage(i).name != s.name; ++i) {
+    const Stage& q = state.stage(i);
+    if (!q.is_input() && q.placement == Placement::kRoot) before = &q;
+  }
+  const auto in_nest = [&](const Stage& q, const Stage& root) {
+    const std::vector<Attach> chain = attach_chain(state, q);
+    return q.name == root.name || (!chain.empty() && chain.back().stage == root.name);
+  };
+  if (before == nullptr) return refuse("stage '", s.name, "' is the first at root; the last block of the kernel before it would compute it, and there is none");
+  const std::vector<const Stage*> readers = state.consumers(*before);
+  if (std::none_of(readers.begin(), readers.end(), [&](const Stage* q) { return in_nest(*q, s); })) {
+    return refuse("stage '", s.name, "' reads nothing of '", before->name, "', which is computed at root before it; the last block of a kernel finishes what that kernel has begun");
+  }
+  if (before->in_last_block) return refuse("the last block that computes '", before->name, "' would compute '", s.name, "', too; a kernel is finished once");
+  const std::vector<std::string> prepared = prepared_stages(state);
+  const auto ahead = [&](const Stage& q) { return std::find(prepared.begin(), prepared.end(), q.name) != prepared.end(); };
+  if (ahead(*before) != ahead(s)) return refuse("stage '", before->name, "' is prepared once, of constants, and '", s.name, "' in every run; they cannot share a kernel");
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    const Stage& q = state.stage(i);
+    if (q.is_input() || !in_nest(q, s)) continue;
+    for (const std::string& l : q.leaves) {
+      const ForKind kind = q.find_axis(l)->loop;
+      if (ir::is_block_level(kind)) {
+        return refuse("loop '", l, "' of stage '", q.name, "' is ", ir::to_string(kind), ", and '", s.name, "' is computed by one block, the last of '", before->name, "'; bind it to threads");
+      }
+    }
+  }
+  return Done{};
+}
+
 Status check_registers(const Stage& s) {
   if (s.scope != ir::Scope::kRegister) return Done{};
   if (s.placement != Placement::kAt) {
@@ -258,6 +295,7 @@ Status check_invariants(const State& state) {
     TESSERA_TRY_DONE(check_nesting(s, around));
     TESSERA_TRY_DONE(check_padded(s));
     TESSERA_TRY_DONE(check_levels(s, around));
+    TESSERA_TRY_DONE(check_last_block(state, s));
     TESSERA_TRY_DONE(check_slots(state, s));
     TESSERA_TRY_DONE(check_registers(s));
     TESSERA_TRY_DONE(check_memory(state, s));

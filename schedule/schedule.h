@@ -66,6 +66,7 @@ class Schedule {
   Schedule& rfactor(std::string stage, std::string axis, std::string into) {
     return apply(Rfactor{std::move(stage), std::move(axis), std::move(into)});
   }
+  Schedule& finish_in_last_block(std::string stage) { return apply(FinishInLastBlock{std::move(stage)}); }
   Schedule& decompose_reduction(std::string stage, std::string axis) {
     return apply(DecomposeReduction{std::move(stage), std::move(axis)});
   }

@@ -326,6 +326,7 @@ std::string State::print_loops() const {
     if (s.rolling) out << "  (rolling)";
     if (s.streaming) out << "  (streaming)";
     if (s.padded) out << "  (padded)";
+    if (s.in_last_block) out << "  (in the last block)";
     if (s.slots > 1) out << "  (" << s.slots << " slots)";
     if (s.swizzle != 0) out << "  (chunks of " << s.swizzle << " swizzled)";
     for (const StrideAlignment& a : s.alignments) out << "  (stride of " << s.data_axes()[static_cast<std::size_t>(a.dim)] << " % " << a.factor << " = " << a.offset << ")";

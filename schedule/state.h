@@ -126,6 +126,7 @@ struct Stage {
   std::int64_t swizzle = 0;       // elements of a chunk whose place in its row is XORed (shared memory); 0: none
   bool streaming = false;  // its stores go past the caches
   bool padded = false;     // computes its whole box in every iteration, zero outside of the tensor
+  bool in_last_block = false;  // computed by the last block of the kernel before it (GPU)
   bool rolling = false;    // kept from one iteration of the loop `at` to the next
   std::vector<PrefetchMark> prefetches;
   std::optional<Tensorized> tensorized;

@@ -16,6 +16,7 @@
 #include "schedule/steps/compute_inline.h"
 #include "schedule/steps/compute_root.h"
 #include "schedule/steps/decompose_reduction.h"
+#include "schedule/steps/finish_in_last_block.h"
 #include "schedule/steps/fuse.h"
 #include "schedule/steps/outline.h"
 #include "schedule/steps/pack.h"
@@ -43,7 +44,7 @@
 namespace tessera::schedule {
 
 using Step = std::variant<Annotate, Bind, CacheRead, CacheWrite, ComputeAt, ComputeInline, ComputeRoot, DecomposeReduction,
-                          Fuse, Outline, Pack, PadBox, Parallel, Pipeline, Prefetch, Reorder, Rfactor, RollingWindow, SetScope, Split, Spread,
+                          FinishInLastBlock, Fuse, Outline, Pack, PadBox, Parallel, Pipeline, Prefetch, Reorder, Rfactor, RollingWindow, SetScope, Split, Spread,
                           StorageAlign, StoreAt, StreamingStore, Swizzle, Tensorize, Tile, TransformLayout, Unroll, UseAlgorithm, Vectorize>;
 
 using StepList = std::vector<Step>;

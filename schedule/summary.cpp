@@ -35,6 +35,7 @@ class Summarizer {
         const Stage& s = state_.stage(i);
         const bool mine = (std::find(prepared.begin(), prepared.end(), s.name) != prepared.end()) == ahead;
         prepared_ = ahead;
+        last_block_ = s.in_last_block;
         if (!s.is_input() && s.placement == Placement::kRoot && mine) nest(s);
       }
     }
@@ -106,6 +107,7 @@ class Summarizer {
     st.phase = phase;
     if (phase == ir::Phase::kUpdate && s.tensorized && ir::find_mma(s.tensorized->intrinsic) != nullptr) st.intrinsic = s.tensorized->intrinsic;
     st.prepared = prepared_;
+    st.last_block = last_block_;
     st.loops = loops_;
     const ir::VarMap values = coordinate_values(s);
     Exprs index;
@@ -155,7 +157,7 @@ class Summarizer {
   const State& state_;
   ir::Bounds bounds_;
   ir::NestSummary out_;
-  bool prepared_ = false;  // of the nest that is summarised
+  bool prepared_ = false, last_block_ = false;  // of the nest that is summarised
   std::vector<ir::LoopSummary> loops_;
   std::vector<Var> vars_;
   std::map<std::string, StoredBox> boxes_;

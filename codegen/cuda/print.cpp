@@ -71,7 +71,9 @@ class KernelText {
     }
     place_shared(body);
     stmt(body);
-    out_.text = header() + body_.str() + "}\n";
+    if (!counter_.empty()) out_.text = "ts_counter(" + counter_ + ");\n";
+    out_.text += header() + body_.str() + "}\n";
+    out_.waits_for_all = !counter_.empty();
     return std::move(out_);
   }
 
@@ -255,6 +257,8 @@ class KernelText {
       line() << call << "(" << registers(n.regions[0]) << ", " << text_.address(n.regions[1].buffer.get(), n.regions[1].min[0]) << ");\n";
       return;
     }
+    const std::string ticket = "draw_ticket.";
+    if (n.intrinsic.rfind(ticket, 0) == 0) return draw(n.regions[0].buffer, std::stoll(n.intrinsic.substr(ticket.size())));
     const std::string shuffle = "shuffle_xor.";
     if (n.intrinsic.rfind(shuffle, 0) != 0) throw NoText{"tile operation '" + n.intrinsic + "' has no form in CUDA text"};
     const ir::Type t = n.regions[1].buffer->dtype;
@@ -268,6 +272,14 @@ class KernelText {
     const std::string word = t.bytes() == 1 ? "u8" : "u16";
     line() << to << "[0] = ts_bits<" << memory_type(t) << ">(" << word << "(ts_shuffle_xor(0xffffffffu, u32(ts_bits<" << word << ">(" << from << "[0])), " << bits
            << ")));\n";
+  }
+
+  /// The first fence publishes what this thread knows of its block, the second one lets it know of the others'.
+  void draw(const ir::Buffer& ticket, std::int64_t blocks) {
+    if (counter_.empty()) counter_ = names_.fresh(f_.name + "_tickets");
+    line() << "ts_fence_gpu();\n";
+    line() << "ts_store_shared(" << text_.buffers.at(ticket->id) << ", ts_atomic_inc_global(&" << counter_ << ", " << blocks - 1 << "u));\n";
+    line() << "ts_fence_gpu();\n";
   }
 
   // ---- stores -----------------------------------------------------------------------------------------
@@ -404,6 +416,7 @@ class KernelText {
   std::ostringstream body_;
   int indent_ = 0;
   std::int64_t local_ = 0;
+  std::string counter_;   // of the blocks that are done, where one of them waits for all
   bool filling_ = false;  // between acquire and commit of a channel
 };
 

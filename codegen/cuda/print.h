@@ -18,6 +18,7 @@ struct CudaKernel {
   std::int64_t local_bytes = 0;    // of the largest set of register tiles a thread holds at once
   std::vector<ir::Buffer> parameters;  // in order
   ir::RunPhase phase = ir::RunPhase::kRun;
+  bool waits_for_all = false;  // its last block goes on when all have run: a part of the grid does not do
 };
 
 /// Every function of a finished program (lower/, target cuda) in the order of its launches. Refuses

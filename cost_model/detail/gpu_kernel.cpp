@@ -145,6 +145,7 @@ GpuKernel kernel_at(const NestView& nest, std::size_t first) {
   GpuKernel k;
   k.first = first;
   k.registers = kRegistersBeside;
+  k.in_last_block = nest.statements[first].summary->last_block;
   std::set<std::string> known;
   for (k.last = first; k.last < nest.count;) {
     const ir::StatementSummary& s = *nest.statements[k.last].summary;

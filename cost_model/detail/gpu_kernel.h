@@ -23,6 +23,7 @@ double fragments(const ir::StatementSummary& s, std::size_t operand);
 struct GpuKernel {
   std::size_t first = 0, last = 0;  // statements [first, last)
   double blocks = 1, threads = 1;
+  bool in_last_block = false;  // no launch of its own: the last block of the kernel before goes on with it
   double shared_bytes = 0, registers = 0;  // of a block; of a thread, estimated
   std::vector<const std::string*> private_arrays;  // buffers of a thread that are no registers
 

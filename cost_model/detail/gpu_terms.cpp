@@ -10,7 +10,7 @@ namespace tessera::cost_model::detail {
 
 namespace {
 
-constexpr double kLaunchNs = 2500;
+constexpr double kLaunchNs = 2500, kTicketNs = 1000;  // a launch; blocks that draw tickets, and the last one that goes on
 constexpr double kMemoryNs = 500, kBarrierNs = 25, kJoinNs = 60;  // a load from memory, a barrier, threads that meet
 constexpr double kRoundInstructions = 24;  // of a warp for a round of a tile: barriers, waits, the places of its slots
 constexpr double kCompilerUnroll = 4;  // rounds of a plain loop that the compiler has in flight at once
@@ -234,7 +234,7 @@ void kernel_terms(NestView& nest, const GpuKernel& k, const ir::CudaArch& arch, 
   const double busy = std::max({issue, shared, l2, dram});
   const double bound = std::max({busy, chain, wait + busy / o.resident});
   for (std::size_t i = k.first; i < k.last && bounds > 0; ++i) nest.statements[i].terms[kBound] *= bound / bounds;
-  program[kStart] += kLaunchNs;
+  program[kStart] += k.in_last_block ? kTicketNs : kLaunchNs;
 }
 
 }  // namespace
@@ -247,7 +247,13 @@ void gpu_terms(NestView& nest, const Machine& machine, DraftTerms& program) {
       nest.statements[i++].terms = {};
       continue;
     }
-    const GpuKernel k = kernel_at(nest, i);
+    GpuKernel k = kernel_at(nest, i);
+    if (k.last < nest.count && nest.statements[k.last].summary->last_block) {  // one launch holds what both parts need
+      const GpuKernel rest = kernel_at(nest, k.last);
+      k.threads = std::max(k.threads, rest.threads);
+      k.registers = std::max(k.registers, rest.registers);
+      k.shared_bytes += rest.shared_bytes;
+    }
     kernel_terms(nest, k, arch, rates, program);
     i = k.last;
   }

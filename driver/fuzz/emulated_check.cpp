@@ -84,7 +84,8 @@ Result<std::map<std::string, EmulatedOutput>> run(const ir::Program& finished, c
     request.shared_bytes = k.shared_bytes;
     request.mode = choice.late ? runtime::emulator::EmulationMode::kLate : runtime::emulator::EmulationMode::kEager;
     request.seed = choice.seed;
-    if (choice.random_blocks && !feeds_another(finished, i, written)) {
+    if (k.waits_for_all) request.launches = 2;  // what it counts with is as it was
+    if (choice.random_blocks && !k.waits_for_all && !feeds_another(finished, i, written)) {
       request.blocks = runtime::emulator::sample_blocks(request.grid, *choice.random_blocks, choice.seed);
     }
     for (const ir::Buffer& b : k.parameters) {

@@ -2,6 +2,7 @@
 // thread, so most head for one: blocks and threads for a stage at root, tiles inside of its blocks, their
 // threads, their memory, their slots. Whatever fits is drawn at random, and the steps' own legality decides.
 #include <algorithm>
+#include <set>
 
 #include "driver/fuzz/detail/choices.h"
 #include "driver/fuzz/random_schedule.h"
@@ -32,7 +33,8 @@ class CudaWalker : detail::Choices {
     if (r < 78) return cache();
     if (r < 82) return inlined();
     if (r < 87) return vectorized();
-    if (r < 91) return rfactored();
+    if (r < 90) return rfactored();
+    if (r < 92) return finished();
     if (r < 93) return aligned();
     if (r < 95) return swizzled();
     if (r < 97) return reordered();
@@ -164,6 +166,19 @@ class CudaWalker : detail::Choices {
       return Split{s->name, l, {fresh("x"), fresh("x")}, {factor(s->find_axis(l)->extent)}, ir::Tail::kPartition};
     }
     return std::nullopt;
+  }
+
+  /// What reads another stage and has no blocks yet.
+  std::optional<Step> finished() {
+    std::set<std::string> readers;
+    for (std::size_t i = 0; i < state_.size(); ++i) {
+      if (state_.stage(i).is_input()) continue;
+      for (const Stage* q : state_.consumers(state_.stage(i))) readers.insert(q->name);
+    }
+    const Stage* s = pick_where([&](const Stage& q) {
+      return q.placement == schedule::Placement::kRoot && !q.in_last_block && readers.count(q.name) != 0 && !has_level(q, ForKind::kBlockX);
+    });
+    return s == nullptr ? std::nullopt : std::optional<Step>(FinishInLastBlock{s->name});
   }
 
   std::optional<Step> aligned() {

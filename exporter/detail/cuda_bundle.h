@@ -18,6 +18,7 @@ struct CudaBundle : Bundle {  // `object` is the cubin; `symbols` and `features`
   std::string arch;           // "sm_90a"
   std::string text, ptx;      // `text` with a comment on top
   codegen::CudaReport report;
+  bool counts = false;               // a kernel counts its blocks in memory of the module (ts_counter)
   std::vector<std::string> entries;  // of the cubin, in its order
   std::optional<TunedOn> tuned_on;
 

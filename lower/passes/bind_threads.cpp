@@ -281,15 +281,18 @@ class Binder {
   Result<Stmt> run(const Stmt& kernel) {
     std::vector<const ir::For*> blocks;
     Bounds bounds;
-    Stmt body = kernel;
+    auto [body, last] = apart(kernel);
     while (const auto* n = body.as<ir::For>()) {
       if (!ir::is_block_level(n->loop)) break;
       std::int64_t count = 0;
       if (!is_const_int(n->extent, &count)) return refuse("the grid loop '", n->var.name(), "' has no constant count");
       bounds[n->var.id()] = {0, count - 1};
       blocks.push_back(n);
+      block_count_ *= count;
       body = n->body;
     }
+    if (last && block_count_ > (std::int64_t{1} << 32)) return refuse("a grid of ", block_count_, " blocks is more than one of them can count");
+    if (last) body = ir::block({body, last});
     TESSERA_TRY_DONE(no_blocks_inside(body));
     TESSERA_TRY_DONE(count_threads(body, bounds));
     Coordinates coordinates(Var::fresh("thread"));
@@ -306,6 +309,27 @@ class Binder {
   }
 
  private:
+  /// The loops over blocks, and what the last block does after them.
+  static std::pair<Stmt, Stmt> apart(const Stmt& kernel) {
+    const auto* n = kernel.as<ir::Block>();
+    const auto* role = n == nullptr ? nullptr : n->stmts.back().as<ir::Role>();
+    if (role == nullptr || role->name != ir::kLastBlock) return {kernel, {}};
+    return {ir::block(Stmts(n->stmts.begin(), n->stmts.end() - 1)), n->stmts.back()};
+  }
+
+  /// Blocks draw tickets when their threads have met; who draws the last one goes on, knowing what all have written.
+  /// The condition is the same in all threads of a block, which may meet under it.
+  Stmt in_last_block(const Stmt& meet, Stmt body) const {
+    const Buffer ticket = Buffer::fresh("ticket", ir::u32, {int_imm(1)}, ir::Scope::kShared);
+    const Exprs first{int_imm(0)};
+    const Stmt draw = make_stmt<ir::TileOp>("draw_ticket." + std::to_string(block_count_), std::vector<ir::Region>{{ticket, first, {int_imm(1)}}});
+    const Expr last = ticket.load(first) == int_imm(block_count_ - 1, ir::u32);
+    const Stmt one = make_stmt<ir::IfThenElse>(Expr(coordinates_->thread()) == int_imm(0), draw);
+    return make_stmt<ir::Allocate>(ticket, ir::block({meet, one, meet, make_stmt<ir::IfThenElse>(last, std::move(body))}));
+  }
+
+  Stmt barrier() const { return make_stmt<ir::Barrier>(threads_ > kWarpThreads ? ir::BarrierScope::kBlock : ir::BarrierScope::kWarp); }
+
   static Status no_blocks_inside(const Stmt& body) {
     std::string inside;
     ir::walk(body, [&](const Stmt& s) {
@@ -363,9 +387,8 @@ class Binder {
     }
     if (const auto* n = s.as<ir::Instance>()) return tile(n->body, bounds, in_loop);
     if (is_alone(s)) return unit(s, bounds, in_loop);
-    if (const auto* n = s.as<ir::Barrier>(); n != nullptr && n->scope == ir::BarrierScope::kBlock && threads_ <= kWarpThreads) {
-      return make_stmt<ir::Barrier>(ir::BarrierScope::kWarp);
-    }
+    if (const auto* n = s.as<ir::Role>()) return in_last_block(barrier(), tile(n->body, bounds, false));
+    if (const auto* n = s.as<ir::Barrier>(); n != nullptr && n->scope == ir::BarrierScope::kBlock) return barrier();
     return ir::map_children(
         s, [](const Expr& e) { return e; }, [&](const Stmt& x) { return x ? tile(x, bounds, in_loop) : x; });
   }
@@ -385,15 +408,16 @@ class Binder {
   }
 
   /// A kernel without loops over threads runs on one, which waits for nobody.
-  static Stmt of_one_thread(const Stmt& s) {
+  Stmt of_one_thread(const Stmt& s) const {
     if (const auto* n = s.as<ir::Instance>()) return of_one_thread(n->body);
+    if (const auto* n = s.as<ir::Role>()) return in_last_block(ir::block({}), of_one_thread(n->body));
     if (s.as<ir::Barrier>() != nullptr) return ir::block({});
     return ir::map_children(
-        s, [](const Expr& e) { return e; }, [](const Stmt& x) { return x ? of_one_thread(x) : x; });
+        s, [](const Expr& e) { return e; }, [&](const Stmt& x) { return x ? of_one_thread(x) : x; });
   }
 
   bool spread_ = false;  // there are loops over threads
-  std::int64_t threads_ = 1;
+  std::int64_t threads_ = 1, block_count_ = 1;
   ThreadShape widest_;  // of the statements with most threads
   Coordinates* coordinates_ = nullptr;
   std::map<std::uint64_t, Expr> identities_;

@@ -14,7 +14,8 @@ namespace tessera::lower {
 ///
 /// A statement outside of loops over threads is run by every thread where it writes registers, else by
 /// thread 0. A reduction loop over threads becomes partial results that meet by shuffles and shared memory
-/// (lower/detail/join_threads.h). Refuses more than 1,024 threads and kernels without block loops that
+/// (lower/detail/join_threads.h). What stands behind the loops over blocks in the role `last_block` moves inside of
+/// them, behind a count of the blocks that are done. Refuses more than 1,024 threads and kernels without block loops that
 /// need them.
 Result<ir::Program> bind_threads(const ir::Program& program, const Options& options);
 

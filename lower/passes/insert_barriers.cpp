@@ -59,6 +59,10 @@ class Barriers {
       state = {};
       return s;
     }
+    if (const auto* n = s.as<ir::Role>()) {  // blocks meet before the last one goes on
+      state = {};
+      return make_stmt<ir::Role>(n->name, stmt(n->body, state));
+    }
     return s.as<ir::ChannelOp>() != nullptr ? s : tile(s, state);
   }
 

@@ -49,6 +49,7 @@ struct LoadedKernel {
   std::unique_ptr<void, int (*)(void*)> library{nullptr, &::dlclose};
   void (*entry)(void**) = nullptr;
   int arguments = 0;
+  std::vector<std::byte*> counters;
 };
 
 Result<LoadedKernel> load_kernel(const std::string& path) {
@@ -59,10 +60,12 @@ Result<LoadedKernel> load_kernel(const std::string& path) {
   const auto attach = reinterpret_cast<void (*)(const Abi*)>(symbol("ts_attach"));
   const auto arguments = reinterpret_cast<int (*)()>(symbol("ts_arguments"));
   k.entry = reinterpret_cast<void (*)(void**)>(symbol("ts_emulated_entry"));
-  if (attach == nullptr || arguments == nullptr || k.entry == nullptr)
+  const auto counter = reinterpret_cast<unsigned* (*)(int)>(symbol("ts_counter_at"));
+  if (attach == nullptr || arguments == nullptr || k.entry == nullptr || counter == nullptr)
     return refuse("the emulated kernel lacks its entry");
   attach(&abi());
   k.arguments = arguments();
+  for (int i = 0; unsigned* c = counter(i); ++i) k.counters.push_back(reinterpret_cast<std::byte*>(c));
   return k;
 }
 
@@ -99,7 +102,7 @@ Result<EmulationReport> emulate_here(const EmulationRequest& request) {
   const auto run_start = std::chrono::steady_clock::now();
   Machine::Granules granules;
   for (;;) {
-    Machine machine(request, kernel.entry);
+    Machine machine(request, kernel.entry, kernel.counters);
     machine.granules = granules;
     machine.run();
     granules = machine.granules;

@@ -233,6 +233,14 @@ TS_ATOMIC(ts_atomic_add_shared, 0, 1)
 TS_ATOMIC(ts_atomic_max_shared, 1, 1)
 TS_ATOMIC(ts_atomic_min_shared, 2, 1)
 TS_ATOMIC(ts_atomic_exchange_global, 4, 0)
+struct ts_counted {
+  u32* counter;
+  ts_counted* next;
+  ts_counted(u32* c);
+};
+static ts_counted* ts_first_counted;
+inline ts_counted::ts_counted(u32* c) : counter(c), next(ts_first_counted) { ts_first_counted = this; }
+#define ts_counter(name) static u32 name; static ts_counted ts_counted_##name(&name)
 inline u32 ts_atomic_inc_global(u32* p, u32 last, TS_LINE) {
   u32 old;
   ts->atomic(3, 3, 0, p, &last, &old, line);
@@ -316,7 +324,8 @@ std::string emulation_epilogue(std::string_view entry) {
   const std::string name(entry);
   return std::string("\n#line 1 \"entry\"\n") + kEntry + "extern \"C\" int ts_arguments() { return ts_arity(&" +
          name + "); }\nextern \"C\" void ts_emulated_entry(void** arguments) { ts_invoke(&" + name +
-         ", arguments); }\n";
+         ", arguments); }\nextern \"C\" u32* ts_counter_at(int i) {\n  ts_counted* c = ts_first_counted;\n"
+         "  while (c != nullptr && i-- > 0) c = c->next;\n  return c != nullptr ? c->counter : nullptr;\n}\n";
 }
 
 }  // namespace tessera::runtime::emulator

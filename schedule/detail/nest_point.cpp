@@ -21,6 +21,7 @@ void NestPoint::statement(const StatementShape& s, ir::StatementSummary& out) {
   out.stage = shape_->stages[at(s.stage)].name;
   out.phase = s.phase;
   out.prepared = s.prepared;
+  out.last_block = s.last_block;
   out.intrinsic = s.intrinsic;
   out.ops = s.ops;
   loops(s, out);

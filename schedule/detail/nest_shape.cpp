@@ -146,6 +146,7 @@ class ShapeBuilder {
       for (std::size_t i = 0; i < state_.size(); ++i) {
         const Stage& s = state_.stage(i);
         const bool mine = (std::find(prepared.begin(), prepared.end(), s.name) != prepared.end()) == ahead;
+        last_block_ = s.in_last_block;
         if (!s.is_input() && s.placement == Placement::kRoot && mine) TESSERA_TRY_DONE(nest(s));
       }
     }
@@ -183,6 +184,7 @@ class ShapeBuilder {
     out.stage = state_.index_of(s.name);
     out.phase = phase;
     out.prepared = prepared_;
+    out.last_block = last_block_;
     if (phase == ir::Phase::kUpdate && s.tensorized && ir::find_mma(s.tensorized->intrinsic) != nullptr) out.intrinsic = s.tensorized->intrinsic;
     out.loops = loops_;
     for (const RootAxis& r : s.roots) {
@@ -198,7 +200,7 @@ class ShapeBuilder {
   std::map<std::pair<std::string, std::string>, Atom> axes_;
   std::vector<VariableSet> places_;  // by id
   std::vector<Atom> loops_;
-  bool prepared_ = false;
+  bool prepared_ = false, last_block_ = false;
 };
 
 }  // namespace

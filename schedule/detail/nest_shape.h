@@ -124,7 +124,7 @@ struct AxisShape {
 struct StatementShape {
   int stage = 0;
   ir::Phase phase = ir::Phase::kWhole;
-  bool prepared = false;
+  bool prepared = false, last_block = false;
   std::string intrinsic;    // of a warp's product
   std::vector<Atom> loops;  // outermost first
   std::size_t plain_from = SIZE_MAX;  // loops of an init from here on are copies, without pipelines

@@ -30,6 +30,7 @@ Result<State> CacheWrite::apply(const State& state) const {
   }
   // How the stage's own buffer is laid out and written stays with it; what its loops bring near moves.
   compute.streaming = false;
+  compute.in_last_block = false;
   compute.layout.clear();
   compute.alignments.clear();
   compute.swizzle = 0;

@@ -46,6 +46,25 @@ inline const CudaCase& several_kernels() {
   return c;
 }
 
+/// Sums of rows, cut into chunks that the last block adds up.
+inline const CudaCase& last_block() {
+  static const CudaCase c = [] {
+    const dsl::ComputeDag dag = ops::build({"reduce_sum", {{"m", 3}, {"n", 509}}, "", ""}).or_throw();
+    const std::string y = dag.outputs()[0]->name;
+    const schedule::State state = schedule::State::initial(std::make_shared<const dsl::ComputeDag>(dag)).or_throw();
+    const std::string row = state.find(y)->roots[0].axis, k = state.find(y)->roots[1].axis;
+    const schedule::StepList steps{schedule::Split{y, k, {"k.o", "k.i"}, {64}},
+                                   schedule::Rfactor{y, "k.o", "part"},
+                                   schedule::Bind{"part", row, ir::ForKind::kBlockY},
+                                   schedule::Bind{"part", "k.o", ir::ForKind::kBlockX},
+                                   schedule::Bind{"part", "k.i", ir::ForKind::kThreadX},
+                                   schedule::Bind{y, row, ir::ForKind::kThreadX},
+                                   schedule::FinishInLastBlock{y}};
+    return cuda_case(dag, steps);
+  }();
+  return c;
+}
+
 /// A point of the search space that asks for more shared memory than the driver gives unasked.
 inline const CudaCase& much_shared() {
   static const CudaCase c = [] {

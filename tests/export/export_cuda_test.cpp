@@ -117,6 +117,17 @@ TEST_F(ExportCuda, SeveralKernelsWithAWorkspace) {
   builds_and_launches(several_kernels(), "softmax");
 }
 
+/// The counter of its blocks is a part of the image: nothing is passed for it or cleared, but calls must not overlap.
+TEST_F(ExportCuda, OneKernelThatItsLastBlockFinishes) {
+  const runtime::KernelImage& image = last_block().built.image;
+  ASSERT_EQ(image.launches.size(), 1u);
+  EXPECT_EQ(image.launches[0].arguments.size(), 3u);  // rows, sums and the parts in the workspace
+  EXPECT_TRUE(image.zero_ranges.empty());
+  builds_and_launches(last_block(), "row_sums");
+  EXPECT_NE(read_file(out() + "/row_sums.h").find("must not overlap"), std::string::npos);
+  EXPECT_NE(launch_json("row_sums")["preconditions"].dump().find("one stream"), std::string::npos);
+}
+
 TEST_F(ExportCuda, MuchSharedMemoryIsAskedFor) {
   const runtime::Launch& l = much_shared().built.image.launches.front();
   builds_and_launches(much_shared(), "matmul");
@@ -242,6 +253,7 @@ void ExportCuda::runs_as_described(const CudaCase& c, const std::string& name) c
 
 TEST_F(ExportCuda, LaunchJsonIsEnoughToRunOneKernel) { runs_as_described(one_kernel(), "matmul"); }
 TEST_F(ExportCuda, LaunchJsonIsEnoughToRunSeveral) { runs_as_described(several_kernels(), "softmax"); }
+TEST_F(ExportCuda, LaunchJsonIsEnoughToRunOneThatItsLastBlockFinishes) { runs_as_described(last_block(), "row_sums"); }
 
 TEST_F(ExportCuda, NvccCompilesTheText) {
   const std::string nvcc = shell(directory_.file(""), "PATH=$PATH:/usr/local/cuda/bin command -v nvcc || true");

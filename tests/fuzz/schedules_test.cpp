@@ -39,7 +39,7 @@ TEST(Schedules, EveryStepIsTried) {
   std::size_t kinds = 0;
   for (const auto& [word, n] : applied) kinds += n > 0;
   EXPECT_EQ(kinds, std::variant_size_v<schedule::Step>);
-  for (const std::string word : {schedule::Bind::kName, schedule::PadBox::kName, schedule::Pipeline::kName, schedule::Spread::kName, schedule::Swizzle::kName}) {
+  for (const std::string word : {schedule::Bind::kName, schedule::PadBox::kName, schedule::Pipeline::kName, schedule::Spread::kName, schedule::Swizzle::kName, schedule::FinishInLastBlock::kName}) {
     EXPECT_GT(applied[word], 10) << word;
     EXPECT_EQ(r.steps.applied.count(word), 0U) << word << " is drawn for a CPU";
   }

@@ -38,6 +38,8 @@ TS_DEVICE f32 ts_atomic_min_shared(f32* p, f32 v) {
   return bits >= 0 ? __int_as_float(atomicMin(reinterpret_cast<i32*>(p), bits))
                    : __uint_as_float(atomicMax(reinterpret_cast<u32*>(p), (u32)bits));
 }
+//: ts_counter
+#define ts_counter(name) static __device__ u32 name
 //: ts_atomic_inc_global
 TS_DEVICE u32 ts_atomic_inc_global(u32* p, u32 last) { return atomicInc(p, last); }
 //: ts_atomic_exchange_global

@@ -48,10 +48,13 @@ std::string Machine::accessor_text(const Epoch& e) const {
          " in line " + std::to_string(e.line);
 }
 
+std::string Machine::name_of(const Buffer& buffer) {
+  return buffer.argument == kCounter ? "a counter" : "argument " + std::to_string(buffer.argument);
+}
+
 std::string Machine::name_of(const Place& place) const {
   return "byte " + std::to_string(place.offset) + " of " +
-         (place.buffer == nullptr ? std::string("the shared arena")
-                                  : "argument " + std::to_string(place.buffer->argument));
+         (place.buffer == nullptr ? "the shared arena" : name_of(*place.buffer));
 }
 
 void Machine::race(const Epoch& other, const char* mine, const char* theirs, const Place& place,
@@ -82,8 +85,7 @@ std::string Machine::out_of_bounds_text(const std::byte* p, int bytes, const cha
   std::string text = std::string(verb) + " " + std::to_string(bytes) + " bytes at ";
   if (nearest == nullptr || least > (std::intptr_t{32} << 20))
     return text + "an address in no argument";
-  return text + "offset " + std::to_string(offset) + " of argument " +
-         std::to_string(nearest->argument) + ", which has " + std::to_string(nearest->bytes);
+  return text + "offset " + std::to_string(offset) + " of " + name_of(*nearest) + ", which has " + std::to_string(nearest->bytes);
 }
 
 void Machine::trap(int line) {

@@ -28,8 +28,9 @@ Machine* the_machine = nullptr;
 
 Machine* running_machine() { return the_machine; }
 
-Machine::Machine(const EmulationRequest& request, void (*entry)(void**))
-    : request_(request), entry_(entry), rng_(request.seed, {1}) {
+Machine::Machine(const EmulationRequest& request, void (*entry)(void**),
+                 const std::vector<std::byte*>& counters)
+    : request_(request), entry_(entry), counters_(counters), rng_(request.seed, {1}) {
   shuffled_ = request.seed != 0;
   threads_per_block_ = static_cast<int>(request.block.count());
   nothing_known_ =
@@ -91,6 +92,12 @@ void Machine::prepare_memory() {
           b.shadow.at(static_cast<std::size_t>(byte)).state = CellState::kDefined;
     values_[i] = b.base;
     argument_addresses_.push_back(&values_[i]);
+    buffers_.push_back(std::move(b));
+  }
+  for (std::byte* counter : counters_) {
+    Buffer b{counter, sizeof(std::uint32_t), ArgumentUse::kReadWrite, kCounter, {}, {}};
+    std::memset(counter, 0, sizeof(std::uint32_t));
+    b.shadow.reset(sizeof(std::uint32_t), granules.global, true);
     buffers_.push_back(std::move(b));
   }
   for (std::size_t i = 0; i < kMostInFlight; ++i) {
@@ -320,13 +327,16 @@ void Machine::explain_stall() {
 }
 
 void Machine::check_zeroed() {
+  const std::vector<ByteRange> whole{{0, sizeof(std::uint32_t)}};
   for (const Buffer& b : buffers_) {
-    for (const ByteRange& r : request_.arguments[static_cast<std::size_t>(b.argument)].zeroed) {
+    for (const ByteRange& r : b.argument == kCounter
+                                  ? whole
+                                  : request_.arguments[static_cast<std::size_t>(b.argument)].zeroed) {
       for (std::int64_t i = r.begin; i < r.end; ++i) {
         if (b.base[i] == std::byte{0}) continue;
         current_ = nullptr;
         find(FindingKind::kNotReset, 0,
-             "byte " + std::to_string(i) + " of argument " + std::to_string(b.argument) +
+             "byte " + std::to_string(i) + " of " + name_of(b) +
                  ", which is zero before the kernel, is not zero after it");
         break;
       }
@@ -359,7 +369,7 @@ EmulationReport Machine::report() const {
   r.outputs.resize(request_.arguments.size());
   r.written.resize(request_.arguments.size());
   for (const Buffer& b : buffers_) {
-    if (b.use == ArgumentUse::kRead) continue;
+    if (b.use == ArgumentUse::kRead || b.argument == kCounter) continue;
     const auto at = static_cast<std::size_t>(b.argument);
     r.outputs[at].assign(b.base, b.base + b.bytes);
     r.written[at] = written_ranges(b);

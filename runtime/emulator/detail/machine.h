@@ -96,11 +96,13 @@ struct Block {
   std::vector<std::list<WarpMeeting>> meetings;  // a warp
 };
 
+constexpr int kCounter = -1;  // in place of the number of an argument
+
 struct Buffer {
   std::byte* base = nullptr;
   std::int64_t bytes = 0;
   ArgumentUse use = ArgumentUse::kRead;
-  int argument = 0;
+  int argument = 0;  // or kCounter
   Shadow shadow;  // of what may be written
   AtomicPlaces atomics;
 };
@@ -113,7 +115,8 @@ struct Place {
 
 class Machine {
  public:
-  Machine(const EmulationRequest& request, void (*entry)(void**));
+  /// `counters`: those of the text, 4 bytes each.
+  Machine(const EmulationRequest& request, void (*entry)(void**), const std::vector<std::byte*>& counters);
   ~Machine();
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
@@ -174,6 +177,7 @@ class Machine {
   // findings.cpp
   void find(FindingKind kind, int line, std::string message);
   void race(const Epoch& other, const char* mine, const char* theirs, const Place& place, int line);
+  static std::string name_of(const Buffer& buffer);
   std::string name_of(const Place& place) const;
   std::string out_of_bounds_text(const std::byte* p, int bytes, const char* verb) const;
   Extent3 thread_at(std::uint16_t index) const;
@@ -209,6 +213,7 @@ class Machine {
 
   const EmulationRequest& request_;
   void (*entry_)(void**);
+  const std::vector<std::byte*>& counters_;
   Rng rng_;
   bool shuffled_ = false;
   int threads_per_block_ = 0;

@@ -4,7 +4,7 @@
 //   f.b (block.x)  f.y (thread.y): acc: k.x (thread.x, joined)  k.0 (serial): X.acc = X (a vector, registers)  k.v
 //
 // cuda_rfactor before it: few results and a long reduction are cut into chunks, a kernel for the chunks
-// and one for their sum.
+// and one for their sum, or, where results are few enough for one block, one whose last block adds the chunks up.
 #include <algorithm>
 #include <bit>
 
@@ -61,12 +61,16 @@ Verdict cuda_reduction_meets(const SketchBuilder& b, const std::string& name) {
   return is_free_reduction(b, name) && lies_along(b.stage(name)) ? Verdict::kApplyAndSkipRest : Verdict::kPass;
 }
 
-std::vector<SketchBuilder> cuda_reduction_expand(const SketchBuilder& b, const std::string& name) {
+namespace {
+
+/// `last_block`: the sum of chunks by the last block of the kernel that makes them.
+std::vector<SketchBuilder> joined(const SketchBuilder& b, const std::string& name, bool last_block) {
   SketchBuilder next = b;
   const auto run = [&]() -> Status {
     const bool several = b.stage(name).outputs.size() > 1, single = axes_of(b.stage(name), schedule::AxisKind::kData).empty();
-    const std::string acc = several ? name : name + ".acc";
-    if (!several) TESSERA_TRY_DONE(next.step(schedule::CacheWrite{name, acc}));
+    const bool in_place = several || (single && last_block);
+    const std::string acc = in_place ? name : name + ".acc";
+    if (!in_place) TESSERA_TRY_DONE(next.step(schedule::CacheWrite{name, acc}));
     const double results = volume(next.stage(acc), schedule::AxisKind::kData), length = volume(next.stage(acc), schedule::AxisKind::kReduce);
     // Threads that meet lie whole in warps: a power of two of them.
     const auto most = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(std::min(1024.0, length))));
@@ -82,7 +86,7 @@ std::vector<SketchBuilder> cuda_reduction_expand(const SketchBuilder& b, const s
       next.require({"threads of a block", {{1, {name + ".threads", name + ".rows"}}}, std::min<std::int64_t>(32, most), 1024});
       TESSERA_TRY(f, fused(next, name, next.stage(name).data_axes(), "f"));
       TESSERA_TRY_DONE(next.step(schedule::Split{name, f, {f + ".b", f + ".y"}, {rows}, ir::Tail::kPartition}));
-      TESSERA_TRY_DONE(next.step(schedule::Bind{name, f + ".b", ir::ForKind::kBlockX}));
+      if (!last_block) TESSERA_TRY_DONE(next.step(schedule::Bind{name, f + ".b", ir::ForKind::kBlockX}));
       TESSERA_TRY_DONE(next.step(schedule::Bind{name, f + ".y", ir::ForKind::kThreadY}));
       row = f + ".y";
       if (!several) {
@@ -106,12 +110,24 @@ std::vector<SketchBuilder> cuda_reduction_expand(const SketchBuilder& b, const s
     if (vectors.size() > 1) TESSERA_TRY_DONE(read_in_vectors(next, acc, along.coordinate, k + ".0"));
     if (!several && !single) TESSERA_TRY_DONE(next.step(schedule::SetScope{acc, ir::Scope::kRegister}));
     next.finish(acc);
-    return Done{};
+    return last_block ? next.step(schedule::FinishInLastBlock{name}) : Done{};
   };
   if (!run().ok()) return {};
-  next.add_name(name + ".joined");
+  next.add_name(name + (last_block ? ".last_block" : ".joined"));
   next.finish(name);
   return {std::move(next)};
+}
+
+constexpr double kFewInLastBlock = 64;  // results that one block adds up while the others are idle
+
+}  // namespace
+
+std::vector<SketchBuilder> cuda_reduction_expand(const SketchBuilder& b, const std::string& name) {
+  std::vector<SketchBuilder> out = joined(b, name, false);
+  if (b.has_hole(name + ".chunk") && volume(b.stage(name), schedule::AxisKind::kData) <= kFewInLastBlock) {
+    for (SketchBuilder& other : joined(b, name, true)) out.push_back(std::move(other));
+  }
+  return out;
 }
 
 namespace {

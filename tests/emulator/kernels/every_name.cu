@@ -1,4 +1,5 @@
 // Every name of docs/reference/cuda_text.md once: what both preludes have to compile. It computes nothing.
+ts_counter(counted);
 extern "C" __global__ void __launch_bounds__(256) every_name(const f32* __restrict__ A, const f16* H, bf16* B, f32* C, u32* U, f64* D, i8* I, u64* L) {
   f32* s = ts_shared<f32>(0);
   const i32 t = ts_thread_x() + ts_thread_y() + ts_thread_z() + ts_block_x() + ts_block_y() + ts_block_z() + ts_grid_x() + ts_grid_y() + ts_grid_z();
@@ -24,7 +25,7 @@ extern "C" __global__ void __launch_bounds__(256) every_name(const f32* __restri
   ts_mma_m16n8k16_f16(c, 0, r, 0, r, 4);
   ts_store_global(C + t, c[0] + c[3] + ci[0] + ch[1]);
   ts_atomic_add_global(C, 1.0f); ts_atomic_add_global(D, 1.0); ts_atomic_add_global(U, 1u); ts_atomic_add_global(L, (u64)3);
-  ts_atomic_max_global(C, 1.0f); ts_atomic_min_global(U, 3u); ts_atomic_inc_global(U, 7); ts_atomic_exchange_global(C + 3, 2.f);
+  ts_atomic_max_global(C, 1.0f); ts_atomic_min_global(U, 3u); ts_atomic_inc_global(U, 7); ts_atomic_inc_global(&counted, 7); ts_atomic_exchange_global(C + 3, 2.f);
   ts_atomic_add_shared(s, 1.f); ts_atomic_max_shared(s, 2.f); ts_atomic_min_shared(s, 2.f);
   ts_fence_gpu(); ts_fence_block(); ts_wait_equal(U, ts_load_acquire(U + 1)); ts_store_release(U, 3u); if (t == 77777) ts_trap();
   f16 h = ts_load_global<f16>(H + t); f16x8 h8 = ts_load_global<f16x8>(H + 8 * t);

@@ -61,6 +61,27 @@ TEST(GpuDraft, TheLastWaveIsPaidInFull) {
   EXPECT_NEAR(ns(sums(64 * sms, 16)) / ns(sums(32 * sms, 16)), 2, 0.2);
 }
 
+/// What the last block of a kernel goes on with costs no launch; where it is much, one block is no match for many,
+/// and all blocks have the threads that it needs.
+TEST(GpuDraft, TheLastBlockSavesALaunchAndWorksAlone) {
+  const auto finished = [](std::int64_t blocks, std::int64_t rows, bool last) {
+    ir::NestSummary nest = sums(1024, 1), second = sums(blocks, rows);
+    second.statements[0].last_block = last;
+    nest.statements.push_back(second.statements[0]);
+    return ns(nest);
+  };
+  EXPECT_LT(finished(1, 1, true), finished(1, 1, false));
+  EXPECT_GT(finished(1, 4096, true), finished(4096, 1, false));
+  ir::NestSummary wide = sums(4096, 1);
+  const auto finish_with = [&](std::int64_t threads) {
+    ir::NestSummary nest = wide;
+    nest.statements.push_back(statement({{threads, ForKind::kThreadX}}, 0, 0, {access("O", true, threads, {1})}));
+    nest.statements.back().last_block = true;
+    return ns(nest);
+  };
+  EXPECT_GT(finish_with(1024), finish_with(256));
+}
+
 TEST(GpuDraft, BanksThatMeetTakeTurns) {
   const auto cycles = [](std::int64_t stride, std::int64_t vector) {
     const ir::StatementSummary s = statement({{32, ForKind::kThreadX}, {vector, ForKind::kVector}}, 0, 0, {access("S", false, 4096, {stride, 1}, ir::Scope::kShared)});

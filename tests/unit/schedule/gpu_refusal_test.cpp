@@ -1,4 +1,4 @@
-// What bind, spread, pad_box, pipeline and swizzle refuse, and that later steps do not break what they have set up.
+// What bind, spread, pad_box, pipeline, swizzle and finish_in_last_block refuse, and that later steps do not break what they have set up.
 #include "tests/unit/schedule/programs.h"
 
 namespace tessera::schedule::test {
@@ -91,6 +91,35 @@ TEST(Refusals, PadBoxNeedsABox) {
   const State padded = after(s, {PadBox{"B.s"}});
   expect_refused(padded, ComputeRoot{"B.s"}, {"'B.s'", "root", "padded"});
   expect_refused(padded, StoreAt{"B.s", "C", "j0"}, {"'B.s'", "stored at another loop"});
+}
+
+TEST(Refusals, TheLastBlockFinishesTheKernelBefore) {
+  const State cut = after(matmul(4, 4, 64), {Split{"C", "k", {"k0", "k1"}, {8}}, Rfactor{"C", "k0", "C.part"}});
+  const FinishInLastBlock finish{"C"};
+  expect_refused(cut, FinishInLastBlock{"X"}, {"'X'", "stages are"});
+  expect_refused(cut, FinishInLastBlock{"A"}, {"'A'", "input"});
+  expect_refused(cut, FinishInLastBlock{"C.part"}, {"'C.part'", "first at root", "there is none"});
+  expect_refused(after(cut, {Bind{"C", "i", ForKind::kBlockX}}), finish, {"'i'", "'C'", "block.x", "one block", "'C.part'", "bind it to threads"});
+  expect_refused(diamond(16), FinishInLastBlock{"D"}, {"'D'", "reads nothing of 'C'", "has begun"});
+  const State done = after(cut, {finish});
+  EXPECT_EQ(done.print_loops().find("(in the last block)"), done.print_loops().rfind("(in the last block)"));
+  expect_refused(done, finish, {"'C'", "already"});
+  expect_refused(done, Bind{"C", "i", ForKind::kBlockX}, {"'i'", "block.x", "bind it to threads"});
+  expect_refused(done, ComputeAt{"C.part", "C", "i"}, {"'C'", "first at root"});
+  EXPECT_TRUE(apply_step(done, Bind{"C", "i", ForKind::kThreadX}).ok());
+  // The copy that stays is finished; the sum before it is a kernel of its own, or inside of it.
+  const State copied = after(done, {CacheWrite{"C", "C.acc"}});
+  EXPECT_FALSE(copied.find("C.acc")->in_last_block);
+  expect_refused(copied, FinishInLastBlock{"C.acc"}, {"'C.acc'", "'C'", "finished once"});
+  const State inside = after(copied, {ComputeAt{"C.acc", "C", "i"}});
+  expect_refused(after(inside, {Bind{"C.part", "i", ForKind::kBlockX}}), Bind{"C.acc", "j", ForKind::kBlockX}, {"'j'", "block.x"});
+}
+
+TEST(Refusals, TheLastBlockComputesWholeStages) {
+  const State s = after(chain(16), {Split{"C", "i", {"i0", "i1"}, {4}}});
+  expect_refused(after(s, {ComputeAt{"B", "C", "i0"}}), FinishInLastBlock{"B"}, {"'B'", "inside of a loop", "root"});
+  const State done = after(s, {FinishInLastBlock{"C"}});
+  expect_refused(done, ComputeInline{"B"}, {"'C'", "first at root"});
 }
 
 TEST(Refusals, PipelineIsOfSharedTilesAtASerialLoop) {

@@ -15,6 +15,7 @@ StepList every_step() {
           ComputeInline{"B"},
           ComputeRoot{"B"},
           DecomposeReduction{"C", "i"},
+          FinishInLastBlock{"C"},
           Fuse{"C", {"i", "j"}, "f"},
           Outline{"C", "i"},
           Pack{"B", {"C"}, "Bp", {{"j", 0}, {"k", 0}, {"j", hole}}},
