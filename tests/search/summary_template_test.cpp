@@ -187,6 +187,16 @@ TEST(SummaryTemplate, IsThatOfTheStateInEveryLayout) {
 }
 
 /// The lowered loops say the same, and so do the features made of either.
+bool reaches_past_a_tensor(const schedule::State& state) {
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    const schedule::Stage& s = state.stage(i);
+    for (std::size_t d = 0; s.padded && d < s.region.bound.size(); ++d) {
+      if (s.region.bound[d] > s.roots[d].extent) return true;
+    }
+  }
+  return false;
+}
+
 class LoweredLoopsOf : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 TEST_P(LoweredLoopsOf, SummaryAndFeaturesAgree) {
@@ -205,6 +215,8 @@ TEST_P(LoweredLoopsOf, SummaryAndFeaturesAgree) {
     for (std::size_t i = k; i < points; i += sketches.size()) {
       const Values point = *s.space.sample(rng);
       const schedule::StepList steps = schedule::fill_holes(s.steps, s.space.decisions(point)).or_throw();
+      // Its reads are guarded, which only the loops count.
+      if (reaches_past_a_tensor(schedule::replay(initial, steps).or_throw())) continue;
       const bool told = made.ok() && made->evaluate(point, quick);
       EXPECT_TRUE(told || !cpu) << s.name;
       if (!told) quick = schedule::summarize(schedule::replay(initial, steps).or_throw()).or_throw();  // as a search does
