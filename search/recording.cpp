@@ -237,7 +237,7 @@ std::vector<Sketch> thinned_to(const std::vector<Sketch>& sketches, std::int64_t
     }
   }
   std::vector<Sketch> out = thinned_by(sketches, kept);
-  std::erase_if(out, [](const Sketch& s) { return s.space.count(1) == 0; });
+  std::erase_if(out, [](const Sketch& s) { return s.space.empty(); });
   return out;
 }
 

@@ -116,7 +116,7 @@ std::vector<Sketch> expand_all(const Task& task, const std::vector<const Rule*>&
     const std::string stage = next_stage(b);
     if (stage.empty()) {
       Sketch s = b.build();
-      if (s.space.count(1) == 0) continue;  // limits that nothing of this shape fits
+      if (s.space.empty()) continue;  // limits that nothing of this shape fits
       // Sketches that differ in a stage without a name of its own are told apart by number.
       const std::string name = s.name;
       for (int n = 2; !names.insert(s.name).second; ++n) s.name = name + "." + std::to_string(n);

@@ -1,6 +1,7 @@
 #include "search/space.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 namespace tessera::search {
@@ -85,42 +86,93 @@ bool Space::possible(const std::vector<Range>& ranges) const {
   return true;
 }
 
-bool Space::decided_fits(const std::vector<Range>& ranges, std::size_t hole) const {
-  return std::all_of(constrains_[hole].begin(), constrains_[hole].end(), [&](std::size_t c) { return possible(ranges, c); });
+std::optional<std::size_t> Space::broken_by(const std::vector<Range>& ranges, std::size_t hole) const {
+  const auto it = std::find_if(constrains_[hole].begin(), constrains_[hole].end(), [&](std::size_t c) { return !possible(ranges, c); });
+  if (it == constrains_[hole].end()) return std::nullopt;
+  return *it;
 }
 
-std::optional<Values> Space::solve(const std::vector<std::vector<std::int64_t>>& domains, Rng& rng) const {
-  std::vector<Range> ranges;
-  for (const std::vector<std::int64_t>& d : domains) ranges.push_back({d.front(), d.back()});
-  if (!possible(ranges)) return std::nullopt;
-  std::vector<std::size_t> order(holes_.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return domains[a].size() < domains[b].size(); });
-  const auto decide = [&](const auto& self, std::size_t depth) -> bool {
-    if (depth == order.size()) return true;
-    const std::size_t h = order[depth];
-    const Range whole = ranges[h];
-    std::vector<std::int64_t> values = domains[h];
-    // Fisher-Yates one value at a time: mostly the first possible one is kept.
-    for (std::size_t n = values.size(); n > 0; --n) {
-      const auto pick = static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(n)));
-      std::swap(values[pick], values[n - 1]);
-      ranges[h] = {values[n - 1], values[n - 1]};
-      if (decided_fits(ranges, h) && self(self, depth + 1)) return true;
-    }
-    ranges[h] = whole;
-    return false;
-  };
-  if (!decide(decide, 0)) return std::nullopt;
+void Space::blame(std::size_t constraint, std::vector<bool>& holes) const {
+  for (const Term& t : terms_[constraint]) {
+    for (const std::size_t h : t.holes) holes[h] = true;
+  }
+}
+
+Values Space::point_of(const std::vector<Range>& ranges) {
   Values out;
   for (const Range& r : ranges) out.push_back(r.low);
   return out;
 }
 
-std::optional<Values> Space::sample(Rng& rng) const {
-  std::vector<std::vector<std::int64_t>> domains;
-  for (const Hole& h : holes_) domains.push_back(h.domain);
-  return solve(domains, rng);
+/// Visits the points under the decided holes, deciding order[depth] next, its values in the order that
+/// `arrange(values, tried)` puts them: it brings the next one to values[tried]. Where there is no point,
+/// `conflict` has the holes that took part; a hole outside it is backed over whole, since none of its
+/// other values would help.
+template <class Arrange, class Visit>
+Space::Walk Space::walk(Search<Arrange, Visit>& search, std::size_t depth, std::vector<bool>& conflict) const {
+  if (depth == search.order.size()) return search.visit(point_of(search.ranges)) ? Walk::kSome : Walk::kStopped;
+  const std::size_t h = search.order[depth];
+  const Range whole = search.ranges[h];
+  std::vector<std::int64_t> values = search.domains[h];
+  Walk found = Walk::kNone;
+  for (std::size_t tried = 0; tried < values.size(); ++tried) {
+    search.arrange(values, tried);
+    search.ranges[h] = {values[tried], values[tried]};
+    if (const std::optional<std::size_t> broken = broken_by(search.ranges, h)) {
+      blame(*broken, conflict);
+      continue;
+    }
+    std::vector<bool> below(holes_.size());
+    const Walk in = walk(search, depth + 1, below);
+    if (in == Walk::kStopped) return in;
+    if (in == Walk::kSome) found = in;
+    if (in == Walk::kNone && !below[h]) {
+      conflict = std::move(below);
+      break;
+    }
+    std::transform(below.begin(), below.end(), conflict.begin(), conflict.begin(), std::logical_or<>());
+  }
+  search.ranges[h] = whole;
+  conflict[h] = false;
+  return found;
+}
+
+template <class Arrange, class Visit>
+void Space::search(std::vector<std::vector<std::int64_t>> domains, bool smallest_first, Arrange arrange, Visit visit) const {
+  Search<Arrange, Visit> s{std::move(domains), {}, std::vector<std::size_t>(holes_.size()), std::move(arrange), std::move(visit)};
+  for (const std::vector<std::int64_t>& d : s.domains) s.ranges.push_back({d.front(), d.back()});
+  std::iota(s.order.begin(), s.order.end(), 0);
+  if (smallest_first) {
+    std::stable_sort(s.order.begin(), s.order.end(), [&](std::size_t a, std::size_t b) { return s.domains[a].size() < s.domains[b].size(); });
+  }
+  std::vector<bool> conflict(holes_.size());
+  if (possible(s.ranges)) walk(s, 0, conflict);
+}
+
+std::vector<std::vector<std::int64_t>> Space::domains() const {
+  std::vector<std::vector<std::int64_t>> out;
+  for (const Hole& h : holes_) out.push_back(h.domain);
+  return out;
+}
+
+std::optional<Values> Space::solve(const std::vector<std::vector<std::int64_t>>& domains, Rng& rng) const {
+  std::optional<Values> out;
+  // Fisher-Yates one value at a time: mostly the first one is kept.
+  const auto draw = [&](std::vector<std::int64_t>& values, std::size_t tried) {
+    std::swap(values[tried], values[tried + static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(values.size() - tried)))]);
+  };
+  search(domains, true, draw, [&](Values point) {
+    out = std::move(point);
+    return false;
+  });
+  return out;
+}
+
+std::optional<Values> Space::sample(Rng& rng) const { return solve(domains(), rng); }
+
+bool Space::empty() const {
+  Rng rng(0);
+  return !sample(rng);
 }
 
 bool Space::contains(const Values& point) const {
@@ -133,40 +185,23 @@ bool Space::contains(const Values& point) const {
   return possible(ranges);
 }
 
-/// Calls `visit` for every point in lexicographic order until it answers false.
-template <class Visit>
-bool Space::enumerate(std::vector<Range>& ranges, Values& point, std::size_t depth, const Visit& visit) const {
-  if (depth == holes_.size()) return visit(point);
-  const Range whole = ranges[depth];
-  for (const std::int64_t v : holes_[depth].domain) {
-    ranges[depth] = {v, v};
-    point[depth] = v;
-    if (decided_fits(ranges, depth) && !enumerate(ranges, point, depth + 1, visit)) return false;
-  }
-  ranges[depth] = whole;
-  return true;
+void Space::enumerate(const std::function<bool(Values)>& visit) const {
+  search(domains(), false, [](std::vector<std::int64_t>&, std::size_t) {}, visit);
 }
 
 std::int64_t Space::count(std::int64_t limit) const {
-  std::vector<Range> ranges;
-  for (const Hole& h : holes_) ranges.push_back({h.domain.front(), h.domain.back()});
-  Values point(holes_.size());
   std::int64_t n = 0;
-  if (possible(ranges)) enumerate(ranges, point, 0, [&](const Values&) { return ++n < limit; });
+  enumerate([&](const Values&) { return ++n < limit; });
   return n;
 }
 
 std::vector<Values> Space::points(std::size_t limit) const {
-  std::vector<Range> ranges;
-  for (const Hole& h : holes_) ranges.push_back({h.domain.front(), h.domain.back()});
-  Values point(holes_.size());
   std::vector<Values> out;
-  if (possible(ranges) && limit > 0) {
-    enumerate(ranges, point, 0, [&](const Values& v) {
-      out.push_back(v);
-      return out.size() < limit;
-    });
-  }
+  if (limit == 0) return out;
+  enumerate([&](Values v) {
+    out.push_back(std::move(v));
+    return out.size() < limit;
+  });
   return out;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -62,7 +63,8 @@ class Space {
 
   /// A point that satisfies everything; nullopt only when there is none. Holes are decided smallest
   /// domain first, each uniformly among the values that leave every constraint satisfiable by bounds;
-  /// a dead end is backed out of.
+  /// a dead end is backed out of to the last hole that took part in it (conflict-directed backjumping:
+  /// Prosser, "Hybrid algorithms for the constraint satisfaction problem", 1993).
   std::optional<Values> sample(Rng& rng) const;
   /// The same with each hole restricted to its values in `domains` (one ascending list a hole, each a
   /// part of the hole's own): one value keeps a hole, two parents' values cross them.
@@ -70,6 +72,8 @@ class Space {
   ///   rows {1..14}, width {16..64}, rows*width <= 480:   {{8}, {16, 64}}  ->  8, 16
   std::optional<Values> solve(const std::vector<std::vector<std::int64_t>>& domains, Rng& rng) const;
   bool contains(const Values& point) const;
+  /// Whether there is no point.
+  bool empty() const;
   /// Points in the space, up to `limit`.
   std::int64_t count(std::int64_t limit) const;
   /// All points, in lexicographic order of Values; at most `limit`.
@@ -89,9 +93,28 @@ class Space {
 
   bool possible(const std::vector<Range>& ranges, std::size_t constraint) const;
   bool possible(const std::vector<Range>& ranges) const;
-  bool decided_fits(const std::vector<Range>& ranges, std::size_t hole) const;
-  template <class Visit>
-  bool enumerate(std::vector<Range>& ranges, Values& point, std::size_t depth, const Visit& visit) const;
+  /// A constraint on the hole that no values within the ranges satisfy; nullopt when all may hold.
+  std::optional<std::size_t> broken_by(const std::vector<Range>& ranges, std::size_t hole) const;
+  void blame(std::size_t constraint, std::vector<bool>& holes) const;
+
+  /// What a walk over the open holes met: a visitor that had enough, some points, or none.
+  enum class Walk { kStopped, kSome, kNone };
+  template <class Arrange, class Visit>
+  struct Search {
+    std::vector<std::vector<std::int64_t>> domains;  // by hole
+    std::vector<Range> ranges;                       // by hole
+    std::vector<std::size_t> order;                  // in which holes are decided
+    Arrange arrange;
+    Visit visit;
+  };
+  template <class Arrange, class Visit>
+  Walk walk(Search<Arrange, Visit>& search, std::size_t depth, std::vector<bool>& conflict) const;
+  template <class Arrange, class Visit>
+  void search(std::vector<std::vector<std::int64_t>> domains, bool smallest_first, Arrange arrange, Visit visit) const;
+  /// Calls `visit` for every point in lexicographic order until it answers false.
+  void enumerate(const std::function<bool(Values)>& visit) const;
+  static Values point_of(const std::vector<Range>& ranges);
+  std::vector<std::vector<std::int64_t>> domains() const;
 
   std::vector<Hole> holes_;
   std::vector<Constraint> constraints_;

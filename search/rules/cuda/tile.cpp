@@ -91,7 +91,7 @@ class SimtTile {
       b_.hole(hole(t.axis, "v"), powers_up_to(std::min<std::int64_t>(4, n)));
       b_.hole(hole(t.axis, "x"), powers_up_to(std::min<std::int64_t>(t.column ? 32 : 64, n)));
       b_.hole(hole(t.axis, "r"), powers_up_to(std::min<std::int64_t>(t.column ? 4 : 8, n)));
-      b_.require({"tile of " + t.axis.axis, {{1, holes(t.axis)}}, 0, 2 * n});
+      b_.require({"tile of " + t.axis.axis, {{1, holes(t.axis)}}, 0, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(n)))});
       threads.holes.push_back(hole(t.axis, "x"));
       for (const char* h : {"v", "r"}) accumulators.holes.push_back(hole(t.axis, h));
       for (const std::string& h : holes(t.axis)) block.holes.push_back(h);
