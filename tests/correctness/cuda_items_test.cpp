@@ -230,6 +230,31 @@ TEST(L22, BlocksOfTwoDimensionsAreInTheSpace) {
   EXPECT_EQ(warps.size(), 6U);
 }
 
+/// Blocks that follow one another fill two rows of tiles before they go on along them; the last rows are not whole.
+TEST(L22, BlocksOfTwoRowsAreDoneTogether) {
+  const ir::Target target = driver::resolve_target("cuda -arch=sm_90a");
+  for (const char* dtype : {"f32", "f16"}) {
+    search::Task task;
+    task.op = "matmul";
+    task.dag = ops::build({"matmul", {{"m", 520}, {"n", 2100}, {"k", 16}}, "", dtype}).or_throw();
+    task.target = target;
+    Rng rng(options().seed);
+    int tiles = 0;
+    for (const search::Sketch& s : search::generate_sketches(task)) {
+      if (s.name != "C.tile" && s.name != "C.mma") continue;
+      SCOPED_TRACE(s.name);
+      const search::Values point = *s.space.sample(rng);
+      const auto steps = schedule::fill_holes(s.steps, s.space.decisions(point)).or_throw();
+      const auto program = driver::finished_program(task.dag, steps, target).or_throw();
+      EXPECT_GT(count(codegen::print_cuda(program).or_throw()[0].text, "block % 2"), 0);
+      driver::EmulationOracle oracle(task.dag, options().seed);
+      EXPECT_EQ(oracle.check(program, {.late = true, .seed = 1}).why, "");
+      ++tiles;
+    }
+    EXPECT_GE(tiles, 1);
+  }
+}
+
 /// A warp as a level of its own: warps share out the rows of a block, lanes what lies along them.
 TEST(L22, WarpsAreALevel) {
   const Schedule s = rows_of_warps();

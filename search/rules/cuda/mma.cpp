@@ -1,7 +1,7 @@
 // Products and convolutions on tensor cores: tiles for blocks, warps and the fragments of a warp, operands in
 // shared memory, several tiles ahead (the multi-stage product of Ampere: CUTLASS, Thakkar et al., 2023).
 //
-//   W: block (block.x)  warp  lane  .f (fragments)
+//   W: block (block.x: .b of the rows, the columns, .g of the rows)  warp  lane  .f (fragments)
 //     acc (registers): k.0: A.s, B.s = ... (all threads, `slots` tiles ahead)
 //                      warp  k.1  .f: acc += A.s * B.s by mma.sync, 16 x 8 x k a step
 //     W = f(acc)
@@ -186,20 +186,21 @@ class MmaTile {
     b_.require({"registers of a thread", {{ir::kMmaSums, pair("fragments")}}, 0, kMostSums});
     for (const RootAxis* r : {&row(), &column()}) {
       const std::int64_t size = r == &row() ? mma_.m : mma_.n;
-      b_.require({"tile of " + r->axis, {{size, {hole(*r, "warps"), hole(*r, "fragments")}}}, 0, 2 * std::max(r->extent, size)});
+      const std::int64_t group = r == &row() ? rows_of_a_group(m) : 1;
+      b_.require({"tile of " + r->axis, {{group * size, {hole(*r, "warps"), hole(*r, "fragments")}}}, 0, (group > 1 ? 1 : 2) * std::max(r->extent, size)});
     }
   }
 
   Status blocks() {
     const std::string i = top_axis(row()), j = top_axis(column());
     const auto open = [&](const RootAxis& r, const char* what) { return Param::open(hole(r, what)); };
-    TESSERA_TRY_DONE(b_.step(schedule::Split{top_, i, {i + ".b", i + ".w", i + ".f", i + ".half", i + ".row"},
-                                             {open(row(), "warps"), open(row(), "fragments"), 2, mma_.m / 2}, ir::Tail::kPartition}));
+    TESSERA_TRY_DONE(b_.step(schedule::Split{top_, i, {i + ".b", i + ".g", i + ".w", i + ".f", i + ".half", i + ".row"},
+                                             {rows_of_a_group(row().extent), open(row(), "warps"), open(row(), "fragments"), 2, mma_.m / 2}, ir::Tail::kPartition}));
     TESSERA_TRY_DONE(b_.step(schedule::Split{top_, j, {j + ".b", j + ".w", j + ".f", j + ".pair", j + ".one"},
                                              {open(column(), "warps"), open(column(), "fragments"), mma_.n / 2, 2}, ir::Tail::kPartition}));
     std::vector<std::string> grid;
     for (const RootAxis& r : shape_.others) grid.push_back(top_axis(r));
-    grid.insert(grid.end(), {i + ".b", j + ".b"});
+    grid.insert(grid.end(), {i + ".b", j + ".b", i + ".g"});
     std::vector<std::string> order = grid;
     order.insert(order.end(), {i + ".w", j + ".w", i + ".row", j + ".pair", i + ".f", i + ".half", j + ".f", j + ".one"});
     TESSERA_TRY_DONE(b_.step(schedule::Reorder{top_, order}));

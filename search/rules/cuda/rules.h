@@ -56,6 +56,9 @@ Result<std::string> shared_tile(SketchBuilder& b, const std::string& tensor, con
                                 const std::function<Status(const std::string& tile)>& before = {});
 /// All threads that `reader` has fetch the tile, a hole of elements at a time, `slots` tiles ahead.
 Status fetch_tile(SketchBuilder& b, const std::string& tile, const std::string& reader, const schedule::Param& slots);
+/// Rows of blocks that are done together, column by column, before the next rows: what a wave of blocks reads of both
+/// operands is then that of a square, near enough, and stays in the second cache. 1 where there are few rows.
+std::int64_t rows_of_a_group(std::int64_t extent);
 /// Elements that a thread may take at once along an axis: powers of two that divide its extent, up to 16 bytes of
 /// elements of `bytes`.
 std::vector<std::int64_t> vector_lengths(std::int64_t extent, int bytes);

@@ -1,7 +1,15 @@
-// Tiles of operands in shared memory, as the rules for products make them.
+// Tiles of operands in shared memory, and the order of blocks that read them, as the rules for products make them.
+#include <algorithm>
+#include <bit>
+
 #include "search/rules/cuda/rules.h"
 
 namespace tessera::search {
+
+std::int64_t rows_of_a_group(std::int64_t extent) {
+  constexpr std::int64_t kMost = 8, kTallTile = 256;
+  return static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(std::clamp<std::int64_t>(extent / kTallTile, 1, kMost))));
+}
 
 Result<std::string> shared_tile(SketchBuilder& b, const std::string& tensor, const std::string& reader, const std::string& loop,
                                 const std::function<Status(const std::string& tile)>& before) {

@@ -2,13 +2,16 @@
 // shared memory, several tiles ahead (Ansor's SSSRRSRS with cache read, special compute location; virtual
 // threads are the strided level .v).
 //
-//   W: block (block.x)  warp (thread.z)  ty tx (its lanes)  .v (strided parts)  .r (neighbours)
+//   W: block (block.x: .b of the rows, the columns, .g of the rows)  warp (thread.z)  ty tx (its lanes)  .v (strided parts)  .r (neighbours)
 //     acc (registers): outer reduction, k.0: A.s, B.s = ... (all threads, `slots` tiles ahead)
 //                      warp ty tx  k.1  .v  .r: acc += A.s * B.s
 //     W = f(acc)
 //
 // The tile of a warp is whole: what its lanes read together of shared memory is as little as a square needs. Where
 // there are too few results for 32 lanes there are threads and no warps.
+//
+// Blocks of several rows of tiles are done together, column by column (.g: the rasterisation of CUTLASS, the groups
+// of Triton).
 //
 // An operand that is computed (a border, a scale) is computed into its shared tile.
 #include <algorithm>
@@ -72,6 +75,8 @@ class SimtTile {
     return out;
   }
   bool has_warps() const { return levels_.front() == "w"; }
+  /// Rows of blocks in a group: a product's, whose operands are both large.
+  std::int64_t group() const { return has_warps() && shape_.rows.size() == 1 ? rows_of_a_group(shape_.rows[0].extent) : 1; }
 
   /// A position of the reduction's axes as an axis of `stage`.
   std::string axis_of(const std::string& stage, const RootAxis& r) const {
@@ -91,7 +96,7 @@ class SimtTile {
       b_.hole(hole(t.axis, "v"), powers_up_to(std::min<std::int64_t>(4, n)));
       b_.hole(hole(t.axis, "x"), powers_up_to(std::min<std::int64_t>(t.column ? 32 : 64, n)));
       b_.hole(hole(t.axis, "r"), powers_up_to(std::min<std::int64_t>(t.column ? 4 : 8, n)));
-      b_.require({"tile of " + t.axis.axis, {{1, holes(t.axis)}}, 0, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(n)))});
+      b_.require({"tile of " + t.axis.axis, {{t.column ? 1 : group(), holes(t.axis)}}, 0, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(n)))});
       threads.holes.push_back(hole(t.axis, "x"));
       for (const char* h : {"v", "r"}) accumulators.holes.push_back(hole(t.axis, h));
       for (const std::string& h : holes(t.axis)) block.holes.push_back(h);
@@ -113,12 +118,14 @@ class SimtTile {
     b_.hole(name_ + ".slots", async ? std::vector<std::int64_t>{1, 2, 3, 4} : std::vector<std::int64_t>{1});
   }
 
-  /// The levels of an axis of a stage inside of loop `outer`: over blocks, or over the one tile of a block, which is
+  /// The levels of an axis of a stage inside of loops `outer`: over blocks, or over the one tile of a block, which is
   /// whole even where fewer results are left, so that its warps are those of the block.
-  Status cut(const std::string& stage, const TiledAxis& t, const char* outer, ir::Tail tail) {
+  Status cut(const std::string& stage, const TiledAxis& t, const std::vector<std::string>& outer, ir::Tail tail) {
     const std::string a = axis_of(stage, t.axis);
-    std::vector<std::string> into{a + outer};
+    std::vector<std::string> into;
+    for (const std::string& o : outer) into.push_back(a + o);
     std::vector<Param> factors;
+    if (outer.size() > 1) factors.push_back(group());
     for (const std::string& level : levels_) {
       into.push_back(a + "." + level);
       factors.push_back(Param::open(hole(t.axis, level)));
@@ -152,9 +159,11 @@ class SimtTile {
     std::vector<std::string> grid, order;
     for (const RootAxis& r : shape_.others) grid.push_back(axis_of(top_, r));
     for (const TiledAxis& t : tiled_) {
-      TESSERA_TRY_DONE(cut(top_, t, ".b", ir::Tail::kPartition));
+      const bool grouped = group() > 1 && !t.column;
+      TESSERA_TRY_DONE(cut(top_, t, grouped ? std::vector<std::string>{".b", ".g"} : std::vector<std::string>{".b"}, ir::Tail::kPartition));
       grid.push_back(axis_of(top_, t.axis) + ".b");
     }
+    if (group() > 1) grid.push_back(axis_of(top_, shape_.rows[0]) + ".g");
     order = grid;
     for (const char* level : {".w", ".x", ".v", ".r"}) {
       for (const std::string& l : loops(top_, level)) order.push_back(l);
@@ -170,7 +179,7 @@ class SimtTile {
   Status accumulate() {
     TESSERA_TRY_DONE(b_.step(schedule::ComputeAt{acc_, top_, block_}));
     TESSERA_TRY_DONE(b_.step(schedule::PadBox{acc_}));
-    for (const TiledAxis& t : tiled_) TESSERA_TRY_DONE(cut(acc_, t, ".t", ir::Tail::kPad));
+    for (const TiledAxis& t : tiled_) TESSERA_TRY_DONE(cut(acc_, t, {".t"}, ir::Tail::kPad));
     const std::string k = k_.axis;
     TESSERA_TRY_DONE(b_.step(schedule::Split{acc_, k, {k + ".0", k + ".1"}, {Param::open(name_ + "." + k + ".block")}, ir::Tail::kPartition}));
     std::vector<std::string> order;
