@@ -28,11 +28,18 @@ struct ExprScope {
   std::function<Var(const std::string& name, Type type)> bind;
   /// Names to offer when one is not known.
   std::function<std::vector<std::string>()> names;
+  /// Whether a call of that name is a read: A(m, k) for A[m, k]. Absent: no call is.
+  std::function<bool(const std::string& name)> tensor;
+  /// What a literal with a point is until it meets another type; f64 keeps all digits.
+  Type real = f32;
 };
 
-/// The grammar of ir/print.h, and also: a > b, a >= b, unary minus, cast(f32, x). Literals take the
-/// type of what they meet, as the operators of ir/expr.h do.
+/// The grammar of ir/print.h, and also: a > b, a >= b, unary minus, cast(f32, x), c ? a : b for
+/// if_then_else(c, a, b), and fmin, fmax, fabs. Literals take the type of what they meet, as the
+/// operators of ir/expr.h do.
 Result<Expr> parse_expr(std::string_view text, const ExprScope& scope);
+/// The expression that starts at byte `at` of `text`, as long as it goes on; `at` becomes where it ends.
+Result<Expr> parse_expr_at(std::string_view text, std::size_t& at, const ExprScope& scope);
 
 Result<Program> parse_program(std::string_view text);
 

@@ -16,6 +16,8 @@ constexpr std::pair<const char*, ExprKind> kBinaryWords[] = {
     {"truncmod", ExprKind::kMod},
     {"min", ExprKind::kMin},
     {"max", ExprKind::kMax},
+    {"fmin", ExprKind::kMin},
+    {"fmax", ExprKind::kMax},
     {"bit_and", ExprKind::kBitAnd},
     {"bit_or", ExprKind::kBitOr},
     {"bit_xor", ExprKind::kBitXor},
@@ -71,7 +73,7 @@ Expr ExprParser::function(const Token& name) {
     const Exprs args = arguments(name, 2);
     return build(name, [&, k = kind] { return make_binary(k, args[0], args[1]); });
   }
-  const IntrinsicInfo* info = find_intrinsic(name.text);
+  const IntrinsicInfo* info = find_intrinsic(name.text == "fabs" ? "abs" : name.text);
   if (info == nullptr) {
     const std::string near = joined(nearest_names(name.text, function_names()));
     fail_at(name, "unknown function '" + name.text.substr(0, 40) + "'" +

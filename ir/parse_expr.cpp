@@ -135,6 +135,20 @@ Exprs ExprParser::list(const char* close) {
   return out;
 }
 
+Expr ExprParser::expr() {
+  const Expr condition = binary(1);
+  const Token at = peek();
+  if (!accept("?")) return condition;
+  Nest nest(*this);
+  int highest = height_;
+  const Expr yes = expr();
+  highest = std::max(highest, height_);
+  expect(":");
+  const Expr no = expr();
+  height_ = std::max(highest, height_);
+  return build(at, [&] { return if_then_else(condition, yes, no); });
+}
+
 Expr ExprParser::binary(int level) {
   if (level > kTightest) return unary();
   Expr left = binary(level + 1);
@@ -173,6 +187,7 @@ Expr ExprParser::number(bool negative) {
   height_ = 1;
   if (peek().kind == Token::Kind::kFloat) {
     const Token t = take();
+    if (scope_->real == f64) return float_imm(negative ? -t.real : t.real, f64);
     // As f32 at once: a decimal that went through f64 could be rounded twice.
     float v = 0;
     const auto [end, err] = std::from_chars(t.text.data(), t.text.data() + t.text.size(), v);
@@ -203,8 +218,9 @@ Expr ExprParser::primary() {
     }
   }
   take();
-  if (is("(") && same_line()) return function(at);
-  if (is("[") && same_line()) return access(at);
+  const bool tensor = is("(") && scope_->tensor && scope_->tensor(at.text);
+  if (is("(") && same_line() && !tensor) return function(at);
+  if ((is("[") || tensor) && same_line()) return access(at);
   height_ = 1;
   if (at.text == "true" || at.text == "false") return bool_imm(at.text == "true");
   Expr v = scope_->variable ? scope_->variable(at.text) : Expr();
@@ -216,8 +232,7 @@ Expr ExprParser::primary() {
 }
 
 Expr ExprParser::access(const Token& name) {
-  take();
-  const Exprs indices = list("]");
+  const Exprs indices = list(take().text == "(" ? ")" : "]");
   if (!scope_->read) fail_at(name, "no buffer can be read here");
   return build(name, [&]() -> Expr {
     auto e = scope_->read(name.text, indices);
@@ -228,12 +243,16 @@ Expr ExprParser::access(const Token& name) {
 
 }  // namespace detail
 
-Result<Expr> parse_expr(std::string_view text, const ExprScope& scope) {
+namespace {
+
+Result<Expr> parse_from(std::string_view text, std::size_t& at, const ExprScope& scope, bool whole) {
   TESSERA_TRY(tokens, lex(text));
   detail::ExprParser p(text, std::move(tokens), scope);
+  p.skip_to(at);
   try {
     Expr e = p.expr();
-    if (!p.at_end()) p.expected("an operator or the end");
+    if (whole && !p.at_end()) p.expected("an operator or the end");
+    at = p.peek().offset;
     return e;
   } catch (const detail::ParseFailure& f) {
     return Refusal{f.message};
@@ -241,5 +260,14 @@ Result<Expr> parse_expr(std::string_view text, const ExprScope& scope) {
     return Refusal{e.what()};
   }
 }
+
+}  // namespace
+
+Result<Expr> parse_expr(std::string_view text, const ExprScope& scope) {
+  std::size_t at = 0;
+  return parse_from(text, at, scope, true);
+}
+
+Result<Expr> parse_expr_at(std::string_view text, std::size_t& at, const ExprScope& scope) { return parse_from(text, at, scope, false); }
 
 }  // namespace tessera::ir

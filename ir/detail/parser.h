@@ -23,7 +23,7 @@ class ExprParser {
   ExprParser(std::string_view text, std::vector<Token> tokens, const ExprScope& scope)
       : text_(text), tokens_(std::move(tokens)), scope_(&scope) {}
 
-  Expr expr() { return binary(1); }
+  Expr expr();
   /// Without comparisons and logic: what stands in a range or a region.
   Expr sum() { return binary(4); }
   /// `[a, b]` without its brackets, up to `close`, which is taken too.
@@ -31,6 +31,10 @@ class ExprParser {
 
   const Token& peek(std::size_t ahead = 0) const {
     return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
+  }
+  /// Passes over the tokens before byte `offset` of the text.
+  void skip_to(std::size_t offset) {
+    while (!at_end() && peek().offset < offset) ++at_;
   }
   const Token& take();
   bool is(const char* symbol, std::size_t ahead = 0) const;

@@ -1,5 +1,7 @@
 // Requests that cannot be met: one line that says what is wrong and what would work, exit code 2 (4
 // for a device that is not there), and nothing left behind.
+#include <fstream>
+
 #include "tests/cli/one_line.h"
 
 namespace tessera::test {
@@ -108,6 +110,26 @@ TEST(BadRequest, Expression) {
       {{"--expr", "C[m] = A[m]", "--where", "m=8", "--dtype", "q"}, {"unknown dtype 'q'", "f32"}},
       {{"--expr", "C[m] = A[m]", "--where", "m=8", "--op", "matmul"}, {"--expr stands alone"}},
   });
+}
+
+TEST(BadRequest, Program) {
+  const test::TemporaryFolder folder;
+  const std::string good = folder.path() + "/good.tc", bad = folder.path() + "/bad.tc", none = folder.path() + "/none.tc", noise = folder.path() + "/noise.tc";
+  std::ofstream(good) << "def f(float(N) A) -> (B) { B(i) = A(i) }\n";
+  std::ofstream(bad) << "def f(float(N) A) -> (B) {\n  B(i) += A(i)\n}\n";
+  std::ofstream(noise) << std::string("\0\1\xff", 3);
+  expect_refused({
+      {{"--program", good}, {"good.tc", "size 'N' has no value", "N="}},
+      {{"--program", good, "--where", "N=4,M=4"}, {"'M'", "no size"}},
+      {{"--program", good, "--where", "N=4", "--expr", "C[m] = A[m]"}, {"--program stands alone"}},
+      {{"--program", good, "--where", "N=4", "--dtype", "f32"}, {"--dtype", "types in the text"}},
+      {{"--program", bad, "--where", "N=4"}, {"bad.tc", "line 2 column 3", "'B'", "!"}},
+      {{"--program", noise, "--where", "N=4"}, {"noise.tc", "column 1"}},
+      {{"--program", ""}, {"--program", "empty"}},
+  });
+  const CommandResult r = autotune({"--program", none, "--where", "N=4"});
+  EXPECT_EQ(r.code, 1);
+  EXPECT_NE(r.err.find("cannot read the program"), std::string::npos) << r.err;
 }
 
 TEST(BadRequest, Flags) {

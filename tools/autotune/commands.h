@@ -14,12 +14,13 @@ namespace tessera::autotune {
 /// Flags common to commands that work on a program.
 struct ProblemArgs {
   std::string op, expr, where, preset;
+  std::string program;   // a file with a definition
   std::string shape;   // "m=512,n=512"
   std::string layout, dtype, target = "cpu";
   std::string constant;  // "B,bias", "none"; empty: as the catalogue says
   std::string dtypes;    // of single inputs of --expr: "A=i8,B=i8"
   int threads = 0;       // 0: all cores
-  bool given() const { return !op.empty() || !expr.empty() || !preset.empty(); }
+  bool given() const { return !op.empty() || !expr.empty() || !program.empty() || !preset.empty(); }
 };
 
 /// The task those flags describe; UserError otherwise.

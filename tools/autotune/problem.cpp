@@ -1,4 +1,5 @@
 #include <charconv>
+#include <fstream>
 #include <sstream>
 
 #include "codegen/cuda/nvrtc.h"
@@ -66,6 +67,27 @@ dsl::ComputeDag program_of_expr(const ProblemArgs& args, tuning_logs::Request& r
   return dsl::parse_statement(args.expr, args.where, o).or_throw();
 }
 
+dsl::ComputeDag program_of_file(const ProblemArgs& args, tuning_logs::Request& request, std::string& op) {
+  TESSERA_USER_CHECK(args.dtype.empty() && args.dtypes.empty()) << "--dtype and --dtypes are not for --program, whose inputs have their types in the text";
+  constexpr std::size_t kMostBytes = 1 << 20;
+  std::ifstream in(args.program, std::ios::binary);
+  TESSERA_ENVIRONMENT_CHECK(static_cast<bool>(in)) << "cannot read the program '" << args.program << "'";
+  std::string text(kMostBytes, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  auto dag = dsl::parse_definition(text, args.where);
+  TESSERA_USER_CHECK(dag.ok()) << args.program << ": " << dag.reason();
+  request.expr = text;
+  request.where = dsl::parse_extents(args.where).or_throw();
+  op = dag->name();
+  return std::move(*dag);
+}
+
+dsl::ComputeDag program_of(const ProblemArgs& args, tuning_logs::Request& request, std::string& op) {
+  if (!args.program.empty()) return program_of_file(args, request, op);
+  return args.expr.empty() ? program_of_op(args, request, op) : program_of_expr(args, request, op);
+}
+
 }  // namespace
 
 std::vector<std::string> split_words(const std::string& text) {
@@ -86,12 +108,14 @@ void check_measured_here(const ir::Target& target, const char* command) {
 }
 
 search::Task make_task(const ProblemArgs& args) {
-  TESSERA_USER_CHECK(args.given()) << "nothing to work on: give --op NAME, --preset NAME or --expr TEXT (autotune ops lists names)";
+  TESSERA_USER_CHECK(args.given()) << "nothing to work on: give --op NAME, --preset NAME, --expr TEXT or --program FILE (autotune ops lists names)";
   TESSERA_USER_CHECK(args.expr.empty() || (args.op.empty() && args.preset.empty())) << "--expr stands alone; leave --op and --preset out";
+  TESSERA_USER_CHECK(args.program.empty() || (args.op.empty() && args.preset.empty() && args.expr.empty()))
+      << "--program stands alone; leave --op, --preset and --expr out";
   search::Task task;
   // The target first: what is wrong with it is said whatever the program is.
   task.target = driver::resolve_target(args.target);
-  task.dag = args.expr.empty() ? program_of_op(args, task.request, task.op) : program_of_expr(args, task.request, task.op);
+  task.dag = program_of(args, task.request, task.op);
   if (!args.constant.empty()) {
     const std::vector<std::string> names = args.constant == "none" ? std::vector<std::string>{} : split_words(args.constant);
     task.dag = task.dag.with_constants(names).or_throw();

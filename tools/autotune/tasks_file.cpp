@@ -7,7 +7,8 @@ namespace tessera::autotune {
 void add_problem(CLI::App& app, ProblemArgs& p) {
   app.add_option("--op", p.op, "operator of the catalogue (autotune ops)")->check(kNotEmpty);
   app.add_option("--expr", p.expr, "program as text: 'C[m,n] += A[m,k] * B[k,n]'")->check(kNotEmpty);
-  app.add_option("--where", p.where, "extents of --expr: m=512,n=512,k=512");
+  app.add_option("--program", p.program, "file with a program: def f(float(M,K) A, float(K,N) B) -> (C) { C(m,n) +=! A(m,k) * B(k,n) }")->check(kNotEmpty);
+  app.add_option("--where", p.where, "extents of --expr, sizes of --program: m=512,n=512,k=512");
   app.add_option("--preset", p.preset, "named shape, for example C2D.2")->check(kNotEmpty);
   app.add_option("--shape", p.shape, "parameters of --op: m=512,n=512");
   app.add_option("--layout", p.layout, "operand layout, for example NHWC");
@@ -37,7 +38,7 @@ std::vector<TaskLine> read_tasks_file(const std::string& path, const ProblemArgs
     } catch (const CLI::ParseError& e) {
       throw UserError(path + ":" + std::to_string(number) + ": " + e.what(), 2);
     }
-    TESSERA_USER_CHECK(p.given()) << path << ":" << number << ": no program; a line takes --op, --preset or --expr";
+    TESSERA_USER_CHECK(p.given()) << path << ":" << number << ": no program; a line takes --op, --preset, --expr or --program";
     out.push_back({std::move(p), weight, text.substr(start)});
   }
   TESSERA_USER_CHECK(!out.empty()) << "the file of tasks '" << path << "' holds no task";

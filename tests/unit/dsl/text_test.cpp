@@ -57,7 +57,7 @@ TEST(Statement, TypesAndConstants) {
             "A: i8[5, 3]\nB: i8[3, 6] constant\nC[m<5, n<6] = sum(i32(A[m, k]) * i32(B[k, n]), k), k<3\n");
   o = {};
   o.dtype = f64;
-  EXPECT_EQ(lines("C[i] = A[i] * 0.5", "i=2", o), "A: f64[2]\nC[i<2] = A[i] * f64(0.5)\n");
+  EXPECT_EQ(lines("C[i] = A[i] * 0.1", "i=2", o), "A: f64[2]\nC[i<2] = A[i] * f64(0.1)\n");  // all its digits
   o.dtypes = {{"P", i32}};
   EXPECT_HAS(refusal("C[i] = A[P[i]]", "i=2", o), "no known range");
 }
