@@ -26,14 +26,10 @@ using ir::Stmt;
 using ir::Stmts;
 using ir::Var;
 
-constexpr std::int64_t kMostThreads = 1024;
-
 Expr both(const Expr& a, const Expr& b) { return !a.defined() ? b : !b.defined() ? a : a && b; }
 Stmt when(const Expr& condition, Stmt s) {
   return !condition.defined() || is_true(condition) ? s : make_stmt<ir::IfThenElse>(condition, std::move(s));
 }
-
-bool is_join(const ir::For& n) { return ir::is_thread_level(n.loop) && n.notes.count("reduce") != 0; }
 
 bool has_join(const Stmt& s) {
   bool found = false;
@@ -176,10 +172,14 @@ class Unit {
   }
 
   Stmt join(const ir::For& n, const Expr& condition, const Bounds& bounds) {
-    const auto update = join_update(n.body);
-    const auto group = join_group(shape_, n.loop, coordinates_);
-    if (!update.ok() || !group.ok()) {
-      refuse_(!update.ok() ? update.reason() : group.reason());
+    const auto update = join_update(n);
+    if (!update.ok()) {
+      refuse_(update.reason());
+      return n.body;
+    }
+    const auto group = join_group(shape_, update->levels, threads_, coordinates_);
+    if (!group.ok()) {
+      refuse_(group.reason());
       return n.body;
     }
     std::vector<Buffer> partial;
