@@ -10,8 +10,8 @@ namespace tessera::lower {
 
 /// The kernel around a tile statement.
 struct KernelThreads {
-  Coordinates coordinates;                       // that its statements ask for
-  std::int64_t count = 1;                        // threads of a block
+  Coordinates coordinates;                            // that its statements ask for
+  std::int64_t count = 1;                             // threads of a block
   std::map<std::uint64_t, ir::Expr> identities = {};  // what reductions start from, by the buffer
 };
 
