@@ -95,6 +95,7 @@ class Distribution {
       Stmt body = n->body;
       while (const auto* let = body.as<ir::LetStmt>()) {
         threads_.insert(let->var.id());
+        coordinates_[let->var.id()] = let->value;
         body = let->body;
       }
     }
@@ -151,10 +152,15 @@ class Distribution {
     return out;
   }
 
-  /// For the threads that get here: where the forms differ, place by place.
-  static bool same(const ir::AffineSum& a, const ir::AffineSum& b, const Bounds& bounds) {
+  /// For the threads that get here: where the forms differ, place by place. The shape of one statement may be a part of
+  /// another's, whose coordinates are then those of the thread by another name.
+  bool same(const ir::AffineSum& a, const ir::AffineSum& b, const Bounds& bounds) const {
     const Expr apart = ir::simplify(ir::simplify(a.expr(), bounds) - ir::simplify(b.expr(), bounds), bounds);
-    return ir::is_zero(apart) || (!is_const_int(apart) && vanishes(apart, ir::free_vars(apart), bounds));
+    return is_nothing(apart, bounds) || is_nothing(ir::simplify(ir::substitute(apart, coordinates_), bounds), bounds);
+  }
+
+  static bool is_nothing(const Expr& e, const Bounds& bounds) {
+    return ir::is_zero(e) || (!is_const_int(e) && vanishes(e, ir::free_vars(e), bounds));
   }
 
   static bool vanishes(const Expr& e, std::vector<ir::Var> vars, const Bounds& bounds) {
@@ -380,6 +386,7 @@ class Distribution {
 
   ThreadSets sets_;
   std::set<ir::VarId> threads_;
+  ir::VarMap coordinates_;  // of the thread, by what they are of its index
   std::map<std::uint64_t, Tile> tiles_;
   std::map<std::uint64_t, std::vector<std::pair<std::size_t, std::int64_t>>> constants_;
 };

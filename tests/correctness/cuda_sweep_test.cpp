@@ -79,7 +79,7 @@ void check(const ops::Operator& op, const dsl::ComputeDag& dag, bool rounded) {
     const double error_factor = scheduled(dag, steps).or_throw().error_factor();
     if (rounded && error_factor == 1) continue;
     const auto finished = finished_program(dag, steps, task.target);
-    ASSERT_TRUE(finished.ok()) << s.name << ": " << finished.reason();
+    ASSERT_TRUE(finished.ok()) << s.name << ": " << finished.reason() << " " << dump_json(write_json(steps));
     const PairOutcome out = oracle.check(*finished, {.late = rng.chance(0.5), .seed = static_cast<std::uint64_t>(rng.below(4))}, error_factor);
     ++sums.emulated;
     sums.rounded += rounded ? 1 : 0;

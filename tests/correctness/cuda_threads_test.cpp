@@ -139,6 +139,21 @@ TEST(CudaThreads, SumsOfOneWarpReadByOthersAreRefused) {
   expect_right(summed(Scope::kShared));
 }
 
+/// A tile of twice as many rows as the tensor has: those that are written lie on the first half of its threads.
+TEST(CudaThreads, TilesPastTheEndOfTheirTensor) {
+  auto A = placeholder({16, 8}, f32, "A"), B = placeholder({8, 32}, f32, "B");
+  auto k = reduce_axis(8, "k");
+  auto C = compute({16, 32}, [&](Var i, Var j) { return sum(A(i, k) * B(k, j), k); }, "C");
+  auto Y = compute({16, 32}, [&](Var i, Var j) { return C(i, j) + ir::constant_of(f32, 1); }, "Y");
+  for (const ForKind level : {ForKind::kThreadY, ForKind::kThreadZ}) {
+    Schedule s(ComputeDag::from_outputs({Y}, "past"));
+    s.split("Y", "i", {"i0", "i1", "i2"}, {2, 16}).reorder("Y", {"i0", "i1", "j", "i2"}).bind("Y", "i0", ForKind::kBlockX).bind("Y", "i1", level);
+    s.bind("Y", "j", ForKind::kThreadX).compute_at("C", "Y", "i0").pad_box("C").split("C", "i", {"t", "i1", "i2"}, {2, 16}, ir::Tail::kPad);
+    s.reorder("C", {"t", "k", "i1", "j", "i2"}).bind("C", "i1", level).bind("C", "j", ForKind::kThreadX).set_scope("C", Scope::kRegister);
+    expect_right(s);
+  }
+}
+
 /// What a condition keeps other threads from reading need not be theirs.
 TEST(CudaThreads, TilesOfFewerThreadsThatOthersDoNotRead) {
   auto A = placeholder({5, 24}, f32, "A");
