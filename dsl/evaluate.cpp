@@ -194,14 +194,15 @@ bool is_right(Type t, Scalar expected, double error, Scalar got) {
 }  // namespace
 
 Result<Comparison> Evaluator::State::compare(const std::string& buffer, const ir::Tensor& got,
-                                             const std::vector<std::int64_t>* positions) {
+                                             const std::vector<std::int64_t>* positions, double error_factor) {
   TESSERA_TRY(s, find(buffer));
   const Type t = dtype(s);
   if (got.dtype != t) return refuse("'", buffer, "' is ", t, ", the result is ", got.dtype);
   if (got.shape != units[s.stage].extents) return refuse("the result has another shape than '", buffer, "'");
   Comparison out;
   try {
-    visit(s, positions, [&](std::int64_t, std::int64_t p, Scalar v, double e) {
+    visit(s, positions, [&](std::int64_t, std::int64_t p, Scalar v, double bound) {
+      const double e = bound * error_factor;
       ++out.checked;
       if (std::isinf(e)) ++out.do_not_care;
       const Scalar x = got.at(p);
@@ -258,11 +259,11 @@ Result<ir::Tensor> Evaluator::tensor(const std::string& buffer) {
 }
 
 Result<Comparison> Evaluator::compare(const std::string& buffer, const ir::Tensor& got) {
-  return state_->compare(buffer, got, nullptr);
+  return state_->compare(buffer, got, nullptr, 1);
 }
 Result<Comparison> Evaluator::compare(const std::string& buffer, const ir::Tensor& got,
-                                      const std::vector<std::int64_t>& positions) {
-  return state_->compare(buffer, got, &positions);
+                                      const std::vector<std::int64_t>& positions, double error_factor) {
+  return state_->compare(buffer, got, &positions, error_factor);
 }
 
 }  // namespace tessera::dsl

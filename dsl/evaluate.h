@@ -68,10 +68,10 @@ class Evaluator {
   /// The whole buffer, rounded to its dtype.
   Result<ir::Tensor> tensor(const std::string& buffer);
 
-  /// Holds `got` against the reference everywhere, or at row-major positions of it.
+  /// Holds `got` against the reference everywhere, or at row-major positions of it; within `error_factor` of its bounds.
   Result<Comparison> compare(const std::string& buffer, const ir::Tensor& got);
   Result<Comparison> compare(const std::string& buffer, const ir::Tensor& got,
-                             const std::vector<std::int64_t>& positions);
+                             const std::vector<std::int64_t>& positions, double error_factor = 1);
 
  private:
   struct State;

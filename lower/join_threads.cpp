@@ -10,6 +10,7 @@ namespace tessera::lower {
 using ir::Buffer;
 using ir::Expr;
 using ir::Exprs;
+using ir::ForKind;
 using ir::int_imm;
 using ir::make_stmt;
 using ir::Stmt;
@@ -32,13 +33,42 @@ Stmt find_update(const Stmt& s) {
   return out;
 }
 
+bool contains(const Stmt& s, const Stmt& inner) {
+  bool found = false;
+  ir::walk(s, [&](const Stmt& x) {
+    found |= x.same_as(inner);
+    return !found;
+  });
+  return found;
+}
+
+/// Levels of the loops over threads around `update`, from `loop` on. Those of another reduction cannot stand there.
+Result<std::set<ForKind>> levels_around(const Stmt& update, const ir::For& loop) {
+  std::set<ForKind> out{loop.loop};
+  std::string other;
+  ir::walk(loop.body, [&](const Stmt& s) {
+    const auto* n = s.as<ir::For>();
+    if (n == nullptr || !is_join(*n)) return true;
+    if (contains(n->body, update)) out.insert(n->loop);
+    else other = n->var.name();
+    return true;
+  });
+  if (other.empty()) return out;
+  return refuse("threads share the reduction over '", other, "', which is computed inside of the reduction over '", loop.var.name(),
+                "' that they share, too; compute it outside of that loop, or reduce it in one thread");
+}
+
 }  // namespace
 
-Result<JoinUpdate> join_update(const Stmt& body) {
+bool is_join(const ir::For& n) { return ir::is_thread_level(n.loop) && n.notes.count("reduce") != 0; }
+
+Result<JoinUpdate> join_update(const ir::For& loop) {
   JoinUpdate out;
-  Stmt s = find_update(body);
+  Stmt s = find_update(loop.body);
   const auto unknown = [] { return refuse("a reduction over threads has a body that is no update of a reduction"); };
   if (!s) return unknown();
+  TESSERA_TRY(levels, levels_around(s, loop));
+  out.levels = levels;
   std::vector<const ir::Load*> reads;
   while (const auto* old = s.as<ir::LetStmt>()) {
     const auto* load = old->value.as<ir::Load>();
@@ -91,12 +121,36 @@ Stmt JoinUpdate::with(const std::vector<Buffer>& old, const std::vector<Exprs>& 
   return out;
 }
 
-Result<JoinGroup> join_group(const ThreadShape& shape, ir::ForKind level, Coordinates& coordinates) {
-  const std::int64_t n = shape.extent(level);
-  if (level == ir::ForKind::kLane) return JoinGroup{static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(n))), 1, {}};
-  if (level != ir::ForKind::kThreadX) {
-    return refuse("a reduction is bound to ", ir::to_string(level), "; threads that share a result are neighbours, bind it to thread.x or lane");
+namespace {
+
+/// Of the threads x, y, z that share a result: how many they are. Refuses others between them.
+Result<std::int64_t> neighbours(const ThreadShape& shape, const std::set<ForKind>& levels) {
+  std::int64_t out = 1;
+  bool others = false;
+  for (const ForKind level : {ForKind::kThreadX, ForKind::kThreadY, ForKind::kThreadZ}) {
+    const std::int64_t n = shape.extent(level);
+    if (n == 1) continue;
+    if (levels.count(level) == 0) {
+      others = true;
+    } else if (others) {
+      return refuse("a reduction is bound to ", ir::to_string(level), " and a loop over data to a level below; threads that share a result are neighbours, bind the reduction to thread.x or lane");
+    } else {
+      out *= n;
+    }
   }
+  return out;
+}
+
+}  // namespace
+
+Result<JoinGroup> join_group(const ThreadShape& shape, const std::set<ForKind>& levels, std::int64_t threads, Coordinates& coordinates) {
+  if (shape.warps > 0) {
+    const bool lanes = levels.count(ForKind::kLane) != 0, warps = levels.count(ForKind::kWarp) != 0;
+    if (warps && !lanes) return refuse("a reduction is bound to warp and not to lane; threads that share a result are neighbours, bind it to lane, too, or to thread.x");
+    // All lanes meet, also those past the end of the loop: any of them may read the result.
+    return JoinGroup{lanes ? kWarpThreads : 1, warps ? shape.warps : 1, int_imm(0)};
+  }
+  TESSERA_TRY(n, neighbours(shape, levels));
   const bool alone = shape.count() == n;
   if (n <= kWarpThreads) {
     const auto power = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(n)));
@@ -104,9 +158,11 @@ Result<JoinGroup> join_group(const ThreadShape& shape, ir::ForKind level, Coordi
     return JoinGroup{power, 1, {}};
   }
   if (!alone && n % kWarpThreads != 0) return refuse("a reduction over ", n, " threads beside others does not lie whole in warps; use a multiple of 32");
-  const Expr warp = ir::floordiv(Expr(coordinates.thread()), int_imm(kWarpThreads));
-  const Expr own = ir::floordiv(Expr(coordinates.of(shape, level)), int_imm(kWarpThreads));
-  return JoinGroup{kWarpThreads, (n + kWarpThreads - 1) / kWarpThreads, alone ? int_imm(0) : warp - own};
+  const Expr thread(coordinates.thread());
+  Expr first = alone ? int_imm(0) : ir::floordiv(thread, int_imm(n)) * int_imm(n / kWarpThreads);
+  // Threads that the statement has no work for have no group.
+  if (!alone && shape.count() < threads) first = ir::select(thread < int_imm(shape.count()), first, int_imm(0));
+  return JoinGroup{kWarpThreads, (n + kWarpThreads - 1) / kWarpThreads, first};
 }
 
 Stmt joined(const JoinUpdate& update, const std::vector<Buffer>& partial, const JoinGroup& group, std::int64_t threads, bool again,

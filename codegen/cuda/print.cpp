@@ -138,6 +138,21 @@ class KernelText {
     text_.bounds[v.id()] = range;
   }
 
+  void define_scalar(const ir::LetStmt& n) {
+    define(n.var, text_.scalar(n.value), n.var.type() == ir::i64 ? ir::range_of(n.value, text_.bounds) : ir::Interval::all());
+  }
+
+  /// A vector is an array of its lanes.
+  void define_lanes(const ir::LetStmt& n) {
+    const ir::Type t = n.value.type();
+    const std::string name = names_.fresh(n.var.name());
+    temporaries(n.value, Expr());
+    line() << "ts_local<" << type_of(t.element()) << ", " << t.lanes << "> " << name << ";\n";
+    for (int l = 0; l < t.lanes; ++l) line() << name << "[" << l << "] = " << text_.lane(n.value, l) << ";\n";
+    text_.loaded.clear();
+    text_.arrays[n.var.id()] = name;
+  }
+
   std::string type_of(ir::Type t) const { return t == ir::i64 ? text_.index_type : value_type(t); }
 
   /// One arena; a buffer has its bytes to itself.
@@ -185,7 +200,7 @@ class KernelText {
       }
       case ir::StmtKind::kLetStmt: {
         const auto* n = s.as<ir::LetStmt>();
-        define(n->var, text_.scalar(n->value), n->var.type() == ir::i64 ? ir::range_of(n->value, text_.bounds) : ir::Interval::all());
+        n->value.type().is_scalar() ? define_scalar(*n) : define_lanes(*n);
         return stmt(n->body);
       }
       case ir::StmtKind::kBarrier:

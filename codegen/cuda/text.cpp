@@ -101,6 +101,11 @@ const char* infix(ExprKind k) {
 
 }  // namespace
 
+std::string ExprText::scalar(const Expr& e) const {
+  TESSERA_CHECK(e.type().is_scalar()) << "`" << ir::to_string(e) << "` has lanes where one value is printed";
+  return lane(e, 0);
+}
+
 std::string ExprText::address(const ir::BufferNode* b, const Expr& base) const {
   const std::string& name = buffers.at(b->id);
   return ir::is_zero(base) ? name : name + " + " + scalar(base);
@@ -190,7 +195,11 @@ std::string ExprText::lane(const Expr& e, int l) const {
       return is_index(n->type.element()) && index_type == "i32" ? integer(n->value, ir::i32) : integer(n->value, n->type.element());
     }
     case ExprKind::kFloatImm: return floating(e.as<ir::FloatImm>()->value, e.type().element());
-    case ExprKind::kVar: return names.at(e.as<ir::VarNode>()->id);
+    case ExprKind::kVar: {
+      const ir::VarId v = e.as<ir::VarNode>()->id;
+      const auto array = arrays.find(v);
+      return array == arrays.end() ? names.at(v) : array->second + "[" + std::to_string(l) + "]";
+    }
     case ExprKind::kCast: return cast(*e.as<ir::Cast>(), l);
     case ExprKind::kReinterpret: return "ts_bits<" + value_type(e.type().element()) + ">(" + lane(e.as<ir::Reinterpret>()->value, l) + ")";
     case ExprKind::kNot: return "!" + lane(e.as<ir::Not>()->a, l);

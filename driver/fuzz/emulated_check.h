@@ -31,21 +31,28 @@ Result<std::map<std::string, EmulatedOutput>> emulated(const ir::Program& finish
 PairOutcome check_emulated(const CheckedProgram& program, const ir::Program& finished, const EmulationChoice& choice);
 
 /// A program of any size with inputs, held against the definition where it was emulated: bit for bit where it
-/// has exact inputs, else within the proved bounds. Above 2^22 multiply-adds only sampled blocks run, and at
-/// most 4,096 of the elements that they write are compared.
+/// has exact inputs and the plan only reorders, else within the proved bounds, times the plan's error factor. Above
+/// 2^22 multiply-adds only sampled blocks run, and at most 4,096 of the elements that they write are compared.
 class EmulationOracle {
  public:
   EmulationOracle(const dsl::ComputeDag& dag, std::uint64_t seed);
-  /// May be called from several threads. `refused`: it could not be emulated, with the reason.
-  PairOutcome check(const ir::Program& finished, EmulationChoice choice);
+  /// May be called from several threads. `error_factor`: that of the plan (schedule/state.h). `refused`: it could not
+  /// be emulated, with the reason.
+  PairOutcome check(const ir::Program& finished, EmulationChoice choice, double error_factor = 1);
   bool samples_blocks() const { return samples_blocks_; }
 
  private:
-  std::map<std::string, ir::Tensor> inputs_;
-  std::mutex evaluating_;
-  dsl::Evaluator evaluator_;
+  struct Reference {
+    std::map<std::string, ir::Tensor> inputs;
+    dsl::Evaluator evaluator;
+  };
+  Reference& reference(bool exact);
+
+  dsl::ComputeDag dag_;
   std::uint64_t seed_;
-  bool samples_blocks_;
+  bool exact_, samples_blocks_;
+  std::mutex evaluating_;
+  std::map<bool, Reference> references_;  // exact, or with bounds: made when first asked for
 };
 
 }  // namespace tessera::driver

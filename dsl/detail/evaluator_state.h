@@ -208,7 +208,7 @@ struct Evaluator::State {
   Result<Evaluation> evaluate(const std::string& buffer,
                               const std::vector<std::int64_t>* positions);
   Result<Comparison> compare(const std::string& buffer, const ir::Tensor& got,
-                             const std::vector<std::int64_t>* positions);
+                             const std::vector<std::int64_t>* positions, double error_factor);
 };
 
 }  // namespace tessera::dsl

@@ -15,6 +15,7 @@
 namespace tessera::lower {
 
 constexpr std::int64_t kWarpThreads = ir::kWarp;
+constexpr std::int64_t kMostThreads = 1024;  // of a block
 
 /// Extents of the thread loops of a tile statement: x, y, z, or warps of lanes. Thread t is
 /// x = t % X, y = t / X % Y, z = t / (X*Y); or lane = t % 32, warp = t / 32.

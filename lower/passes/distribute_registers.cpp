@@ -10,6 +10,7 @@
 #include "ir/print.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
+#include "lower/detail/thread_sets.h"
 #include "lower/pipeline.h"
 
 namespace tessera::lower {
@@ -27,7 +28,7 @@ using ir::Stmt;
 bool in_registers(const ir::BufferNode* b) { return b->scope == ir::Scope::kRegister || b->scope == ir::Scope::kLocal; }
 
 /// A dimension of an index: what chooses the thread, and the thread's own part.
-struct Place {
+struct Index {
   ir::AffineSum thread, own;
 };
 
@@ -56,8 +57,16 @@ struct Digit {
   std::int64_t stride = 1, extent = 1, dense = 1;
 };
 
+/// What is known where a statement stands.
+struct Place {
+  Bounds bounds;
+  ThreadSet threads;  // that get there
+};
+
 struct Tile {
   Buffer buffer;
+  ThreadSet readers, strangers;  // threads that read it, and those that some statement leaves out when it writes
+  bool exchanged = false;        // a part of each thread, of which some have nothing to add
   std::vector<ir::AffineSum> thread;  // by dimension, of the first access
   std::vector<std::set<std::pair<std::int64_t, std::int64_t>>> steps;  // by dimension: stride, count
   std::vector<std::map<std::int64_t, std::int64_t>> threads;  // by dimension: stride of a thread's place, how many there are
@@ -72,7 +81,7 @@ class Distribution {
 
   Stmt run(const Stmt& kernel) {
     find_threads(kernel);
-    visit(kernel, {}, [&](const Buffer& b, const Exprs& at, const Bounds& bounds) { note(b, at, bounds); });
+    visit(kernel, Place{{}, sets_.all()});
     for (auto& [id, t] : tiles_) lay_out(t);
     return refusal.empty() ? rebuilt(kernel, {}) : kernel;
   }
@@ -82,42 +91,54 @@ class Distribution {
     if (const auto* n = s.as<ir::For>()) {
       if (n->loop != ir::ForKind::kThreadX) return find_threads(n->body);
       threads_.insert(n->var.id());
+      sets_.start(*n);
       Stmt body = n->body;
       while (const auto* let = body.as<ir::LetStmt>()) {
         threads_.insert(let->var.id());
+        coordinates_[let->var.id()] = let->value;
         body = let->body;
       }
     }
   }
 
-  template <class F>
-  void visit(const Stmt& s, Bounds bounds, const F& f) {
-    const ir::ExprFn expr = [&](const Expr& e) -> Expr {
-      if (const auto* n = e.as<ir::Load>(); n != nullptr && in_registers(n->buffer.get())) f(Buffer(n->buffer), n->indices, bounds);
-      return ir::map_children(e, expr);
-    };
+  void visit(const Stmt& s, Place here) {
     if (const auto* n = s.as<ir::IfThenElse>(); n != nullptr) {
-      expr(n->condition);
-      Bounds yes = bounds;
-      narrow(n->condition, yes);
-      visit(n->yes, yes, f);
-      if (n->no) visit(n->no, bounds, f);
+      visit(n->condition, here);
+      Place yes = here;
+      narrow(n->condition, yes.bounds);
+      // Two branches do the same work in two ways.
+      if (!n->no) yes.threads = sets_.under(n->condition, here.threads);
+      visit(n->yes, yes);
+      if (n->no) visit(n->no, here);
       return;
     }
-    ir::extend_bounds(s, bounds);
-    if (const auto* n = s.as<ir::Store>(); n != nullptr && in_registers(n->buffer.get())) f(n->buffer, n->indices, bounds);
+    ir::extend_bounds(s, here.bounds);
+    if (const auto* n = s.as<ir::Store>(); n != nullptr && in_registers(n->buffer.get())) note(n->buffer, n->indices, here, true);
     if (const auto* n = s.as<ir::TileOp>()) {
       for (const ir::Region& r : n->regions) {
         if (!in_registers(r.buffer.get())) continue;
-        f(r.buffer, r.min, bounds);
+        note(r.buffer, r.min, here, &r == &n->regions[0]);
+        tiles_[r.buffer->id].exchanged |= n->intrinsic.starts_with("shuffle");
         note_box(*n, r);
       }
     }
-    ir::for_each_child(s, [&](const Expr& e) { expr(e); }, [&](const Stmt& x) { if (x) visit(x, bounds, f); });
+    ir::for_each_child(s, [&](const Expr& e) { visit(e, here); }, [&](const Stmt& x) { if (x) visit(x, here); });
   }
 
-  Place place(const Buffer& b, const Expr& index, const Bounds& bounds) {
-    Place out;
+  void visit(const Expr& e, const Place& here) {
+    if (const auto* n = e.as<ir::Load>(); n != nullptr && in_registers(n->buffer.get())) note(Buffer(n->buffer), n->indices, here, false);
+    if (const auto* n = e.as<ir::IfThenElseExpr>()) {
+      visit(n->condition, here);
+      Place yes = here;
+      yes.threads = sets_.under(n->condition, here.threads);
+      visit(n->yes, yes);
+      return visit(n->no, here);
+    }
+    ir::for_each_child(e, [&](const Expr& x) { visit(x, here); });
+  }
+
+  Index index_of(const Buffer& b, const Expr& index, const Bounds& bounds) {
+    Index out;
     const ir::AffineSum sum = ir::affine_sum(ir::simplify(index, bounds));
     out.own.constant = sum.constant;
     for (const ir::Term& t : sum.terms) {
@@ -131,10 +152,15 @@ class Distribution {
     return out;
   }
 
-  /// For the threads that get here: where the forms differ, place by place.
-  static bool same(const ir::AffineSum& a, const ir::AffineSum& b, const Bounds& bounds) {
+  /// For the threads that get here: where the forms differ, place by place. The shape of one statement may be a part of
+  /// another's, whose coordinates are then those of the thread by another name.
+  bool same(const ir::AffineSum& a, const ir::AffineSum& b, const Bounds& bounds) const {
     const Expr apart = ir::simplify(ir::simplify(a.expr(), bounds) - ir::simplify(b.expr(), bounds), bounds);
-    return ir::is_zero(apart) || (!is_const_int(apart) && vanishes(apart, ir::free_vars(apart), bounds));
+    return is_nothing(apart, bounds) || is_nothing(ir::simplify(ir::substitute(apart, coordinates_), bounds), bounds);
+  }
+
+  static bool is_nothing(const Expr& e, const Bounds& bounds) {
+    return ir::is_zero(e) || (!is_const_int(e) && vanishes(e, ir::free_vars(e), bounds));
   }
 
   static bool vanishes(const Expr& e, std::vector<ir::Var> vars, const Bounds& bounds) {
@@ -155,8 +181,10 @@ class Distribution {
     return true;
   }
 
-  void note(const Buffer& b, const Exprs& at, const Bounds& bounds) {
+  void note(const Buffer& b, const Exprs& at, const Place& here, bool writes) {
     Tile& t = tiles_[b->id];
+    if (writes) t.strangers |= sets_.all() & ~here.threads;
+    else t.readers |= here.threads;
     const bool first = !t.buffer;
     t.buffer = b;
     if (first) {
@@ -165,19 +193,19 @@ class Distribution {
       t.threads.resize(at.size());
     }
     for (std::size_t d = 0; d < at.size(); ++d) {
-      Place p = place(b, at[d], bounds);
+      Index p = index_of(b, at[d], here.bounds);
       if (first) t.thread[d] = p.thread;
-      if (!same(t.thread[d], p.thread, bounds)) {
+      if (!same(t.thread[d], p.thread, here.bounds)) {
         refuse_("register tile '" + b->name + "' is spread over the threads in two ways; one thread cannot read the registers of another, put the tile in shared memory");
       }
       for (const ir::Term& term : p.thread.terms) {
-        const ir::Interval r = ir::range_of(term.atom, bounds);
+        const ir::Interval r = ir::range_of(term.atom, here.bounds);
         if (!r.is_bounded() || r.hi <= 0) continue;
         std::int64_t& count = t.threads[d].try_emplace(term.coefficient, r.hi + 1).first->second;
         count = std::min(count, r.hi + 1);
       }
       for (const ir::Term& term : p.own.terms) {
-        const ir::Interval r = ir::range_of(term.atom, bounds);
+        const ir::Interval r = ir::range_of(term.atom, here.bounds);
         if (!r.is_bounded() || r.lo < 0 || term.coefficient < 0) {
           refuse_("index " + text(at[d]) + " of register tile '" + b->name + "' does not count up from the start of the tile");
           return;
@@ -221,8 +249,15 @@ class Distribution {
     if (!apart) refuse_("a thread reads elements of register tile '" + t.buffer->name + "' that other threads have; put the tile in shared memory");
   }
 
+  /// Every thread has registers of its own: what it reads it has written.
+  void check_writers(const Tile& t) {
+    if (t.exchanged || (t.readers & t.strangers).none()) return;
+    refuse_("register tile '" + t.buffer->name + "' is read by threads that do not compute it; put the tile in shared memory, or compute it in the threads that read it");
+  }
+
   void lay_out(Tile& t) {
     check_owners(t);
+    check_writers(t);
     if (!refusal.empty()) return;
     t.digits.resize(t.steps.size());
     for (std::size_t d = 0; d < t.steps.size(); ++d) find_digits(t, d);
@@ -283,7 +318,7 @@ class Distribution {
   Expr own_index(const Tile& t, const Exprs& at, const Bounds& bounds) {
     Expr out = int_imm(0);
     for (std::size_t d = 0; d < at.size(); ++d) {
-      const Place p = place(t.buffer, at[d], bounds);
+      const Index p = index_of(t.buffer, at[d], bounds);
       for (const ir::Term& term : p.own.terms) out = out + dense(t, d, term.atom, term.coefficient, ir::range_of(term.atom, bounds).hi + 1);
       std::int64_t rest = p.own.constant;
       for (auto digit = t.digits[d].rbegin(); digit != t.digits[d].rend(); ++digit) {
@@ -349,7 +384,9 @@ class Distribution {
     if (refusal.empty()) refusal = why;
   }
 
+  ThreadSets sets_;
   std::set<ir::VarId> threads_;
+  ir::VarMap coordinates_;  // of the thread, by what they are of its index
   std::map<std::uint64_t, Tile> tiles_;
   std::map<std::uint64_t, std::vector<std::pair<std::size_t, std::int64_t>>> constants_;
 };

@@ -119,6 +119,31 @@ TEST(CudaSchedules, TuplesJoinedByThreads) {
   }
 }
 
+/// The old and the new values of a tuple are vectors, each used more than once: whole ones, and the masked end.
+TEST(CudaSchedules, TuplesInVectors) {
+  for (const ir::Type t : {ir::i32, ir::i64}) {
+    const auto larger = reducer("argmax", {f32, t}, [](const Exprs& x, const Exprs& y) -> Exprs {
+      const Expr first = x[0] > y[0] || (x[0] == y[0] && x[1] <= y[1]);
+      return {select(first, x[0], y[0]), select(first, x[1], y[1])};
+    }, {dsl::lowest(f32), ir::constant_of(t, INT32_MAX)});
+    for (const std::int64_t n : {16, 15}) {
+      for (const bool registers : {false, true}) {
+        SCOPED_TRACE(ir::to_string(t) + " " + std::to_string(n) + (registers ? " registers" : ""));
+        auto A = placeholder({5, n}, f32, "A");
+        auto k = reduce_axis(5, "k");
+        const auto best = compute_many({n}, [&](Var i) { return reduce(larger, {A(k, i), ir::cast(t, k)}, {k}); }, "best");
+        const auto Z = compute_many({n}, [&](Var i) { return Exprs{best[0](i), best[1](i)}; }, "Z");
+        Schedule s(ComputeDag::from_outputs({Z[0], Z[1]}, "argmax"));
+        s.split("Z", "i", {"x", "v"}, {4}).bind("Z", "x", ForKind::kThreadX).vectorize("Z", "v");
+        if (registers) s.compute_at("best", "Z", "x").set_scope("best", Scope::kRegister);
+        if (!registers) s.split("best", "i", {"x", "v"}, {4}).bind("best", "x", ForKind::kThreadX);
+        s.reorder("best", {"k", registers ? "i" : "v"}).vectorize("best", registers ? "i" : "v");
+        expect_right(s);
+      }
+    }
+  }
+}
+
 // ---- shared tiles ---------------------------------------------------------------------------------------
 
 TEST(CudaSchedules, TransposesThroughSharedMemory) {

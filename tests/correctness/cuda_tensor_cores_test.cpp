@@ -286,6 +286,10 @@ TEST(RoundFactors, RoundsWithinTheFactor) {
   }
   EXPECT_GT(worst, 1);
   EXPECT_LT(worst, s.state().error_factor());
+  driver::EmulationOracle oracle(s.state().dag(), options().seed);
+  const ir::Program finished = lower::lower(s.state(), cuda_options()).or_throw();
+  EXPECT_EQ(oracle.check(finished, {}, s.state().error_factor()).why, "");
+  EXPECT_TRUE(oracle.check(finished, {}, std::nextafter(1.0, 2.0)).failed());
 }
 
 // ---- what the search makes of operators ---------------------------------------------------------------

@@ -60,7 +60,7 @@ driver::PairOutcome emulate(const OpenPack& pack, const PackedCandidate& c, driv
   if (source->image.build.source_hash != c.image->build.source_hash) {
     return {true, "this version prints another text than the one that was compiled; compile the pack again with --build-only"};
   }
-  return oracle.check(*finished, choice);
+  return oracle.check(*finished, choice, c.image->error_factor);
 }
 
 struct EmulationCounts {

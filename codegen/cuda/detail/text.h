@@ -24,6 +24,7 @@ class ExprText {
  public:
   ir::Bounds bounds;                       // of the variables in scope
   std::map<ir::VarId, std::string> names;  // of variables
+  std::map<ir::VarId, std::string> arrays;  // of vectors: an element a lane
   std::map<std::uint64_t, std::string> buffers;  // by id
   std::set<std::uint64_t> read_only;       // global buffers that the kernel does not write
   std::string index_type = "i32";
@@ -32,7 +33,8 @@ class ExprText {
 
   /// Lane `lane` of `e`; scalars have the same text in every lane.
   std::string lane(const ir::Expr& e, int lane) const;
-  std::string scalar(const ir::Expr& e) const { return lane(e, 0); }
+  /// Of an expression without lanes.
+  std::string scalar(const ir::Expr& e) const;
   /// A load of `lanes` neighbours from `base`.
   std::string load(const ir::BufferNode* b, const ir::Expr& base, int lanes) const;
   std::string address(const ir::BufferNode* b, const ir::Expr& base) const;
