@@ -1,0 +1,281 @@
+#include "polyhedral/detail/nest.h"
+
+#include <isl/set.h>
+
+#include <algorithm>
+
+#include "ir/print.h"
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+
+namespace tessera::polyhedral::detail {
+
+using ir::Expr;
+using ir::Exprs;
+using ir::Stmt;
+
+namespace {
+
+/// What surrounds a statement.
+struct Around {
+  explicit Around(isl::ctx ctx) : space(ctx), domain(space.universe()) {}
+  Space space;
+  isl::set domain;
+  std::vector<int> loops;
+  std::vector<Branch> path;
+  ir::VarMap lets;
+};
+
+isl::set with_dimensions(const isl::set& s, int count) {
+  return isl::manage(isl_set_add_dims(s.copy(), isl_dim_set, static_cast<unsigned>(count)));
+}
+
+Expr without_lets(const Expr& e) {
+  return ir::rewrite(e, [](const ir::Let& n, const Expr&, const ir::ExprFn& self) -> Expr { return self(ir::substitute(n.body, n.var, n.value)); });
+}
+
+class Walker {
+ public:
+  Walker(isl::ctx ctx, const ir::Program& loops, const Equations& program) : ctx_(ctx), loops_(loops), program_(program), nest_{ctx, {}, {}, {}, {}} {}
+
+  Nest run() {
+    int launch = 0;
+    for (const ir::RunPhase phase : {ir::RunPhase::kPrepare, ir::RunPhase::kRun}) {
+      for (const ir::LaunchSite& site : loops_.launches) {
+        if (site.phase != phase) continue;
+        const ir::Function* f = loops_.find(site.function);
+        if (f == nullptr || !(f->buffers == site.arguments)) {
+          unknown("a launch with other buffers than its function's");
+          continue;
+        }
+        Around a(ctx_);
+        a.path = {{Branch::Kind::kPosition, launch++}};
+        top(f->body, a);
+      }
+    }
+    return std::move(nest_);
+  }
+
+ private:
+  void unknown(std::string what) { nest_.unknown.push_back(std::move(what)); }
+
+  /// The statements of a function: nests of loops, and externs as they were written.
+  void top(const Stmt& body, const Around& a) {
+    const auto* block = body.as<ir::Block>();
+    const ir::Stmts stmts = block != nullptr ? block->stmts : ir::Stmts{body};
+    for (std::size_t i = 0; i < stmts.size();) {
+      Around at = a;
+      at.path.push_back({Branch::Kind::kPosition, static_cast<int>(i)});
+      const std::size_t taken = extern_at(stmts, i, at);
+      if (taken == 0) stmt(stmts[i], at);
+      i += std::max<std::size_t>(taken, 1);
+    }
+  }
+
+  /// How many statements from the i-th on are the code of an extern; its leaf is added.
+  std::size_t extern_at(const ir::Stmts& stmts, std::size_t i, const Around& a) {
+    for (const Equation& e : program_.stages) {
+      if (!e.code) continue;
+      const ir::Program& p = *e.code->code;
+      std::map<std::uint64_t, ir::Buffer> with;
+      const std::size_t inputs = e.code->reads.size();
+      for (std::size_t b = 0; b < p.buffers.size(); ++b) {
+        const ir::Buffer& tensor = b < inputs ? e.code->reads[b] : e.outputs[b - inputs];
+        with[p.buffers[b].buffer->id] = buffer_named(tensor);
+      }
+      const Stmt code = ir::simplify(ir::replace_buffers(p.functions[0].body, with));
+      const auto* block = code.as<ir::Block>();
+      const std::size_t count = block != nullptr ? block->stmts.size() : 1;
+      if (i + count > stmts.size()) continue;
+      if (!ir::alpha_equal(ir::block({stmts.begin() + static_cast<std::ptrdiff_t>(i), stmts.begin() + static_cast<std::ptrdiff_t>(i + count)}), code)) continue;
+      add_extern(e, with, a);
+      return count;
+    }
+    return 0;
+  }
+
+  /// The buffer of the loops that stands for a tensor of the same name: a guess that later checks prove.
+  ir::Buffer buffer_named(const ir::Buffer& tensor) const {
+    for (const ir::ProgramBuffer& b : loops_.buffers) {
+      if (b.buffer == tensor) return b.buffer;
+    }
+    for (const ir::ProgramBuffer& b : loops_.buffers) {
+      if (b.buffer->name == tensor->name) return b.buffer;
+    }
+    return tensor;
+  }
+
+  /// Every element of every output in one go; its dimensions are the elements.
+  void add_extern(const Equation& e, const std::map<std::uint64_t, ir::Buffer>& with, const Around& a) {
+    Leaf leaf{e.stage, ir::Phase::kWhole, &e, true, {}, {}, a.path, {}, Space(ctx_), a.domain};
+    for (const Coordinate& c : e.coordinates) {
+      leaf.space.add_variable(c.var);
+      leaf.coordinates.push_back(c.var);
+    }
+    leaf.domain = leaf.space.universe();
+    for (const Coordinate& c : e.coordinates) leaf.domain = leaf.domain.intersect(leaf.space.within(c.var, 0, c.extent));
+    const ir::Program& p = *e.code->code;
+    for (std::size_t b = e.code->reads.size(); b < p.buffers.size(); ++b) {
+      leaf.stores.push_back({with.at(p.buffers[b].buffer->id), leaf.coordinates, Expr()});
+    }
+    nest_.leaves.push_back(std::move(leaf));
+  }
+
+  void stmt(const Stmt& s, const Around& a) {
+    if (const auto* n = s.as<ir::Block>()) return block(*n, a);
+    if (const auto* n = s.as<ir::For>()) return loop(*n, a);
+    if (const auto* n = s.as<ir::IfThenElse>()) return choice(*n, a);
+    if (const auto* n = s.as<ir::Instance>()) return instance(*n, a);
+    if (const auto* n = s.as<ir::Allocate>()) {
+      nest_.allocated[n->buffer->id] = static_cast<int>(a.loops.size());
+      return stmt(n->body, a);
+    }
+    if (const auto* n = s.as<ir::LetStmt>()) {
+      Around inside = a;
+      inside.lets[n->var.id()] = ir::substitute(n->value, a.lets);
+      return stmt(n->body, inside);
+    }
+    if (const auto* n = s.as<ir::Role>(); n != nullptr && n->name == ir::kLastBlock) return stmt(n->body, a);
+    // Filling a slot is bracketed at the cut; what the brackets promise is up to the pass that pipelines.
+    const auto* channel = s.as<ir::ChannelOp>();
+    const bool bracket = channel != nullptr && (channel->action == ir::ChannelAction::kAcquire || channel->action == ir::ChannelAction::kCommit);
+    if (bracket || s.as<ir::Prefetch>() != nullptr || s.as<ir::Assert>() != nullptr || s.as<ir::Barrier>() != nullptr) return;
+    unknown(ir::kind_name(s->kind));
+  }
+
+  void block(const ir::Block& n, const Around& a) {
+    for (std::size_t i = 0; i < n.stmts.size(); ++i) {
+      Around at = a;
+      at.path.push_back({Branch::Kind::kPosition, static_cast<int>(i)});
+      stmt(n.stmts[i], at);
+    }
+  }
+
+  void loop(const ir::For& n, const Around& a) {
+    Around in = a;
+    const Expr min = ir::substitute(n.min, a.lets), extent = ir::substitute(n.extent, a.lets);
+    in.space.add_variable(n.var);
+    const int id = static_cast<int>(nest_.loops.size());
+    nest_.loops.push_back({n.var.name(), n.loop, static_cast<int>(a.loops.size()), n.notes.count("reduce") != 0, a.loops});
+    in.loops.push_back(id);
+    in.path.push_back({Branch::Kind::kLoop, id});
+    try {
+      in.domain = with_dimensions(a.domain, 1).intersect(in.space.within(n.var, min, min + extent));
+    } catch (const NotAffine& e) {
+      return unknown("loop '" + n.var.name() + "' whose count is " + e.what);
+    }
+    stmt(n.body, in);
+  }
+
+  void choice(const ir::IfThenElse& n, const Around& a) {
+    const Expr condition = ir::substitute(n.condition, a.lets);
+    try {
+      const isl::set holds = a.space.where(condition);
+      for (int branch = 0; branch < (n.no ? 2 : 1); ++branch) {
+        Around in = a;
+        in.domain = branch == 0 ? a.domain.intersect(holds) : a.domain.subtract(holds);
+        in.path.push_back({Branch::Kind::kPosition, branch});
+        stmt(branch == 0 ? n.yes : n.no, in);
+      }
+    } catch (const NotAffine& e) {
+      unknown("a statement under the condition " + e.what);
+    }
+  }
+
+  void instance(const ir::Instance& n, const Around& a) {
+    const Equation* e = program_.find(n.stage);
+    const std::size_t rank = e == nullptr ? 0 : n.phase == ir::Phase::kInit ? e->data_rank() : e->coordinates.size();
+    if (e == nullptr || e->is_input() || n.coordinates.size() != rank) return unknown("an instance of '" + n.stage + "', which is no stage of that rank");
+    Leaf leaf{n.stage, n.phase, e, false, {}, a.loops, a.path, {}, a.space, a.domain};
+    for (const Expr& c : n.coordinates) leaf.coordinates.push_back(ir::substitute(c, a.lets));
+    if (!stores(n.body, a.lets, leaf)) return;
+    add_data(leaf);
+    nest_.leaves.push_back(std::move(leaf));
+  }
+
+  /// The stores of an instance, whose reads all come before any of them.
+  bool stores(const Stmt& s, const ir::VarMap& lets, Leaf& leaf) {
+    const auto reads_back = [&](const Expr& e) {
+      bool found = false;
+      ir::walk(e, [&](const Expr& x) {
+        const auto* load = x.as<ir::Load>();
+        found |= load != nullptr && std::any_of(leaf.stores.begin(), leaf.stores.end(), [&](const StoredValue& v) { return v.buffer.get() == load->buffer.get(); });
+        return true;
+      });
+      return found;
+    };
+    if (const auto* n = s.as<ir::Block>()) return std::all_of(n->stmts.begin(), n->stmts.end(), [&](const Stmt& x) { return stores(x, lets, leaf); });
+    const auto* let = s.as<ir::LetStmt>();
+    const auto* store = s.as<ir::Store>();
+    if ((let == nullptr && store == nullptr) || (store != nullptr && store->predicate.defined())) {
+      unknown(std::string(ir::kind_name(s->kind)) + " in an instance");
+      return false;
+    }
+    if (reads_back(let != nullptr ? let->value : store->value)) {
+      unknown("an instance of '" + leaf.stage + "' that reads what it has stored");
+      return false;
+    }
+    if (let != nullptr) {
+      ir::VarMap inside = lets;
+      inside[let->var.id()] = without_lets(ir::substitute(let->value, lets));
+      return stores(let->body, inside, leaf);
+    }
+    StoredValue out{store->buffer, {}, without_lets(ir::substitute(store->value, lets))};
+    for (const Expr& i : store->indices) out.index.push_back(ir::substitute(i, lets));
+    leaf.stores.push_back(std::move(out));
+    return true;
+  }
+
+  /// Integers that are read and then choose elements get dimensions, within what inputs promise.
+  void add_data(Leaf& leaf) {
+    std::vector<Expr> reads;
+    for (const StoredValue& s : leaf.stores) {
+      ir::walk(s.value, [&](const Expr& e) {
+        const auto add = [&](const Expr& index) {
+          for (const Expr& r : integer_reads(index)) reads.push_back(r);
+        };
+        if (const auto* load = e.as<ir::Load>()) std::for_each(load->indices.begin(), load->indices.end(), add);
+        if (const auto* n = e.as<ir::IfThenElseExpr>()) add(n->condition);
+        if (const auto* n = e.as<ir::Select>()) add(n->condition);
+        return true;
+      });
+    }
+    const int before = leaf.space.size();
+    for (const Expr& r : reads) leaf.space.add_data(r);
+    leaf.domain = with_dimensions(leaf.domain, leaf.space.size() - before);
+    for (const Expr& r : reads) {
+      const Equation* input = program_.producer(r.as<ir::Load>()->buffer.get());
+      if (input == nullptr || !input->is_input()) continue;
+      const isl::pw_aff v(leaf.space.dimension(*leaf.space.find_data(r)));
+      const auto& rule = input->values;
+      const bool ranged = rule.kind == dsl::ValueRule::Kind::kBelow || rule.kind == dsl::ValueRule::Kind::kOffsets;
+      if (!ranged) continue;
+      const std::int64_t last = rule.kind == dsl::ValueRule::Kind::kBelow ? rule.limit - 1 : rule.limit;
+      leaf.domain = leaf.domain.intersect(v.ge_set(leaf.space.constant(0))).intersect(v.le_set(leaf.space.constant(last)));
+    }
+  }
+
+  isl::ctx ctx_;
+  const ir::Program& loops_;
+  const Equations& program_;
+  Nest nest_;
+};
+
+}  // namespace
+
+Nest nest_of(isl::ctx ctx, const ir::Program& loops, const Equations& program) { return Walker(ctx, loops, program).run(); }
+
+Relation relation(const Leaf& a, const Leaf& b) {
+  Relation out;
+  for (std::size_t i = 0; i < a.path.size() && i < b.path.size(); ++i) {
+    if (a.path[i] == b.path[i]) {
+      out.common += a.path[i].kind == Branch::Kind::kLoop ? 1 : 0;
+      continue;
+    }
+    out.order = a.path[i].index < b.path[i].index ? -1 : 1;
+    break;
+  }
+  return out;
+}
+
+}  // namespace tessera::polyhedral::detail

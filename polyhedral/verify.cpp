@@ -1,0 +1,57 @@
+#include "polyhedral/verify.h"
+
+#include "polyhedral/detail/places.h"
+
+namespace tessera::polyhedral {
+
+namespace {
+
+using detail::IslContext;
+using detail::Judged;
+
+/// All checks, each on what the ones before have left; `verdict` keeps what was found when one is stopped.
+void judge(const IslContext& isl, const Equations& program, const ir::Program& loops, Verdict& verdict) {
+  detail::Nest nest = detail::nest_of(isl, loops, program);
+  for (const std::string& what : nest.unknown) verdict.unknown.push_back({"statement", what});
+  if (!nest.unknown.empty()) return;
+  Judged judged{program, loops, nest, detail::holders_of(nest, program, verdict.unknown), {}};
+  if (!verdict.unknown.empty()) return;
+  for (detail::Leaf& leaf : nest.leaves) {
+    judged.matches.push_back(detail::match(leaf, judged.holders, program));
+    for (const Undecided& u : judged.matches.back().unknown) verdict.unknown.push_back(u);
+  }
+  if (!verdict.unknown.empty()) return;
+  detail::check_bounds(judged, verdict);
+  detail::check_races(judged, verdict);
+  detail::check_values(judged, verdict);
+}
+
+}  // namespace
+
+const char* to_string(Fault f) {
+  static constexpr const char* kNames[] = {"coverage", "order", "value", "reduction", "bounds", "race"};
+  return kNames[static_cast<std::size_t>(f)];
+}
+
+std::string to_string(const Verdict& v) {
+  if (v.ok()) return "ok";
+  std::string out;
+  for (const Violation& x : v.violations) {
+    out += std::string(out.empty() ? "" : "\n") + "illegal: " + to_string(x.fault) + ": " + x.what;
+    if (!x.loop.empty() && x.what.find("'" + x.loop + "'") == std::string::npos) out += " (loop '" + x.loop + "')";
+  }
+  for (const Undecided& u : v.unknown) out += std::string(out.empty() ? "" : "\n") + "unknown: " + u.primitive + ": " + u.what;
+  return out;
+}
+
+std::ostream& operator<<(std::ostream& os, const Verdict& v) { return os << to_string(v); }
+
+Verdict verify(const Equations& program, const ir::Program& loops, const VerifyOptions& options) {
+  Verdict verdict;
+  IslContext isl;
+  const Status done = isl.within(options.limit, [&] { judge(isl, program, loops, verdict); });
+  if (!done.ok()) verdict.unknown.push_back({done.reason().starts_with("timeout") ? "timeout" : "isl", done.reason()});
+  return verdict;
+}
+
+}  // namespace tessera::polyhedral
