@@ -50,7 +50,10 @@ Verdict verify(const Equations& program, const ir::Program& loops, const VerifyO
   Verdict verdict;
   IslContext isl;
   const Status done = isl.within(options.limit, [&] { judge(isl, program, loops, verdict); });
-  if (!done.ok()) verdict.unknown.push_back({done.reason().starts_with("timeout") ? "timeout" : "isl", done.reason()});
+  if (!done.ok()) {
+    const std::size_t colon = done.reason().find(": ");  // "timeout: ..." and "ISL: ..."
+    verdict.unknown.push_back({done.reason().substr(0, colon), done.reason().substr(colon + 2)});
+  }
   return verdict;
 }
 

@@ -30,8 +30,9 @@ std::int64_t divisor(const ir::Binary& n, const Expr& e) {
 
 }  // namespace
 
-int Space::add_variable(const ir::Var& v) {
+int Space::add_variable(const ir::Var& v, ir::Interval range) {
   variables_[v.id()] = size();
+  ranges_[v.id()] = range;
   names_.push_back(v.name());
   return size() - 1;
 }
@@ -90,6 +91,20 @@ isl::pw_aff Space::choice(const Expr& condition, const Expr& yes, const Expr& no
   return isl::manage(isl_pw_aff_union_add(value(yes).intersect_domain(holds).release(), value(no).subtract_domain(holds).release()));
 }
 
+/// Quotient and remainder as sums, where the terms that the divisor does not divide stay below it.
+std::optional<std::pair<AffineSum, AffineSum>> Space::quotient(const Expr& e, std::int64_t divisor) const {
+  AffineSum whole, rest;
+  const AffineSum s = ir::affine_sum(e);
+  for (const ir::Term& t : s.terms) (t.coefficient % divisor == 0 ? whole : rest).add(t.atom, t.coefficient);
+  rest.constant = ((s.constant % divisor) + divisor) % divisor;
+  whole.constant = s.constant - rest.constant;
+  const ir::Interval range = rest.range(ranges_);
+  if (range.lo < 0 || range.hi >= divisor) return std::nullopt;
+  for (ir::Term& t : whole.terms) t.coefficient /= divisor;
+  whole.constant /= divisor;
+  return std::pair(whole, rest);
+}
+
 isl::pw_aff Space::atom_value(const Expr& e) const {
   switch (e->kind) {
     case ir::ExprKind::kIntImm: return constant(e.as<ir::IntImm>()->value);
@@ -98,8 +113,14 @@ isl::pw_aff Space::atom_value(const Expr& e) const {
     case ir::ExprKind::kSelect: return choice(e.as<ir::Select>()->condition, e.as<ir::Select>()->yes, e.as<ir::Select>()->no);
     case ir::ExprKind::kIfThenElseExpr:
       return choice(e.as<ir::IfThenElseExpr>()->condition, e.as<ir::IfThenElseExpr>()->yes, e.as<ir::IfThenElseExpr>()->no);
-    case ir::ExprKind::kFloorDiv: return value(e.as<ir::FloorDiv>()->a).scale_down(static_cast<long>(divisor(*ir::as_binary(e), e))).floor();
-    case ir::ExprKind::kFloorMod: return value(e.as<ir::FloorMod>()->a).mod(static_cast<long>(divisor(*ir::as_binary(e), e)));
+    case ir::ExprKind::kFloorDiv:
+    case ir::ExprKind::kFloorMod: {
+      const ir::Binary& n = *ir::as_binary(e);
+      const std::int64_t by = divisor(n, e);
+      const bool div = e->kind == ir::ExprKind::kFloorDiv;
+      if (const auto parts = quotient(n.a, by)) return sum_value(div ? parts->first : parts->second);
+      return div ? value(n.a).scale_down(static_cast<long>(by)).floor() : value(n.a).mod(static_cast<long>(by));
+    }
     case ir::ExprKind::kDiv: return value(e.as<ir::Div>()->a).tdiv_q(constant(divisor(*ir::as_binary(e), e)));
     case ir::ExprKind::kMod: return value(e.as<ir::Mod>()->a).tdiv_r(constant(divisor(*ir::as_binary(e), e)));
     case ir::ExprKind::kLoad: {

@@ -25,7 +25,8 @@ class Space {
   explicit Space(isl::ctx ctx) : ctx_(ctx.get()) {}
 
   isl::ctx ctx() const { return isl::ctx(ctx_); }
-  int add_variable(const ir::Var& v);
+  /// `range` holds every value that the variable takes.
+  int add_variable(const ir::Var& v, ir::Interval range = {});
   /// The dimension of what this read gives; equal reads share one.
   int add_data(const ir::Expr& load);
   /// Another expression whose value is that of dimension `d`.
@@ -50,12 +51,14 @@ class Space {
  private:
   isl::pw_aff sum_value(const ir::AffineSum& s) const;
   isl::pw_aff atom_value(const ir::Expr& e) const;
+  std::optional<std::pair<ir::AffineSum, ir::AffineSum>> quotient(const ir::Expr& e, std::int64_t divisor) const;
   isl::pw_aff choice(const ir::Expr& condition, const ir::Expr& yes, const ir::Expr& no) const;
   isl::set non_negative(ir::AffineSum s) const;
 
   isl_ctx* ctx_;
   std::vector<std::string> names_;
   std::map<ir::VarId, int> variables_;
+  ir::Bounds ranges_;
   std::vector<std::pair<ir::Expr, int>> data_;
 };
 

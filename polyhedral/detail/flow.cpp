@@ -250,7 +250,7 @@ class Flow {
     const isl::point x = missing.sample_point();
     const int size = static_cast<int>(missing.tuple_dim()), rank = static_cast<int>(p.held.equation->coordinates.size());
     std::string around;
-    for (int d = 0; d < p.depth; ++d) around += (d ? ", " : " in ") + l.space.name(d) + " = " + coordinate_text(x, d);
+    for (int d = 0; d < p.depth; ++d) around += (d ? ", " : " in ") + j_.nest.loops[static_cast<std::size_t>(l.loops[static_cast<std::size_t>(d)])].label() + " = " + coordinate_text(x, d);
     const std::string& wrong = matched(updates[0].leaf).wrong;
     violated(wrong.empty() ? Fault::kReduction : Fault::kValue, l, "term " + key_text(p, x, size - rank, rank) + " is not added to what was started" + around + (wrong.empty() ? "" : ": " + wrong),
              p.depth > 0 ? l.space.name(p.depth - 1) : "");
@@ -414,7 +414,7 @@ class Flow {
     const Equation* e = j_.program.producer(output.get());
     if (e == nullptr || e->is_input()) return;
     // The caller reads all of it after everything else.
-    Leaf end{e->stage, Phase::kWhole, e, false, {}, {}, {{Branch::Kind::kPosition, std::numeric_limits<int>::max()}}, {}, Space(context()), isl::set::universe(isl::space::unit(context()))};
+    Leaf end{e->stage, Phase::kWhole, e, false, {}, {}, {}, {{Branch::Kind::kPosition, std::numeric_limits<int>::max()}}, {}, Space(context()), isl::set::universe(isl::space::unit(context()))};
     Access all{output.get(), {}, output.get(), {}, end.domain};
     for (std::size_t d = 0; d < e->data_rank(); ++d) {
       end.space.add_variable(e->coordinates[d].var);
@@ -513,10 +513,9 @@ isl::set Flow::last_is_right(const Leaf& reader, const Access& a, const Producer
 
 std::string iteration_text(const Leaf& leaf, const isl::point& point) {
   std::string out;
-  for (int d = 0; d < leaf.space.size(); ++d) {
-    const isl::val v = isl::manage(isl_point_get_coordinate_val(point.get(), isl_dim_set, d));
-    out += (d ? ", " : "") + leaf.space.name(d) + " = " + std::to_string(v.num_si());
-  }
+  const auto add = [&](const std::string& name, const isl::pw_aff& value) { out += (out.empty() ? "" : ", ") + name + " = " + std::to_string(value.eval(point).num_si()); };
+  for (const auto& [name, value] : leaf.iteration) add(name, leaf.space.value(value));
+  for (int d = static_cast<int>(leaf.loops.size()); d < leaf.space.size() && !leaf.loops.empty(); ++d) add(leaf.space.name(d), isl::pw_aff(leaf.space.dimension(d)));
   return out.empty() ? "the only iteration" : out;
 }
 

@@ -23,6 +23,7 @@ struct Around {
   isl::set domain;
   std::vector<int> loops;
   std::vector<Branch> path;
+  std::vector<std::pair<std::string, Expr>> iteration;
   ir::VarMap lets;
 };
 
@@ -32,6 +33,32 @@ isl::set with_dimensions(const isl::set& s, int count) {
 
 Expr without_lets(const Expr& e) {
   return ir::rewrite(e, [](const ir::Let& n, const Expr&, const ir::ExprFn& self) -> Expr { return self(ir::substitute(n.body, n.var, n.value)); });
+}
+
+/// The divisors by which `body` takes the variable of a loop apart, each a divisor of the next.
+std::vector<std::int64_t> divisors_of(const ir::Var& v, const Stmt& body) {
+  std::vector<std::int64_t> found;
+  const auto look = [&](const Expr& e) {
+    const ir::Binary* n = ir::as_binary(e);
+    std::int64_t c = 0, inner = 1;
+    if (n == nullptr || (e->kind != ir::ExprKind::kFloorDiv && e->kind != ir::ExprKind::kFloorMod) || !ir::is_const_int(n->b, &c) || c < 2) return true;
+    const auto* again = n->a.as<ir::FloorDiv>();
+    if (again != nullptr && !ir::is_const_int(again->b, &inner)) return true;
+    const ir::AffineSum s = ir::affine_sum(again != nullptr ? again->a : n->a);
+    const auto* var = s.terms.size() == 1 && s.constant == 0 ? s.terms[0].atom.as<ir::VarNode>() : nullptr;
+    if (var == nullptr || var->id != v.id() || s.terms[0].coefficient < 1) return true;
+    for (const std::int64_t by : {inner, inner * c}) {
+      if (by % s.terms[0].coefficient == 0 && by / s.terms[0].coefficient > 1) found.push_back(by / s.terms[0].coefficient);
+    }
+    return true;
+  };
+  ir::walk(body, [](const Stmt&) { return true; }, look);
+  std::sort(found.begin(), found.end());
+  std::vector<std::int64_t> out;
+  for (const std::int64_t d : found) {
+    if (out.empty() ? true : d > out.back() && d % out.back() == 0) out.push_back(d);
+  }
+  return out;
 }
 
 class Walker {
@@ -107,7 +134,7 @@ class Walker {
 
   /// Every element of every output in one go; its dimensions are the elements.
   void add_extern(const Equation& e, const std::map<std::uint64_t, ir::Buffer>& with, const Around& a) {
-    Leaf leaf{e.stage, ir::Phase::kWhole, &e, true, {}, {}, a.path, {}, Space(ctx_), a.domain};
+    Leaf leaf{e.stage, ir::Phase::kWhole, &e, true, {}, {}, {}, a.path, {}, Space(ctx_), a.domain};
     for (const Coordinate& c : e.coordinates) {
       leaf.space.add_variable(c.var);
       leaf.coordinates.push_back(c.var);
@@ -154,17 +181,44 @@ class Walker {
   void loop(const ir::For& n, const Around& a) {
     Around in = a;
     const Expr min = ir::substitute(n.min, a.lets), extent = ir::substitute(n.extent, a.lets);
-    in.space.add_variable(n.var);
-    const int id = static_cast<int>(nest_.loops.size());
-    nest_.loops.push_back({n.var.name(), n.loop, static_cast<int>(a.loops.size()), n.notes.count("reduce") != 0, a.loops});
-    in.loops.push_back(id);
-    in.path.push_back({Branch::Kind::kLoop, id});
+    std::int64_t count = 0;
+    const bool from_zero = ir::is_zero(n.min), constant = ir::is_const_int(n.extent, &count);
+    std::vector<std::int64_t> units{1};  // of the digits, lowest first
+    if (from_zero) {
+      for (const std::int64_t d : divisors_of(n.var, n.body)) {
+        if (!constant || d < count) units.push_back(d);
+      }
+    }
+    Expr value = 0;
+    for (std::size_t u = units.size(); u-- > 0;) {
+      const bool top = u + 1 == units.size();
+      const std::int64_t digits = top ? (constant && from_zero ? (count + units[u] - 1) / units[u] : ir::Interval::kInf) : units[u + 1] / units[u];
+      enter(n, units, u, digits, in);
+      value = value + Expr(digit_) * ir::int_imm(units[u]);
+    }
+    in.lets[n.var.id()] = value;
+    in.iteration.emplace_back(n.var.name(), value);
     try {
-      in.domain = with_dimensions(a.domain, 1).intersect(in.space.within(n.var, min, min + extent));
+      in.domain = in.domain.intersect(in.space.within(value, min, min + extent));
     } catch (const NotAffine& e) {
       return unknown("loop '" + n.var.name() + "' whose count is " + e.what);
     }
     stmt(n.body, in);
+  }
+
+  /// One digit of a loop, or the whole of it, as a loop: `digit_` is its variable.
+  void enter(const ir::For& n, const std::vector<std::int64_t>& units, std::size_t u, std::int64_t digits, Around& in) {
+    const bool top = u + 1 == units.size(), bounded = ir::is_zero(n.min) && (!top || digits < ir::Interval::kInf);
+    std::string text;
+    if (units.size() > 1) text = n.var.name() + (u > 0 ? " // " + std::to_string(units[u]) : "") + (top ? "" : " % " + std::to_string(digits));
+    digit_ = ir::Var::fresh(n.var.name());
+    in.space.add_variable(digit_, bounded ? ir::Interval{0, std::max<std::int64_t>(digits, 1) - 1} : ir::Interval{});
+    const int id = static_cast<int>(nest_.loops.size()), depth = static_cast<int>(in.loops.size());
+    nest_.loops.push_back({n.var.name(), text, n.loop, depth, n.notes.count("reduce") != 0, in.loops});
+    in.loops.push_back(id);
+    in.path.push_back({Branch::Kind::kLoop, id});
+    in.domain = with_dimensions(in.domain, 1);
+    if (!top) in.domain = in.domain.intersect(in.space.within(digit_, 0, ir::int_imm(digits)));
   }
 
   void choice(const ir::IfThenElse& n, const Around& a) {
@@ -186,7 +240,7 @@ class Walker {
     const Equation* e = program_.find(n.stage);
     const std::size_t rank = e == nullptr ? 0 : n.phase == ir::Phase::kInit ? e->data_rank() : e->coordinates.size();
     if (e == nullptr || e->is_input() || n.coordinates.size() != rank) return unknown("an instance of '" + n.stage + "', which is no stage of that rank");
-    Leaf leaf{n.stage, n.phase, e, false, {}, a.loops, a.path, {}, a.space, a.domain};
+    Leaf leaf{n.stage, n.phase, e, false, {}, a.loops, a.iteration, a.path, {}, a.space, a.domain};
     for (const Expr& c : n.coordinates) leaf.coordinates.push_back(ir::substitute(c, a.lets));
     if (!stores(n.body, a.lets, leaf)) return;
     add_data(leaf);
@@ -258,6 +312,7 @@ class Walker {
   isl::ctx ctx_;
   const ir::Program& loops_;
   const Equations& program_;
+  ir::Var digit_;
   Nest nest_;
 };
 

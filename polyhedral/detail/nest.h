@@ -13,12 +13,17 @@
 
 namespace tessera::polyhedral::detail {
 
+/// A loop whose variable is taken apart by divisions (fused loops) stands for one loop a digit, so that its sets
+/// need no divisions: `b` with b // 6 and b % 6 is the loops b // 6 and b % 6.
 struct Loop {
-  std::string name;
+  std::string name;   // of the variable
+  std::string digit;  // "b // 6"; empty: all of it
   ir::ForKind kind = ir::ForKind::kSerial;
   int depth = 0;           // loops around it
   bool joins = false;      // threads that add up parts of one result
   std::vector<int> around; // ids of those loops, outermost first
+
+  const std::string& label() const { return digit.empty() ? name : digit; }
 };
 
 /// One step from the root towards a leaf: the k-th statement of a block, or into a loop.
@@ -42,6 +47,7 @@ struct Leaf {
   bool is_extern = false;         // its dimensions are elements rather than loops
   ir::Exprs coordinates;
   std::vector<int> loops;         // ids, outermost first; dimension i is the variable of loop i
+  std::vector<std::pair<std::string, ir::Expr>> iteration;  // what people call it: variables by name
   std::vector<Branch> path;
   std::vector<StoredValue> stores;
   Space space;                    // loops, then data that indices read

@@ -99,11 +99,11 @@ class Races {
     std::string place = buffer.name + "[";
     for (int d = 0; d < rank; ++d) place += (d ? ", " : "") + coordinate(l.depth + d);
     std::string around;
-    for (int d = 0; d < l.depth; ++d) around += (d ? ", " : " in ") + touches[0].leaf->space.name(d) + " = " + coordinate(d);
+    for (int d = 0; d < l.depth; ++d) around += (d ? ", " : " in ") + j_.nest.loops[static_cast<std::size_t>(touches[0].leaf->loops[static_cast<std::size_t>(d)])].label() + " = " + coordinate(d);
     const auto writer = std::find_if(touches.begin(), touches.end(), [](const Inside& t) { return t.touch->store; });
     verdict_.violations.push_back({Fault::kRace, writer->leaf->stage, l.name,
-                                   "iterations " + coordinate(l.depth + rank) + " and " + coordinate(l.depth + rank + 1) + " of the " + ir::to_string(l.kind) + " loop '" + l.name +
-                                       "' both touch " + place + "], and one writes it" + around});
+                                   "iterations " + coordinate(l.depth + rank) + " and " + coordinate(l.depth + rank + 1) + " of the " + ir::to_string(l.kind) + " loop '" + l.name + "'" + (l.digit.empty() ? "" : " (" + l.digit + ")") +
+                                       " both touch " + place + "], and one writes it" + around});
   }
 
   const Judged& j_;
