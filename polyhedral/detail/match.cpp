@@ -146,16 +146,24 @@ class Matcher {
 
   bool compare_choices(const Expr& want, const Expr& got, const isl::set& path) {
     const auto w = as_choice(want), g = as_choice(got);
-    if (w && g && w->lazy == g->lazy && (has_reads(w->condition) ? has_reads(g->condition) : !w->lazy && same_condition(w->condition, g->condition, path))) {
-      // Eager choices read both sides, in the equation too; what data chooses is compared as it stands.
-      if (has_reads(w->condition)) compare(w->condition, g->condition, path);
+    // What loops choose comes first: it may leave one side of the equation and no choice where it was.
+    if (w && g && !w->lazy && !g->lazy && !has_reads(w->condition) && same_condition(w->condition, g->condition, path)) {
+      compare(w->yes, g->yes, path);  // eager: the equation reads both sides too
+      compare(w->no, g->no, path);
+      return true;
+    }
+    const auto decide_wanted = [&](bool holds, const isl::set& p) { compare(holds ? w->yes : w->no, got, p); };
+    const auto decide_got = [&](bool holds, const isl::set& p) { compare(want, holds ? g->yes : g->no, p); };
+    if (w && !has_reads(w->condition) && decide(w->condition, path, decide_wanted)) return true;
+    if (g && !has_reads(g->condition) && decide(g->condition, path, decide_got)) return true;
+    if (w && g && w->lazy == g->lazy) {
+      compare(w->condition, g->condition, path);
       const auto holds = w->lazy ? where(g->condition) : std::nullopt;
       compare(w->yes, g->yes, holds ? path.intersect(*holds) : path);
       compare(w->no, g->no, holds ? path.subtract(*holds) : path);
       return true;
     }
-    if (g && decide(g->condition, path, [&](bool holds, const isl::set& p) { compare(want, holds ? g->yes : g->no, p); })) return true;
-    return w && decide(w->condition, path, [&](bool holds, const isl::set& p) { compare(holds ? w->yes : w->no, got, p); });
+    return g && decide(g->condition, path, decide_got);
   }
 
   /// Sums of integers that are read, whose terms may have met and whose signs may have moved; false when they
