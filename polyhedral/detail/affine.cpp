@@ -15,10 +15,6 @@ using ir::Expr;
 
 namespace {
 
-bool is_choice_of(const ir::Term& t, ir::ExprKind positive, ir::ExprKind negative) {
-  return t.atom->kind == (t.coefficient > 0 ? positive : negative);
-}
-
 [[noreturn]] void not_affine(const Expr& e) { throw NotAffine{ir::to_string(e)}; }
 
 /// The divisor of a division by a positive constant.
@@ -145,14 +141,13 @@ isl::pw_aff Space::atom_value(const Expr& e) const {
 isl::set Space::non_negative(AffineSum s) const {
   for (const ir::Term& t : s.terms) {
     const ir::Binary* n = ir::as_binary(t.atom);
-    const bool all = is_choice_of(t, ir::ExprKind::kMin, ir::ExprKind::kMax);
-    const bool any = is_choice_of(t, ir::ExprKind::kMax, ir::ExprKind::kMin);
-    if (all || any) {
+    // The other way round the two would overlap; the pieces of value() do not.
+    if (t.atom->kind == (t.coefficient > 0 ? ir::ExprKind::kMin : ir::ExprKind::kMax)) {
       AffineSum a = s, b = s;
       for (auto* side : {&a, &b}) side->add(t.atom, -t.coefficient);
       a.add(ir::affine_sum(n->a), t.coefficient);
       b.add(ir::affine_sum(n->b), t.coefficient);
-      return all ? non_negative(a).intersect(non_negative(b)) : non_negative(a).unite(non_negative(b));
+      return non_negative(a).intersect(non_negative(b));
     }
     std::int64_t c = 0;
     const bool quotient = t.atom->kind == ir::ExprKind::kFloorDiv && ir::is_const_int(n->b, &c) && c > 0;
