@@ -51,6 +51,7 @@ Result<Equations> equations_of(const schedule::State& state) {
     if (s.is_scan()) {
       const auto step = std::find_if(s.roots.begin(), s.roots.end(), [&](const schedule::RootAxis& r) { return r.axis == s.step_axis; });
       e.step_dimension = static_cast<int>(step - s.roots.begin());
+      e.given_rows = s.given_rows;
       for (const schedule::Stage* part : schedule::step_of(state, s)) e.step.push_back(part->name);
     }
     out.stages.push_back(std::move(e));

@@ -27,6 +27,7 @@ struct Equation {
   std::vector<Coordinate> coordinates;  // data first, one a dimension of the outputs
   ir::Exprs body;                       // one an output; empty for inputs and externs
   int step_dimension = -1;              // of a scan: its rows are computed one after the other along it
+  std::int64_t given_rows = 0;          // of a scan: its first rows, which no stage of its step computes
   std::vector<std::string> step;        // of a scan: the stages that compute a row with it, in order
   std::optional<dsl::ExternCode> code;
   dsl::ValueRule values;                // of an input

@@ -211,7 +211,9 @@ class Matcher {
       decide(c.condition, path, [&](bool holds, const isl::set& p) { compare(with(holds ? c.yes : c.no), got, p); });
       return;
     }
-    if (want.type() == ir::i64 && has_reads(want) && has_reads(got) && want->kind != got->kind) {
+    if (want.type() == ir::i64 && has_reads(want)) {
+      const Expr canonical = met(want, path);
+      if (!ir::equal(canonical, want)) return compare(canonical, got, path);
       out_.unknown.push_back({"arithmetic", "stage '" + leaf_.stage + "' has '" + ir::to_string(got) + "' for '" + ir::to_string(want) + "'"});
     }
     differs(path, "'" + ir::to_string(got) + "' stands where the equation has '" + ir::to_string(want) + "'");
@@ -225,6 +227,37 @@ class Matcher {
     f(true, path.intersect(*holds));
     f(false, path.subtract(*holds));
     return true;
+  }
+
+  /// Integer arithmetic with the reads of one element written alike, so that equal terms meet and cancel.
+  Expr met(const Expr& e, const isl::set& path) const {
+    std::vector<Expr> reads;
+    const auto same_element = [&](const Expr& a, const Expr& b) {
+      const auto *x = a.as<ir::Load>(), *y = b.as<ir::Load>();
+      if (x->buffer.get() != y->buffer.get()) return false;
+      try {
+        for (std::size_t d = 0; d < x->indices.size(); ++d) {
+          if (!ir::equal(x->indices[d], y->indices[d]) && !path.is_subset(leaf_.space.value(x->indices[d]).eq_set(leaf_.space.value(y->indices[d])))) return false;
+        }
+        return true;
+      } catch (const NotAffine&) {
+        return false;
+      }
+    };
+    const ir::ExprFn self = [&](const Expr& x) -> Expr {
+      if (x.as<ir::Load>() != nullptr) {
+        const auto known = std::find_if(reads.begin(), reads.end(), [&](const Expr& r) { return same_element(r, x); });
+        if (known != reads.end()) return *known;
+        reads.push_back(x);
+        return x;
+      }
+      const Expr out = ir::map_children(x, self);
+      const ir::Binary* n = ir::as_binary(out);
+      const bool extremum = n != nullptr && (out->kind == ir::ExprKind::kMin || out->kind == ir::ExprKind::kMax);
+      if (extremum && ir::equal(n->a, n->b)) return n->a;
+      return out.type() == ir::i64 ? ir::affine_sum(out).expr() : out;
+    };
+    return self(e);
   }
 
   bool same_condition(const Expr& want, const Expr& got, const isl::set& path) {
