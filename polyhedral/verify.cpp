@@ -1,5 +1,6 @@
 #include "polyhedral/verify.h"
 
+#include "polyhedral/detail/barriers.h"
 #include "polyhedral/detail/places.h"
 
 namespace tessera::polyhedral {
@@ -10,7 +11,7 @@ using detail::IslContext;
 using detail::Judged;
 
 /// All checks, each on what the ones before have left; `verdict` keeps what was found when one is stopped.
-void judge(const IslContext& isl, const Equations& program, const ir::Program& loops, Verdict& verdict) {
+void judge(const IslContext& isl, const Equations& program, const ir::Program& loops, const VerifyOptions& options, Verdict& verdict) {
   detail::Nest nest = detail::nest_of(isl, loops, program);
   for (const std::string& what : nest.unknown) verdict.unknown.push_back({"statement", what});
   if (!nest.unknown.empty()) return;
@@ -23,13 +24,14 @@ void judge(const IslContext& isl, const Equations& program, const ir::Program& l
   if (!verdict.unknown.empty()) return;
   detail::check_bounds(judged, verdict);
   detail::check_races(judged, verdict);
+  if (options.barriers) detail::check_barriers(judged, verdict);
   detail::check_values(judged, verdict);
 }
 
 }  // namespace
 
 const char* to_string(Fault f) {
-  static constexpr const char* kNames[] = {"coverage", "order", "value", "reduction", "bounds", "race"};
+  static constexpr const char* kNames[] = {"coverage", "order", "value", "reduction", "bounds", "race", "barrier"};
   return kNames[static_cast<std::size_t>(f)];
 }
 
@@ -49,7 +51,7 @@ std::ostream& operator<<(std::ostream& os, const Verdict& v) { return os << to_s
 Verdict verify(const Equations& program, const ir::Program& loops, const VerifyOptions& options) {
   Verdict verdict;
   IslContext isl;
-  const Status done = isl.within(options.limit, [&] { judge(isl, program, loops, verdict); });
+  const Status done = isl.within(options.limit, [&] { judge(isl, program, loops, options, verdict); });
   if (!done.ok()) {
     const std::size_t colon = done.reason().find(": ");  // "timeout: ..." and "ISL: ..."
     verdict.unknown.push_back({done.reason().substr(0, colon), done.reason().substr(colon + 2)});

@@ -30,6 +30,7 @@ enum class Fault : std::uint8_t {
   kReduction,  // a term is missing, added twice or to no start value
   kBounds,     // an access outside of its buffer
   kRace,       // iterations that run at once touch an element, and one writes it
+  kBarrier,    // no barrier between threads that hand an element over, or one that not all threads reach
   kCount,
 };
 const char* to_string(Fault f);
@@ -58,9 +59,12 @@ std::ostream& operator<<(std::ostream& os, const Verdict& v);
 
 struct VerifyOptions {
   std::chrono::milliseconds limit{10'000};  // of wall-clock time; then the answer is unknown
+  /// The loops have their barriers (lower::insert_barriers): what threads hand over through shared memory needs
+  /// one in between. At the cut there are none yet, and loops over threads follow each other in order.
+  bool barriers = false;
 };
 
-/// `loops` are structured loops, before lower::finish, that claim to compute `program`.
+/// `loops` are structured loops, before lower::finish or with barriers inserted, that claim to compute `program`.
 Verdict verify(const Equations& program, const ir::Program& loops, const VerifyOptions& options = {});
 
 }  // namespace tessera::polyhedral

@@ -63,7 +63,7 @@ std::vector<std::int64_t> divisors_of(const ir::Var& v, const Stmt& body) {
 
 class Walker {
  public:
-  Walker(isl::ctx ctx, const ir::Program& loops, const Equations& program) : ctx_(ctx), loops_(loops), program_(program), nest_{ctx, {}, {}, {}, {}} {}
+  Walker(isl::ctx ctx, const ir::Program& loops, const Equations& program) : ctx_(ctx), loops_(loops), program_(program), nest_{ctx, {}, {}, {}, {}, {}} {}
 
   Nest run() {
     int launch = 0;
@@ -163,10 +163,14 @@ class Walker {
       return stmt(n->body, inside);
     }
     if (const auto* n = s.as<ir::Role>(); n != nullptr && n->name == ir::kLastBlock) return stmt(n->body, a);
+    if (const auto* n = s.as<ir::Barrier>(); n != nullptr && n->scope == ir::BarrierScope::kBlock) {
+      nest_.barriers.push_back({a.loops, a.path, a.space, a.domain});
+      return;
+    }
     // Filling a slot is bracketed at the cut; what the brackets promise is up to the pass that pipelines.
     const auto* channel = s.as<ir::ChannelOp>();
     const bool bracket = channel != nullptr && (channel->action == ir::ChannelAction::kAcquire || channel->action == ir::ChannelAction::kCommit);
-    if (bracket || s.as<ir::Prefetch>() != nullptr || s.as<ir::Assert>() != nullptr || s.as<ir::Barrier>() != nullptr) return;
+    if (bracket || s.as<ir::Prefetch>() != nullptr || s.as<ir::Assert>() != nullptr) return;
     unknown(ir::kind_name(s->kind));
   }
 

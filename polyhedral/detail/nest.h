@@ -54,10 +54,19 @@ struct Leaf {
   isl::set domain;
 };
 
+/// Where threads of a block wait for each other.
+struct BarrierPoint {
+  std::vector<int> loops;
+  std::vector<Branch> path;
+  Space space;
+  isl::set domain;
+};
+
 struct Nest {
   isl::ctx ctx;
   std::vector<Loop> loops;
   std::vector<Leaf> leaves;                  // in the order in which they stand
+  std::vector<BarrierPoint> barriers;
   std::map<std::uint64_t, int> allocated;    // loops around the allocation of a buffer; absent: of the program
   std::vector<std::string> unknown;          // statements that are not understood, by what they are
 };

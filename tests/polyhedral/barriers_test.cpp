@@ -1,0 +1,97 @@
+// Barriers: those that lowering inserts are enough, and of a plain kernel none can be left out.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "ir/print.h"
+#include "ir/rewrite.h"
+#include "lower/passes/insert_barriers.h"
+#include "tests/polyhedral/programs.h"
+
+namespace tessera::polyhedral::test {
+namespace {
+
+ir::Program with_barriers(const Schedule& s) {
+  lower::Options options;
+  options.target = ir::TargetKind::kCuda;
+  return lower::insert_barriers(loops_of(s, options.target), options).or_throw();
+}
+
+/// Without its n-th barrier; nothing when there are not so many.
+std::optional<ir::Program> without_barrier(const ir::Program& p, int n) {
+  int left = n;
+  ir::Program out = p;
+  for (ir::Function& f : out.functions) {
+    const std::function<ir::Stmt(const ir::Stmt&)> self = [&](const ir::Stmt& s) -> ir::Stmt {
+      if (const auto* block = s.as<ir::Block>()) {
+        ir::Stmts kept;
+        for (const ir::Stmt& x : block->stmts) {
+          if (x.as<ir::Barrier>() == nullptr || left-- != 0) kept.push_back(self(x));
+        }
+        return ir::block(kept);
+      }
+      return ir::map_children(s, [](const ir::Expr& e) { return e; }, self);
+    };
+    f.body = self(f.body);
+  }
+  return left < 0 ? std::optional(out) : std::nullopt;
+}
+
+TEST(Barriers, WhatLoweringInsertsIsEnoughAndNeeded) {
+  for (const std::int64_t n : {64, 100}) {
+    const Schedule s = gpu_matmul(n);
+    const Equations program = equations_of(s.state()).or_throw();
+    const ir::Program loops = with_barriers(s);
+    const VerifyOptions options{.barriers = true};
+    const Verdict v = verify(program, loops, options);
+    EXPECT_TRUE(v.ok()) << v << ir::to_string(loops);
+    int removed = 0;
+    while (const auto wrong = without_barrier(loops, removed)) {
+      const Verdict w = verify(program, *wrong, options);
+      ASSERT_TRUE(w.illegal()) << "barrier " << removed << " is not needed\n" << ir::to_string(*wrong);
+      EXPECT_EQ(w.violations[0].fault, Fault::kBarrier) << w;
+      EXPECT_NE(w.violations[0].what.find("no barrier stands between"), std::string::npos) << w;
+      ++removed;
+    }
+    EXPECT_EQ(removed, 2);
+  }
+}
+
+TEST(Barriers, AroundALoopTheyAreNamed) {
+  const Schedule s = gpu_matmul(64);
+  const auto wrong = without_barrier(with_barriers(s), 0);
+  ASSERT_TRUE(wrong.has_value());
+  const Verdict v = verify(equations_of(s.state()).or_throw(), *wrong, {.barriers = true});
+  // The tiles of the next round are written while this one is still read.
+  ASSERT_TRUE(v.illegal());
+  EXPECT_NE(to_string(v).find("what stage 'C' reads of shared '"), std::string::npos) << v;
+}
+
+TEST(Barriers, NotAllThreadsReachOneInsideOfThreads) {
+  const Schedule s = gpu_matmul(64);
+  ir::Program loops = loops_of(s, ir::TargetKind::kCuda);
+  bool done = false;
+  const std::function<ir::Stmt(const ir::Stmt&)> self = [&](const ir::Stmt& x) -> ir::Stmt {
+    const auto* n = x.as<ir::For>();
+    if (n != nullptr && ir::is_thread_level(n->loop) && !done) {
+      done = true;
+      return ir::make_stmt<ir::For>(n->var, n->min, n->extent, n->loop, ir::block({ir::make_stmt<ir::Barrier>(ir::BarrierScope::kBlock), n->body}), n->notes);
+    }
+    return ir::map_children(x, [](const ir::Expr& e) { return e; }, self);
+  };
+  loops.functions[0].body = self(loops.functions[0].body);
+  const Verdict v = verify(equations_of(s.state()).or_throw(), loops, {.barriers = true});
+  ASSERT_TRUE(v.illegal());
+  EXPECT_NE(to_string(v).find("not all of them reach it together"), std::string::npos) << v;
+}
+
+TEST(Barriers, AtTheCutThereAreNone) {
+  const Schedule s = gpu_matmul(64);
+  const Equations program = equations_of(s.state()).or_throw();
+  const ir::Program loops = loops_of(s, ir::TargetKind::kCuda);
+  EXPECT_TRUE(verify(program, loops).ok());
+  EXPECT_TRUE(verify(program, loops, {.barriers = true}).illegal());
+}
+
+}  // namespace
+}  // namespace tessera::polyhedral::test
