@@ -218,7 +218,7 @@ class Walker {
     digit_ = ir::Var::fresh(n.var.name());
     in.space.add_variable(digit_, bounded ? ir::Interval{0, std::max<std::int64_t>(digits, 1) - 1} : ir::Interval{});
     const int id = static_cast<int>(nest_.loops.size()), depth = static_cast<int>(in.loops.size());
-    nest_.loops.push_back({n.var.name(), text, n.loop, depth, n.notes.count("reduce") != 0, in.loops});
+    nest_.loops.push_back({n.var.name(), text, n.loop, depth, n.notes.count("reduce") != 0});
     in.loops.push_back(id);
     in.path.push_back({Branch::Kind::kLoop, id});
     in.domain = with_dimensions(in.domain, 1);

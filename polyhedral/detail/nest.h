@@ -19,9 +19,8 @@ struct Loop {
   std::string name;   // of the variable
   std::string digit;  // "b // 6"; empty: all of it
   ir::ForKind kind = ir::ForKind::kSerial;
-  int depth = 0;           // loops around it
-  bool joins = false;      // threads that add up parts of one result
-  std::vector<int> around; // ids of those loops, outermost first
+  int depth = 0;      // loops around it
+  bool joins = false; // threads that add up parts of one result
 
   const std::string& label() const { return digit.empty() ? name : digit; }
 };

@@ -119,11 +119,7 @@ void check_bounds(const Judged& judged, Verdict& verdict) {
     for (const Touch& t : judged.matches[i].touches) {
       try {
         for (std::size_t d = 0; d < t.index.size(); ++d) {
-          std::int64_t extent = 0;
-          if (!ir::is_const_int(t.buffer->shape[d], &extent)) throw NotAffine{"an extent of '" + t.buffer->name + "'"};
-          if (ir::is_const_int(t.index[d], &extent) && extent == 0) continue;
-          ir::is_const_int(t.buffer->shape[d], &extent);
-          const isl::set outside = t.where.subtract(leaf.space.within(t.index[d], 0, extent));
+          const isl::set outside = t.where.subtract(leaf.space.within(t.index[d], 0, t.buffer->shape[d]));
           if (outside.is_empty()) continue;
           const isl::point x = outside.sample_point();
           verdict.violations.push_back({Fault::kBounds, leaf.stage, "", "in " + iteration_text(leaf, x) + " stage '" + leaf.stage + "' " + (t.store ? "stores to " : "reads ") +
