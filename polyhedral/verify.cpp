@@ -1,5 +1,7 @@
 #include "polyhedral/verify.h"
 
+#include <algorithm>
+
 #include "polyhedral/detail/barriers.h"
 #include "polyhedral/detail/places.h"
 
@@ -24,7 +26,8 @@ void judge(const IslContext& isl, const Equations& program, const ir::Program& l
   if (!verdict.unknown.empty()) return;
   detail::check_bounds(judged, verdict);
   detail::check_races(judged, verdict);
-  if (options.barriers) detail::check_barriers(judged, verdict);
+  const bool waits = std::any_of(nest.events.begin(), nest.events.end(), [](const detail::Event& e) { return e.kind != detail::Event::Kind::kCommit; });
+  if (options.barriers || waits) detail::check_barriers(judged, verdict);
   detail::check_values(judged, verdict);
 }
 

@@ -6,6 +6,7 @@
 #include <isl/set.h>
 
 #include <algorithm>
+#include <set>
 
 namespace tessera::polyhedral::detail {
 
@@ -22,7 +23,8 @@ class Barriers {
   Barriers(const Judged& j, Verdict& verdict) : j_(j), verdict_(verdict) {}
 
   void run() {
-    for (const BarrierPoint& b : j_.nest.barriers) {
+    for (const Event& b : j_.nest.events) {
+      if (b.kind != Event::Kind::kBarrier) continue;
       const auto at = std::find_if(b.loops.begin(), b.loops.end(), [&](int l) { return ir::is_thread_level(loop(l).kind); });
       if (at == b.loops.end()) continue;
       verdict_.violations.push_back({Fault::kBarrier, "", loop(*at).name, "a barrier stands inside of the loop '" + loop(*at).name + "' over threads, where not all of them reach it together"});
@@ -82,17 +84,12 @@ class Barriers {
     const int allocated = found == j_.nest.allocated.end() ? 0 : found->second;
     std::size_t length = 1;
     for (const Inside& t : touches) length = std::max(length, block_time(t.leaf->path).path.size());
-    for (const BarrierPoint& b : j_.nest.barriers) length = std::max(length, b.path.size());
-    const isl::map later = isl::manage(isl_map_lex_lt(isl_space_set_alloc(j_.nest.ctx.get(), 0, static_cast<unsigned>(length))));
-    std::optional<isl::set> barriers;
-    for (const BarrierPoint& b : j_.nest.barriers) {
-      const isl::set here = b.domain.apply(time_map(b.space, block_time(b.path), length));
-      barriers = barriers ? barriers->unite(here) : here;
-    }
+    for (const Event& e : j_.nest.events) length = std::max(length, e.path.size());
+    const Times times{length, isl::manage(isl_map_lex_lt(isl_space_set_alloc(j_.nest.ctx.get(), 0, static_cast<unsigned>(length))))};
     try {
       for (const Inside& a : touches) {
         for (const Inside& b : touches) {
-          if ((a.touch->store || b.touch->store) && !apart(buffer, a, b, allocated, length, later, barriers)) return;
+          if ((a.touch->store || b.touch->store) && !apart(buffer, a, b, allocated, times)) return;
         }
       }
     } catch (const NotAffine& e) {
@@ -100,27 +97,73 @@ class Barriers {
     }
   }
 
-  /// Whether a barrier stands between all times at which `a` and then `b` touch one element.
-  bool apart(const ir::BufferNode& buffer, const Inside& a, const Inside& b, int allocated, std::size_t length, const isl::map& later, const std::optional<isl::set>& barriers) {
-    const isl::map meet = times_of(a, allocated, length).reverse().apply_range(times_of(b, allocated, length)).intersect(later).coalesce();
-    if (meet.is_empty()) return true;
-    isl::map left = meet;
-    if (barriers) {
-      // To the next barrier of the same block, and on to whatever is later.
-      isl::map next = later.intersect_domain(meet.domain()).intersect_range(*barriers);
-      const BlockTime time = block_time(a.leaf->path);
-      for (std::size_t i = 0; i < time.path.size(); ++i) {
-        const bool is_block = time.path[i].kind == Branch::Kind::kLoop && ir::is_block_level(loop(time.path[i].index).kind);
-        if (is_block) next = isl::manage(isl_map_equate(next.release(), isl_dim_in, static_cast<int>(i), isl_dim_out, static_cast<int>(i)));
-      }
-      left = meet.subtract(next.lexmin().apply_range(later));
+  struct Times {
+    std::size_t length;
+    isl::map later;
+  };
+
+  /// Times of one kind of events; of waits, those that let `unfinished` commits be.
+  isl::set times_of_events(Event::Kind kind, const Times& times, std::int64_t unfinished = 0) const {
+    isl::set out = isl::set::empty(times.later.domain().space());
+    for (const Event& e : j_.nest.events) {
+      if (e.kind == kind && e.unfinished == unfinished) out = out.unite(e.domain.apply(time_map(e.space, block_time(e.path), times.length)));
     }
+    return out;
+  }
+
+  /// From the times of `from` to later times of `to` in the same block as leaf `a`.
+  isl::map later_in_block(const Leaf& a, const isl::set& from, const isl::set& to, const Times& times) const {
+    isl::map out = times.later.intersect_domain(from).intersect_range(to);
+    const BlockTime time = block_time(a.path);
+    for (std::size_t i = 0; i < time.path.size(); ++i) {
+      const bool is_block = time.path[i].kind == Branch::Kind::kLoop && ir::is_block_level(loop(time.path[i].index).kind);
+      if (is_block) out = isl::manage(isl_map_equate(out.release(), isl_dim_in, static_cast<int>(i), isl_dim_out, static_cast<int>(i)));
+    }
+    return out;
+  }
+
+  /// Whether a barrier stands between all times at which `a` and then `b` touch one element; where `a` fills a
+  /// slot of a channel, after a wait for it.
+  bool apart(const ir::BufferNode& buffer, const Inside& a, const Inside& b, int allocated, const Times& times) {
+    isl::map meet = times_of(a, allocated, times.length).reverse().apply_range(times_of(b, allocated, times.length)).intersect(times.later).coalesce();
+    if (meet.is_empty()) return true;
+    const bool arrives = a.leaf->commit >= 0 && a.touch->store && has_waits();
+    isl::map start = meet.domain().identity();
+    if (arrives) start = arrival(*a.leaf, meet.domain(), times);
+    const isl::map barrier = later_in_block(*a.leaf, start.range(), times_of_events(Event::Kind::kBarrier, times), times).lexmin();
+    const isl::map left = meet.subtract(start.apply_range(barrier).apply_range(times.later));
     if (left.is_empty()) return true;
-    report(buffer, a, b, left);
+    report(buffer, a, b, left, arrives);
     return false;
   }
 
-  void report(const ir::BufferNode& buffer, const Inside& a, const Inside& b, const isl::map& left) {
+  bool has_waits() const {
+    return std::any_of(j_.nest.events.begin(), j_.nest.events.end(), [](const Event& e) { return e.kind == Event::Kind::kWait; });
+  }
+
+  /// From the times at which a leaf fills a slot to the first wait that stands until it is full: a wait lets the
+  /// last so many commits be, so that many have come after the slot's own.
+  isl::map arrival(const Leaf& leaf, const isl::set& fills, const Times& times) const {
+    const isl::map filled = time_map(leaf.space, block_time(leaf.path), times.length).intersect_domain(leaf.domain);
+    const Event& commit = j_.nest.events[static_cast<std::size_t>(leaf.commit)];
+    const isl::map own = filled.reverse().apply_range(time_map(leaf.space, block_time(commit.path), times.length)).intersect_domain(fills);
+    const isl::set commits = times_of_events(Event::Kind::kCommit, times);
+    std::set<std::int64_t> kinds;
+    for (const Event& e : j_.nest.events) {
+      if (e.kind == Event::Kind::kWait) kinds.insert(e.unfinished);
+    }
+    isl::map waits = isl::map::empty(times.later.space());
+    const isl::map next = later_in_block(leaf, commits, commits, times).lexmin();
+    for (const std::int64_t unfinished : kinds) {
+      const isl::set at = times_of_events(Event::Kind::kWait, times, unfinished);
+      isl::map last = own;  // the commit that is let be longest
+      for (std::int64_t i = 0; i < unfinished; ++i) last = last.apply_range(next);
+      waits = waits.unite(last.apply_range(later_in_block(leaf, last.range(), at, times)));
+    }
+    return waits.lexmin();
+  }
+
+  void report(const ir::BufferNode& buffer, const Inside& a, const Inside& b, const isl::map& left, bool arrives) {
     const isl::point x = left.wrap().sample_point();
     const BlockTime time = block_time(a.leaf->path);
     std::string at;
@@ -132,7 +175,7 @@ class Barriers {
     }
     const auto verb = [](const Inside& t) { return t.touch->store ? " writes" : " reads"; };
     verdict_.violations.push_back({Fault::kBarrier, b.leaf->stage, "",
-                                   "no barrier stands between what stage '" + a.leaf->stage + "'" + verb(a) + " of shared '" + buffer.name + "'" + at + " and what stage '" + b.leaf->stage + "'" + verb(b) + " later"});
+                                   std::string(arrives ? "no wait and barrier stand" : "no barrier stands") + " between what stage '" + a.leaf->stage + "'" + verb(a) + " of shared '" + buffer.name + "'" + at + " and what stage '" + b.leaf->stage + "'" + verb(b) + " later"});
   }
 
   const Judged& j_;

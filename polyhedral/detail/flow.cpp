@@ -32,7 +32,7 @@ struct Producer {
   bool dense = true;    // every element lies at its own index
   int allocated = 0;    // loops around the allocation
   bool undecided = false;
-  mutable std::map<int, bool> keeps;  // by depth: whether no place gets two elements there
+  mutable std::map<int, bool> keeps;  // by the innermost of the loops: whether no place gets two elements there
 };
 
 /// Loops of a leaf that count as a key: the first `loops`, the place, the element.
@@ -283,15 +283,18 @@ class Flow {
     return key_of(reader.space, a.any ? Key{loops, a.index, {}, {}} : Key{loops, p.dense ? Exprs{} : a.index, a.wanted, {}});
   }
 
-  /// Whether no place gets two elements, or an element and something else, in an iteration of `loops`.
-  bool keeps(const Producer& p, int loops) const {
+  /// Whether no place gets two elements, or an element and something else, in an iteration of the first `loops`
+  /// loops around `reader`.
+  bool keeps(const Producer& p, const Leaf& reader, int loops) const {
     if (p.dense) return true;
-    const auto known = p.keeps.find(loops);
+    const int innermost = loops == 0 ? -1 : reader.loops[static_cast<std::size_t>(loops - 1)];
+    const auto known = p.keeps.find(innermost);
     if (known != p.keeps.end()) return known->second;
     std::optional<isl::set> all;
     int keys = 0;
     for (const Store& w : p.stores) {
       const Leaf& l = leaf(w.leaf);
+      if (loops > 0 && (static_cast<int>(l.loops.size()) < loops || l.loops[static_cast<std::size_t>(loops - 1)] != innermost)) continue;
       keys = loops + static_cast<int>(w.value->index.size());
       const isl::set& live = matched(w.leaf).live;
       isl::set here = image(live, key_of(l.space, {loops, w.value->index, element(l), 0}));
@@ -299,10 +302,10 @@ class Flow {
       if (!junk.is_empty()) here = here.unite(image(junk, key_of(l.space, {loops, w.value->index, element(l), 1})));
       all = all ? all->unite(here) : here;
     }
-    return p.keeps[loops] = one_each(*all, keys);
+    return p.keeps[innermost] = !all || one_each(*all, keys);
   }
 
-  /// Reads at `read` in the space of `reader`, a leaf or the end of the program.
+  /// One read of `reader`, a leaf or the end of the program.
   void check_read(const Leaf& reader, const Access& a) {
     const auto it = producers_.find(a.buffer->id);
     if (it == producers_.end()) return check_input(reader, a);
@@ -321,7 +324,7 @@ class Flow {
     for (int loops = innermost; loops >= p.allocated && !left.is_empty(); --loops) {
       isl::set after = left;
       for (std::size_t s = 0; s < p.stores.size(); ++s) after = after.subtract(covered(reader, a, p, s, loops));
-      if (!a.any && !keeps(p, loops)) {  // then the last store of all decides
+      if (!a.any && !keeps(p, reader, loops)) {  // then the last store of all decides
         if (!stands_amid(p, reader)) left = left.subtract(last_is_right(reader, a, p, left));
         break;
       }
@@ -414,7 +417,7 @@ class Flow {
     const Equation* e = j_.program.producer(output.get());
     if (e == nullptr || e->is_input()) return;
     // The caller reads all of it after everything else.
-    Leaf end{e->stage, Phase::kWhole, e, false, {}, {}, {}, {{Branch::Kind::kPosition, std::numeric_limits<int>::max()}}, {}, Space(context()), isl::set::universe(isl::space::unit(context()))};
+    Leaf end{e->stage, Phase::kWhole, e, false, {}, {}, {}, {{Branch::Kind::kPosition, std::numeric_limits<int>::max()}}, {}, Space(context()), isl::set::universe(isl::space::unit(context())), -1};
     Access all{output.get(), {}, output.get(), {}, end.domain};
     for (std::size_t d = 0; d < e->data_rank(); ++d) {
       end.space.add_variable(e->coordinates[d].var);

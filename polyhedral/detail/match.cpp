@@ -211,7 +211,7 @@ class Matcher {
       decide(c.condition, path, [&](bool holds, const isl::set& p) { compare(with(holds ? c.yes : c.no), got, p); });
       return;
     }
-    if (want.type() == ir::i64 && has_reads(want)) {
+    if ((want.type() == ir::i64 || want.type().is_bool()) && has_reads(want)) {
       const Expr canonical = met(want, path);
       if (!ir::equal(canonical, want)) return compare(canonical, got, path);
       out_.unknown.push_back({"arithmetic", "stage '" + leaf_.stage + "' has '" + ir::to_string(got) + "' for '" + ir::to_string(want) + "'"});
@@ -255,7 +255,10 @@ class Matcher {
       const ir::Binary* n = ir::as_binary(out);
       const bool extremum = n != nullptr && (out->kind == ir::ExprKind::kMin || out->kind == ir::ExprKind::kMax);
       if (extremum && ir::equal(n->a, n->b)) return n->a;
-      return out.type() == ir::i64 ? ir::affine_sum(out).expr() : out;
+      if (n == nullptr || !out.type().is_bool() || !ir::equal(n->a, n->b)) return out.type() == ir::i64 ? ir::affine_sum(out).expr() : out;
+      const bool less = out->kind == ir::ExprKind::kLT, equals = out->kind == ir::ExprKind::kLE || out->kind == ir::ExprKind::kEQ;
+      if (less || (n->a.type().is_integral() && (equals || out->kind == ir::ExprKind::kNE))) return ir::bool_imm(equals);  // NaN is not below itself
+      return out;
     };
     return self(e);
   }

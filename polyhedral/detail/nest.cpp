@@ -134,7 +134,7 @@ class Walker {
 
   /// Every element of every output in one go; its dimensions are the elements.
   void add_extern(const Equation& e, const std::map<std::uint64_t, ir::Buffer>& with, const Around& a) {
-    Leaf leaf{e.stage, ir::Phase::kWhole, &e, true, {}, {}, {}, a.path, {}, Space(ctx_), a.domain};
+    Leaf leaf{e.stage, ir::Phase::kWhole, &e, true, {}, {}, {}, a.path, {}, Space(ctx_), a.domain, -1};
     for (const Coordinate& c : e.coordinates) {
       leaf.space.add_variable(c.var);
       leaf.coordinates.push_back(c.var);
@@ -164,22 +164,37 @@ class Walker {
     }
     if (const auto* n = s.as<ir::Role>(); n != nullptr && n->name == ir::kLastBlock) return stmt(n->body, a);
     if (const auto* n = s.as<ir::Barrier>(); n != nullptr && n->scope == ir::BarrierScope::kBlock) {
-      nest_.barriers.push_back({a.loops, a.path, a.space, a.domain});
-      return;
+      return event(Event::Kind::kBarrier, a);
     }
-    // Filling a slot is bracketed at the cut; what the brackets promise is up to the pass that pipelines.
-    const auto* channel = s.as<ir::ChannelOp>();
-    const bool bracket = channel != nullptr && (channel->action == ir::ChannelAction::kAcquire || channel->action == ir::ChannelAction::kCommit);
-    if (bracket || s.as<ir::Prefetch>() != nullptr || s.as<ir::Assert>() != nullptr) return;
+    if (const auto* n = s.as<ir::ChannelOp>(); n != nullptr && n->action != ir::ChannelAction::kRelease) return channel(*n, a);
+    if (s.as<ir::Prefetch>() != nullptr || s.as<ir::Assert>() != nullptr) return;
     unknown(ir::kind_name(s->kind));
   }
 
   void block(const ir::Block& n, const Around& a) {
+    std::size_t filled_from = nest_.leaves.size();
     for (std::size_t i = 0; i < n.stmts.size(); ++i) {
       Around at = a;
       at.path.push_back({Branch::Kind::kPosition, static_cast<int>(i)});
       stmt(n.stmts[i], at);
+      const auto* c = n.stmts[i].as<ir::ChannelOp>();
+      if (c == nullptr) continue;
+      // What stands between acquire and commit fills the slot.
+      for (std::size_t l = filled_from; l < nest_.leaves.size() && c->action == ir::ChannelAction::kCommit; ++l) {
+        nest_.leaves[l].commit = static_cast<int>(nest_.events.size()) - 1;
+      }
+      filled_from = nest_.leaves.size();
     }
+  }
+
+  void event(Event::Kind kind, const Around& a, std::int64_t unfinished = 0) { nest_.events.push_back({kind, a.loops, a.path, a.space, a.domain, unfinished}); }
+
+  void channel(const ir::ChannelOp& n, const Around& a) {
+    std::int64_t unfinished = 0;
+    if (n.action == ir::ChannelAction::kCommit) return event(Event::Kind::kCommit, a);
+    if (n.action == ir::ChannelAction::kAcquire) return;
+    if (!ir::is_const_int(n.slot, &unfinished)) return unknown("a wait for " + ir::to_string(n.slot));
+    event(Event::Kind::kWait, a, unfinished);
   }
 
   void loop(const ir::For& n, const Around& a) {
@@ -244,7 +259,7 @@ class Walker {
     const Equation* e = program_.find(n.stage);
     const std::size_t rank = e == nullptr ? 0 : n.phase == ir::Phase::kInit ? e->data_rank() : e->coordinates.size();
     if (e == nullptr || e->is_input() || n.coordinates.size() != rank) return unknown("an instance of '" + n.stage + "', which is no stage of that rank");
-    Leaf leaf{n.stage, n.phase, e, false, {}, a.loops, a.iteration, a.path, {}, a.space, a.domain};
+    Leaf leaf{n.stage, n.phase, e, false, {}, a.loops, a.iteration, a.path, {}, a.space, a.domain, -1};
     for (const Expr& c : n.coordinates) leaf.coordinates.push_back(ir::substitute(c, a.lets));
     if (!stores(n.body, a.lets, leaf)) return;
     add_data(leaf);

@@ -51,21 +51,24 @@ struct Leaf {
   std::vector<StoredValue> stores;
   Space space;                    // loops, then data that indices read
   isl::set domain;
+  int commit = -1;                // the event that closes the slot it fills; -1: it fills none
 };
 
-/// Where threads of a block wait for each other.
-struct BarrierPoint {
+/// Where the threads of a block wait for each other, or deal with a channel.
+struct Event {
+  enum class Kind : std::uint8_t { kBarrier, kCommit, kWait } kind = Kind::kBarrier;
   std::vector<int> loops;
   std::vector<Branch> path;
   Space space;
   isl::set domain;
+  std::int64_t unfinished = 0;  // of a wait: commits that it lets be
 };
 
 struct Nest {
   isl::ctx ctx;
   std::vector<Loop> loops;
   std::vector<Leaf> leaves;                  // in the order in which they stand
-  std::vector<BarrierPoint> barriers;
+  std::vector<Event> events;
   std::map<std::uint64_t, int> allocated;    // loops around the allocation of a buffer; absent: of the program
   std::vector<std::string> unknown;          // statements that are not understood, by what they are
 };
