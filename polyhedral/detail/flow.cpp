@@ -450,7 +450,7 @@ class Flow {
     for (std::size_t s = 0; s < p.stores.size(); ++s) {
       const Leaf& w = leaf(p.stores[s].leaf);
       if (!matched(p.stores[s].leaf).wrong.empty()) why = matched(p.stores[s].leaf).wrong;
-      const int loops = std::min(p.allocated, static_cast<int>(w.loops.size()));
+      const int loops = std::min({p.allocated, static_cast<int>(w.loops.size()), static_cast<int>(reader.loops.size())});
       ever |= !here.intersect(put(p, s, loops, false).preimage(looked_up(reader, a, p, loops))).is_empty();
       const isl::set places = image(w.domain, key_of(w.space, {loops, p.stores[s].value->index, {}, {}}));
       elsewhere |= !here.intersect(places.preimage(key_of(reader.space, {loops, a.index, {}, {}}))).is_empty();

@@ -154,8 +154,11 @@ class Walker {
     if (const auto* n = s.as<ir::IfThenElse>()) return choice(*n, a);
     if (const auto* n = s.as<ir::Instance>()) return instance(*n, a);
     if (const auto* n = s.as<ir::Allocate>()) {
-      nest_.allocated[n->buffer->id] = static_cast<int>(a.loops.size());
-      return stmt(n->body, a);
+      // Allocated in a second place it is another buffer: copies of statements keep their names.
+      const bool again = nest_.allocated.count(n->buffer->id) != 0;
+      const ir::Buffer buffer = again ? n->buffer.with_name(n->buffer->name) : n->buffer;
+      nest_.allocated[buffer->id] = static_cast<int>(a.loops.size());
+      return stmt(again ? ir::replace_buffers(n->body, {{n->buffer->id, buffer}}) : n->body, a);
     }
     if (const auto* n = s.as<ir::LetStmt>()) {
       Around inside = a;

@@ -11,7 +11,7 @@
 namespace tessera::polyhedral {
 namespace {
 
-constexpr int kPoints = 2;  // of a sketch
+constexpr int kPoints = 1;  // of a sketch
 
 struct Count {
   int accepted = 0, unknown = 0;
