@@ -9,19 +9,12 @@
 #include "codegen/llvm/compile.h"
 #include "codegen/llvm/target.h"
 #include "driver/detail/default_plan.h"
+#include "driver/detail/options_for.h"
 #include "support/large_stack.h"
 
 namespace tessera::driver {
 
 namespace {
-
-lower::Options options_for(const dsl::ComputeDag& dag, const ir::Target& target) {
-  lower::Options o;
-  o.name = kernel_name(dag);
-  o.target = target.kind;
-  o.vector_bytes = target.vector_bytes;
-  return o;
-}
 
 /// Deep expressions recurse: every road through the compiler runs on a large stack.
 template <class T, class F>
@@ -74,14 +67,14 @@ Result<schedule::State> scheduled(const dsl::ComputeDag& dag, const schedule::Pl
 Result<ir::Program> structured_loops(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {
   return on_large_stack<ir::Program>([&]() -> Result<ir::Program> {
     TESSERA_TRY(state, scheduled(dag, plan));
-    return lower::build(state, options_for(dag, target));
+    return lower::build(state, detail::options_for(dag, target));
   });
 }
 
 Result<ir::Program> finished_program(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {
   return on_large_stack<ir::Program>([&]() -> Result<ir::Program> {
     TESSERA_TRY(state, scheduled(dag, plan));
-    return lower::lower(state, options_for(dag, target));
+    return lower::lower(state, detail::options_for(dag, target));
   });
 }
 
@@ -95,7 +88,7 @@ Status check_launchable(const ir::Program& finished, const ir::Target& target) {
 Result<runtime::KernelImage> compile(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {
   return on_large_stack<runtime::KernelImage>([&]() -> Result<runtime::KernelImage> {
     TESSERA_TRY(state, scheduled(dag, plan));
-    TESSERA_TRY(program, lower::lower(state, options_for(dag, target)));
+    TESSERA_TRY(program, lower::lower(state, detail::options_for(dag, target)));
     const bool cuda = target.kind == ir::TargetKind::kCuda;
     TESSERA_TRY(image, cuda ? compile_cuda(program, target) : codegen::compile_cpu(program, target));
     image.error_factor = state.error_factor();

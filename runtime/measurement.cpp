@@ -25,6 +25,7 @@ constexpr std::array<std::string_view, kMeasureStatusCount> kNames = {"ok",
                                                                       "gpu_fault",
                                                                       "gpu_timeout",
                                                                       "flaky",
+                                                                      "illegal",
                                                                       "internal"};
 
 template <class T>

@@ -29,6 +29,7 @@ enum class MeasureStatus : std::uint8_t {
   kGpuFault,           // the device reported a fault that happened again alone
   kGpuTimeout,         // a kernel on the device did not end
   kFlaky,              // failed once and passed when repeated alone
+  kIllegal,            // the verifier proved that its loops do not compute the program, whatever was measured
   kInternal,           // our own machinery failed
 };
 inline constexpr int kMeasureStatusCount = static_cast<int>(MeasureStatus::kInternal) + 1;

@@ -115,25 +115,45 @@ void Search::note(const Trial& t) {
   }
 }
 
+const polyhedral::Verdict& Search::proof_of(const Trial& t) {
+  const auto known = proofs_.find(t.candidate.trial);
+  if (known != proofs_.end()) return known->second;
+  auto v = driver::verify(task_.dag, t.candidate.steps, task_.target);
+  if (!v.ok()) v = polyhedral::Verdict{{}, {{"plan", v.reason()}}};
+  return proofs_.emplace(t.candidate.trial, std::move(*v)).first->second;
+}
+
+Trial Search::judged(Trial t) {
+  using driver::VerifyWhen;
+  const bool leads = t.ok() && (progress_.best_ns == 0 || t.measurement.min_ns() < progress_.best_ns);
+  if (!t.ok() || options_.verify == VerifyWhen::kNever || (options_.verify == VerifyWhen::kBest && !leads)) return t;
+  const polyhedral::Verdict& v = proof_of(t);
+  if (v.illegal()) t.measurement = runtime::failed_measurement(runtime::MeasureStatus::kIllegal, "verify", v.violations[0].what);
+  return t;
+}
+
 void Search::measure_batch(const std::vector<Candidate>& batch, Measurer& measurer, const SearchHooks& hooks) {
   std::vector<Candidate> open;
   std::map<int, Trial> by_slot;
   for (const Candidate& c : batch) {
     if (const auto it = known_.find({c.batch, c.slot}); it != known_.end()) {
-      note(it->second);
-      by_slot[c.slot] = it->second;
+      const Trial t = judged(it->second);
+      note(t);
+      by_slot[c.slot] = t;
     } else {
       open.push_back(c);
     }
   }
-  const auto done = [&](const Trial& t) {
+  const auto done = [&](const Trial& measured) {
+    const Trial t = judged(measured);
+    by_slot[t.candidate.slot] = t;
     note(t);
     if (hooks.trial) hooks.trial(t);
     progress_.wall_seconds = wall_before_step_ + now_seconds();
     if (hooks.progress) hooks.progress(progress_);
   };
   if (!open.empty()) {
-    for (Trial& t : measurer.measure(open, progress_.best_ns, done, hooks.stop)) by_slot[t.candidate.slot] = std::move(t);
+    for (Trial& t : measurer.measure(open, progress_.best_ns, done, hooks.stop)) by_slot.try_emplace(t.candidate.slot, std::move(t));
   }
   std::vector<Trial> trials;
   for (auto& [slot, t] : by_slot) trials.push_back(std::move(t));
@@ -142,6 +162,17 @@ void Search::measure_batch(const std::vector<Candidate>& batch, Measurer& measur
 
 std::optional<Trial> Search::final_comparison(Measurer& measurer, const SearchHooks& hooks, bool stopped) {
   std::stable_sort(ok_.begin(), ok_.end(), [](const Trial& a, const Trial& b) { return a.measurement.min_ns() < b.measurement.min_ns(); });
+  if (options_.verify != driver::VerifyWhen::kNever) {
+    // What was never the best was not asked of; any finalist may be.
+    std::size_t legal = 0;
+    while (legal < ok_.size() && legal < static_cast<std::size_t>(options_.finalists)) {
+      if (proof_of(ok_[legal]).illegal()) {
+        ok_.erase(ok_.begin() + static_cast<std::ptrdiff_t>(legal));
+      } else {
+        ++legal;
+      }
+    }
+  }
   const auto n = std::min<std::size_t>(ok_.size(), static_cast<std::size_t>(options_.finalists));
   const std::vector<Trial> finalists(ok_.begin(), ok_.begin() + static_cast<std::ptrdiff_t>(n));
   if (ok_.empty()) return std::nullopt;
@@ -193,6 +224,7 @@ SearchResult Search::finish(Measurer& measurer, const SearchHooks& hooks) {
   result.stopped = stopped_;
   result.settled = settled_;
   result.best = final_comparison(measurer, hooks, stopped_);
+  if (result.best && options_.verify != driver::VerifyWhen::kNever) result.proof = proof_of(*result.best);
   progress_.wall_seconds += now_seconds() - start;
   result.progress = progress_;
   result.rejected = rejected();

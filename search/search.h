@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "driver/verify.h"
 #include "search/candidate.h"
 #include "search/proposer.h"
 #include "search/rules/sketch_builder.h"
@@ -28,6 +29,7 @@ struct SearchOptions {
   int jobs = 1;           // threads that score candidates
   bool default_first = true;  // the first trial is the default plan, so that tuning never makes slower
   bool use_draft = true, use_prior = true, use_model = true;
+  driver::VerifyWhen verify = driver::VerifyWhen::kBest;
   bool use_evolution = false;  // no better than a wide pool (docs/decisions/0007-evolution-off.md)
   std::shared_ptr<const cost_model::Prior> prior = nullptr;  // may be null
   std::optional<cost_model::Machine> machine = std::nullopt;  // that times come from; nullopt: this one
@@ -51,6 +53,7 @@ struct SearchResult {
   std::optional<Trial> best;     // from the final comparison
   bool stopped = false;          // by the caller before all trials were done
   bool settled = false;          // by `patience`
+  std::optional<polyhedral::Verdict> proof = std::nullopt;  // of the best; nullopt: not asked for
 };
 
 struct SearchHooks {
@@ -91,6 +94,10 @@ class Search {
  private:
   void learn_until(int batch);
   void note(const Trial& t);
+  /// The trial, failed as illegal where the verifier finds it so: asked as options.verify says.
+  Trial judged(Trial t);
+  /// Of a trial that ran correctly; kept.
+  const polyhedral::Verdict& proof_of(const Trial& t);
   void measure_batch(const std::vector<Candidate>& batch, Measurer& measurer, const SearchHooks& hooks);
   std::optional<Trial> final_comparison(Measurer& measurer, const SearchHooks& hooks, bool stopped);
 
@@ -110,6 +117,7 @@ class Search {
   double wall_before_step_ = 0;                 // seconds of earlier steps, less the start of this one
   std::vector<Candidate> next_;                 // proposed, not measured
   std::vector<Trial> ok_;
+  std::map<int, polyhedral::Verdict> proofs_;   // by trial
   Progress progress_;
   int rejected_ = 0;
 };

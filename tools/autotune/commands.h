@@ -38,8 +38,11 @@ struct SearchArgs {
   int jobs = 1;         // threads that score candidates
   std::string with, without;  // "prior,draft,model,evolution": parts that are used, left out
   std::string prior;    // file; empty: the shipped one
+  std::string verify = "best";  // when to ask the verifier: always, best, never
   std::string transfer; // logs of similar programs to start from, separated by commas
 };
+/// "always", "best" or "never".
+driver::VerifyWhen verify_when(const std::string& word);
 /// UserError for what is not known.
 search::SessionOptions session_options(const SearchArgs& args, int trials, const std::string& log, bool resume);
 
@@ -85,6 +88,7 @@ struct ReplayArgs {
   std::string log;
   int threads = 0;  // 0: as logged
   std::string target;
+  std::string verify = "best";
   bool json = false;
 };
 int run_replay(const ReplayArgs& args);
@@ -145,6 +149,16 @@ struct SketchesArgs {
   bool json = false;
 };
 int run_sketches(const SketchesArgs& args);
+
+struct VerifyArgs {
+  ProblemArgs problem;
+  std::string log;   // or a program, whose default plan is judged
+  bool best = false; // the best record of each task only
+  int limit_ms = 10000;
+  bool json = false;
+};
+/// Proves the plans of a log, or says why not. 5 when one is illegal, 3 when none is and one is not decided.
+int run_verify(const VerifyArgs& args);
 
 struct LogArgs {
   std::vector<std::string> logs;

@@ -57,6 +57,10 @@ std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
   return text;
 }
 
+void add_verify(CLI::App& app, std::string& when) {
+  app.add_option("--verify", when, "when to prove schedules: always, best (before one becomes the best), never")->check(CLI::IsMember({"always", "best", "never"}));
+}
+
 void add_search(CLI::App& app, SearchArgs& s) {
   app.add_option("--seed", s.seed, "seed of the search")->check(kSeeds);
   app.add_option("--patience", s.patience, "stop after that many batches with an expected gain under 0.5 % (default: never)")->check(CLI::Range(1, 1000000));
@@ -65,6 +69,7 @@ void add_search(CLI::App& app, SearchArgs& s) {
   app.add_option("--without", s.without, "leave out parts of the search: prior, draft, model, evolution");
   app.add_option("--prior", s.prior, "file of autotune train (default: the shipped one)")->check(kNotEmpty);
   app.add_option("--transfer", s.transfer, "logs of similar programs to start from")->check(kNotEmpty);
+  add_verify(app, s.verify);
 }
 
 /// CLI11 wants --seed as it is; values are checked here so that the message names flag and range.
@@ -101,7 +106,16 @@ int dispatch(int argc, char** argv) {
   replay_cmd->add_option("log", replay.log, "log file")->required();
   replay_cmd->add_option("--threads", replay.threads, "threads (default: as logged)")->check(CLI::Range(1, 1024));
   replay_cmd->add_option("--target", replay.target, "target (default: as logged)");
+  add_verify(*replay_cmd, replay.verify);
   replay_cmd->add_flag("--json", replay.json, "one JSON object on stdout");
+
+  VerifyArgs verify;
+  CLI::App* verify_cmd = app.add_subcommand("verify", "prove that the schedules of a log compute their programs, or say why not");
+  verify_cmd->add_option("log", verify.log, "log file; without one, the default plan of a program");
+  add_problem(*verify_cmd, verify.problem);
+  verify_cmd->add_flag("--best", verify.best, "only the best record of each task");
+  verify_cmd->add_option("--limit-ms", verify.limit_ms, "time for one schedule; then the answer is unknown")->check(CLI::Range(1, 3600000));
+  verify_cmd->add_flag("--json", verify.json, "one JSON object on stdout");
 
   ShowArgs show;
   bool assembly = false;
@@ -223,6 +237,7 @@ int dispatch(int argc, char** argv) {
   }
   if (suite_cmd->parsed()) return run_suite(suite);
   if (replay_cmd->parsed()) return run_replay(replay);
+  if (verify_cmd->parsed()) return run_verify(verify);
   if (assembly) show.print = "code";
   if (show_cmd->parsed()) return run_show(show);
   if (check_cmd->parsed()) return run_log_check(logs);

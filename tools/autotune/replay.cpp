@@ -2,6 +2,7 @@
 
 #include "driver/builder.h"
 #include "driver/reference.h"
+#include "driver/verify.h"
 #include "runtime/cpu/host.h"
 #include "tools/autotune/commands.h"
 #include "tools/autotune/logged.h"
@@ -21,6 +22,15 @@ bool is_wrong(runtime::MeasureStatus s) {
 
 int run_replay(const ReplayArgs& args) {
   const Logged logged = best_of_log(args.log, args.threads, args.target, true);
+  std::string proof = "not asked for";
+  if (verify_when(args.verify) != driver::VerifyWhen::kNever) {
+    const polyhedral::Verdict v = driver::verify(logged.task.dag, logged.plan, logged.task.target).or_throw();
+    proof = to_string(v);
+    if (v.illegal()) {
+      fmt::print(stderr, "autotune: the schedule of '{}' does not compute its program: {}\n", args.log, v.violations[0].what);
+      return 5;
+    }
+  }
   driver::Builder builder;
   runtime::CpuMeasurer runner;
   const driver::BuildResult built = builder.build(logged.task.dag, logged.plan, logged.task.target);
@@ -60,10 +70,12 @@ int run_replay(const ReplayArgs& args) {
     j["gflops"] = f.gflops;
     j["peak_share"] = f.peak_share ? Json(*f.peak_share) : Json(nullptr);
     j["correct"] = true;
+    j["proof"] = proof;
     fmt::print("{}\n", dump_json(j));
   } else {
     fmt::print("{}: {}\n", logged.task.op, f.text());
     fmt::print("correct; logged {}, now {:.2f} times that\n", duration_text(logged_seconds), f.seconds / logged_seconds);
+    fmt::print("proof: {}\n", proof);
   }
   return 0;
 }

@@ -1,8 +1,17 @@
+#include <algorithm>
+
 #include "support/nearest.h"
 #include "support/version.h"
 #include "tools/autotune/commands.h"
 
 namespace tessera::autotune {
+
+driver::VerifyWhen verify_when(const std::string& word) {
+  const std::vector<const char*> names = enum_names(driver::VerifyWhen{});
+  const auto it = std::find(names.begin(), names.end(), word);
+  TESSERA_CHECK(it != names.end()) << "--verify " << word;
+  return static_cast<driver::VerifyWhen>(it - names.begin());
+}
 
 search::SessionOptions session_options(const SearchArgs& args, int trials, const std::string& log, bool resume) {
   search::SessionOptions o;
@@ -20,6 +29,7 @@ search::SessionOptions session_options(const SearchArgs& args, int trials, const
   };
   set("--with", args.with, true);
   set("--without", args.without, false);
+  o.search.verify = verify_when(args.verify);
   if (o.search.use_prior) {
     auto prior = args.prior.empty() ? cost_model::shipped_prior() : cost_model::Prior::load(args.prior);
     if (!prior.ok()) throw UserError(prior.reason(), 1);

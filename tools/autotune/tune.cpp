@@ -39,6 +39,7 @@ Json json_of(const search::Task& task, const std::string& log, const search::Sea
   for (const auto& [status, n] : r.progress.failed) j["failed"][status] = n;
   j["constant"] = constants_of(task.dag);
   j["best"] = best != nullptr ? best->json() : Json(nullptr);
+  j["proof"] = r.proof ? Json(to_string(*r.proof)) : Json(nullptr);
   j["wall_seconds"] = wall_seconds;
   j["search_share"] = wall_seconds > 0 ? r.progress.search_seconds / wall_seconds : 0;
   j["model_share"] = wall_seconds > 0 ? r.progress.model_seconds / wall_seconds : 0;
@@ -58,6 +59,7 @@ void print_summary(const search::Task& task, const std::string& log, const searc
   for (const auto& [status, why] : reasons) fmt::print("  {}: {}\n", status, why);
   if (best != nullptr) {
     fmt::print("best: {}  ({})\n", best->text(), r.best->candidate.sketch);
+    if (r.proof && !r.proof->ok()) fmt::print("proof: {}\n", to_string(*r.proof));
     fmt::print("log:  {}   replay: autotune replay {}\n", log, log);
   } else {
     fmt::print("no schedule ran correctly; autotune explain {} says why\n", log);

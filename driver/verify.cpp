@@ -1,0 +1,43 @@
+#include "driver/verify.h"
+
+#include <iterator>
+#include <optional>
+
+#include "driver/detail/options_for.h"
+#include "lower/passes/insert_barriers.h"
+#include "lower/passes/pipeline_loops.h"
+#include "support/large_stack.h"
+
+namespace tessera::driver {
+
+namespace {
+
+void add(polyhedral::Verdict& to, polyhedral::Verdict from) {
+  std::move(from.violations.begin(), from.violations.end(), std::back_inserter(to.violations));
+  std::move(from.unknown.begin(), from.unknown.end(), std::back_inserter(to.unknown));
+}
+
+Result<polyhedral::Verdict> verify_here(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target,
+                                        const polyhedral::VerifyOptions& options) {
+  TESSERA_TRY(state, scheduled(dag, plan));
+  const lower::Options lowering = detail::options_for(dag, target);
+  TESSERA_TRY(loops, lower::build(state, lowering));
+  const auto equations = polyhedral::equations_of(state);
+  if (!equations.ok()) return polyhedral::Verdict{{}, {{"program", equations.reason()}}};
+  polyhedral::Verdict out = polyhedral::verify(*equations, loops, options);
+  if (target.kind != ir::TargetKind::kCuda || !out.ok()) return out;
+  TESSERA_TRY(pipelined, lower::pipeline_loops(loops, lowering));
+  TESSERA_TRY(with_barriers, lower::insert_barriers(pipelined, lowering));
+  add(out, polyhedral::verify(*equations, with_barriers, options));
+  return out;
+}
+
+}  // namespace
+
+Result<polyhedral::Verdict> verify(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target, const polyhedral::VerifyOptions& options) {
+  std::optional<Result<polyhedral::Verdict>> out;
+  run_with_large_stack([&] { out.emplace(verify_here(dag, plan, target, options)); });
+  return std::move(*out);
+}
+
+}  // namespace tessera::driver

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include "driver/verify.h"
+#include "tools/autotune/commands.h"
+#include "tools/autotune/interrupt.h"
+#include "tools/autotune/logged.h"
+
+namespace tessera::autotune {
+
+namespace {
+
+/// One plan to judge.
+struct Claim {
+  std::string name;  // "log.jsonl, trial 3 (C.tile)"
+  dsl::ComputeDag dag;
+  schedule::Plan plan;
+  ir::Target target;
+};
+
+std::vector<Claim> claims_of_log(const VerifyArgs& args) {
+  const tuning_logs::LogContents contents = tuning_logs::read_records(args.log);
+  if (const std::string damage = tuning_logs::describe_damage(contents.scan); !damage.empty()) {
+    fmt::print(stderr, "autotune: {}: {}\n", args.log, damage);
+  }
+  std::vector<tuning_logs::Record> records = args.best ? tuning_logs::best_records(contents) : contents.records;
+  std::erase_if(records, [](const tuning_logs::Record& r) { return r.kind != tuning_logs::RecordKind::kTrial && r.kind != tuning_logs::RecordKind::kFinal; });
+  TESSERA_ENVIRONMENT_CHECK(!records.empty()) << "log '" << args.log << "' holds no record";
+  std::vector<Claim> out;
+  for (const tuning_logs::Record& r : records) {
+    auto dag = tuning_logs::dag(r);
+    TESSERA_ENVIRONMENT_CHECK(dag.ok()) << "log '" << args.log << "': a program cannot be read: " << dag.reason();
+    out.push_back({fmt::format("{}, trial {} ({})", r.task.name, r.trial, r.sketch), std::move(*dag), r.plan, driver::resolve_target(r.target)});
+  }
+  return out;
+}
+
+std::vector<Claim> claims(const VerifyArgs& args) {
+  TESSERA_USER_CHECK(args.log.empty() || !args.problem.given()) << "give a log or a program, not both";
+  if (!args.log.empty()) return claims_of_log(args);
+  const search::Task task = make_task(args.problem);
+  return {{task.op + ", default plan", task.dag, driver::default_plan(task.dag, task.target), task.target}};
+}
+
+}  // namespace
+
+int run_verify(const VerifyArgs& args) {
+  const std::vector<Claim> all = claims(args);
+  const polyhedral::VerifyOptions options{.limit = std::chrono::milliseconds(args.limit_ms)};
+  int legal = 0, illegal = 0, unknown = 0;
+  Json findings = Json::array();
+  catch_interrupts();
+  for (const Claim& c : all) {
+    if (interrupted()) break;
+    auto v = driver::verify(c.dag, c.plan, c.target, options);
+    if (!v.ok()) v = polyhedral::Verdict{{}, {{"plan", v.reason()}}};
+    if (v->ok()) {
+      ++legal;
+      continue;
+    }
+    ++(v->illegal() ? illegal : unknown);
+    if (args.json) {
+      findings.push_back(Json{{"schedule", c.name}, {"verdict", v->illegal() ? "illegal" : "unknown"}, {"why", to_string(*v)}});
+    } else {
+      fmt::print("{}: {}\n", c.name, to_string(*v));
+    }
+  }
+  if (args.json) {
+    fmt::print("{}\n", dump_json(Json{{"schedules", legal + illegal + unknown}, {"legal", legal}, {"illegal", illegal}, {"unknown", unknown}, {"findings", findings}}));
+  } else {
+    fmt::print("{} schedules: {} proved, {} illegal, {} not decided\n", legal + illegal + unknown, legal, illegal, unknown);
+  }
+  if (interrupted()) return 130;
+  return illegal > 0 ? 5 : unknown > 0 ? 3 : 0;
+}
+
+}  // namespace tessera::autotune
