@@ -28,7 +28,14 @@ void judge(const IslContext& isl, const Equations& program, const ir::Program& l
   detail::check_races(judged, verdict);
   const bool waits = std::any_of(nest.events.begin(), nest.events.end(), [](const detail::Event& e) { return e.kind != detail::Event::Kind::kCommit; });
   if (options.barriers || waits) detail::check_barriers(judged, verdict);
+  const std::size_t before = verdict.violations.size();
   detail::check_values(judged, verdict);
+  // Where it is not sure that an expression is wrong, neither is what follows from it.
+  std::vector<Undecided> doubts;
+  for (const detail::Match& m : judged.matches) doubts.insert(doubts.end(), m.doubts.begin(), m.doubts.end());
+  if (verdict.violations.size() == before || doubts.empty()) return;
+  verdict.violations.resize(before);
+  verdict.unknown.insert(verdict.unknown.end(), doubts.begin(), doubts.end());
 }
 
 }  // namespace

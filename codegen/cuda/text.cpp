@@ -126,10 +126,8 @@ std::string ExprText::load_lane(const ir::Load& n, const Expr& self, int lane) c
     out = n.type.lanes > 1 ? known->second + "[" + std::to_string(lane) + "]" : known->second;
   } else {
     const Expr at = lane_of(n.indices[0], lane);
-    if (n.buffer->scope == ir::Scope::kRegister || n.buffer->scope == ir::Scope::kLocal) {
-      return buffers.at(n.buffer->id) + "[" + scalar(at) + "]";
-    }
-    out = load(n.buffer.get(), at, 1);
+    const bool own = n.buffer->scope == ir::Scope::kRegister || n.buffer->scope == ir::Scope::kLocal;
+    out = own ? buffers.at(n.buffer->id) + "[" + scalar(at) + "]" : load(n.buffer.get(), at, 1);
     if (n.predicate.defined()) {
       const std::string zero = n.type.is_float() ? floating(0, n.type.element()) : integer(0, n.type.is_bool() ? ir::u8 : n.type.element());
       out = "(" + this->lane(n.predicate, lane) + " ? " + out + " : " + zero + ")";

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "ir/rewrite.h"
+#include "polyhedral/detail/reductions.h"
 
 namespace tessera::polyhedral::detail {
 
@@ -15,45 +16,6 @@ using ir::Exprs;
 using ir::Phase;
 
 namespace {
-
-/// A store of a leaf.
-struct Store {
-  int leaf = 0;
-  const StoredValue* value = nullptr;
-};
-
-/// All that is put into one buffer.
-struct Producer {
-  Held held;
-  const ir::BufferNode* buffer = nullptr;
-  std::vector<Store> stores;
-  int depth = 0;        // loops around all stores of a reduction
-  bool is_reduction = false;
-  bool dense = true;    // every element lies at its own index
-  int allocated = 0;    // loops around the allocation
-  bool undecided = false;
-  mutable std::map<int, bool> keeps;  // by the innermost of the loops: whether no place gets two elements there
-};
-
-/// Loops of a leaf that count as a key: the first `loops`, the place, the element.
-struct Key {
-  int loops = 0;
-  Exprs place, element;
-  std::optional<int> flag;
-};
-
-isl::multi_pw_aff key_of(const Space& space, const Key& key) {
-  isl::pw_aff_list list = isl::manage(isl_pw_aff_list_alloc(space.ctx().get(), 8));
-  for (int l = 0; l < key.loops; ++l) list = list.add(isl::pw_aff(space.dimension(l)));
-  for (const Exprs* part : {&key.place, &key.element}) {
-    for (const ir::Expr& e : *part) list = list.add(space.value(e));
-  }
-  if (key.flag) list = list.add(space.constant(*key.flag));
-  const auto size = static_cast<unsigned>(isl_pw_aff_list_n_pw_aff(list.get()));
-  return isl::multi_pw_aff(isl::manage(isl_space_alloc(space.ctx().get(), 0, static_cast<unsigned>(space.size()), size)), list);
-}
-
-isl::set image(const isl::set& domain, const isl::multi_pw_aff& f) { return domain.apply(f.as_map()).coalesce(); }
 
 /// [head, a, tail] -> [head, b, tail] with b > a.
 isl::map later(isl::ctx ctx, int head, int size) {
@@ -72,24 +34,14 @@ bool one_each(const isl::set& s, int keys) {
   return size == keys || m.is_single_valued();
 }
 
-bool same(const Exprs& a, const Exprs& b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](const ir::Expr& x, const ir::Expr& y) { return ir::equal(x, y); });
-}
-
 class Flow {
  public:
-  Flow(const Judged& j, Verdict& verdict) : j_(j), verdict_(verdict) {
-    for (std::size_t i = 0; i < j_.nest.leaves.size(); ++i) {
-      for (const StoredValue& s : j_.nest.leaves[i].stores) add(static_cast<int>(i), s);
-    }
-  }
+  Flow(const Judged& j, Verdict& verdict) : j_(j), verdict_(verdict), producers_(producers_of(j)) {}
 
   void run() {
     // One defect spoils what follows from it: the first is reported.
     const std::size_t before = verdict_.violations.size();
-    for (auto& [id, p] : producers_) {
-      if (p.is_reduction) check_reduction(p);
-    }
+    check_reductions(j_, producers_, verdict_);
     for (std::size_t i = 0; i < j_.nest.leaves.size() && verdict_.violations.size() == before; ++i) {
       for (const Access& a : j_.matches[i].reads) {
         if (!a.accumulator) guarded(leaf(static_cast<int>(i)).stage, [&] { check_read(leaf(static_cast<int>(i)), a); });
@@ -104,10 +56,6 @@ class Flow {
   const Leaf& leaf(int i) const { return j_.nest.leaves[static_cast<std::size_t>(i)]; }
   const Match& matched(int i) const { return j_.matches[static_cast<std::size_t>(i)]; }
 
-  static Exprs element(const Leaf& l) {
-    return {l.coordinates.begin(), l.coordinates.begin() + static_cast<std::ptrdiff_t>(l.equation->data_rank())};
-  }
-
   template <class F>
   void guarded(const std::string& stage, const F& f) {
     try {
@@ -117,151 +65,8 @@ class Flow {
     }
   }
 
-  void add(int i, const StoredValue& s) {
-    const auto held = j_.holders.find(s.buffer->id);
-    Producer& p = producers_[s.buffer->id];
-    const bool first = p.stores.empty();
-    p.held = held->second;
-    p.buffer = s.buffer.get();
-    p.is_reduction = p.held.equation->reduce() != nullptr;
-    const auto allocated = j_.nest.allocated.find(s.buffer->id);
-    p.allocated = allocated == j_.nest.allocated.end() ? 0 : allocated->second;
-    p.dense = p.dense && same(s.index, element(leaf(i))) && matched(i).all_live;
-    p.depth = first ? static_cast<int>(leaf(i).loops.size()) : p.depth;
-    for (const Store& other : p.stores) p.depth = std::min(p.depth, relation(leaf(other.leaf), leaf(i)).common);
-    p.stores.push_back({i, &s});
-  }
-
   void violated(Fault fault, const Leaf& l, std::string what, std::string loop = "") {
     verdict_.violations.push_back({fault, l.stage, std::move(loop), std::move(what)});
-  }
-
-  // ---- reductions -----------------------------------------------------------------------------------
-
-  std::vector<Store> of(const Producer& p, Phase phase) const {
-    std::vector<Store> out;
-    std::copy_if(p.stores.begin(), p.stores.end(), std::back_inserter(out), [&](const Store& s) { return leaf(s.leaf).phase == phase; });
-    return out;
-  }
-
-  void check_reduction(Producer& p) {
-    const std::string& stage = p.held.equation->stage;
-    const std::vector<Store> inits = of(p, Phase::kInit), updates = of(p, Phase::kUpdate);
-    const Leaf& first = leaf(p.stores[0].leaf);
-    if (inits.empty()) return violated(Fault::kReduction, first, "reduction '" + stage + "' has no start value in '" + p.buffer->name + "'");
-    if (updates.empty()) return violated(Fault::kReduction, first, "reduction '" + stage + "' adds nothing to '" + p.buffer->name + "'");
-    for (const Store& u : updates) {
-      for (const Store& i : inits) {
-        const Relation r = relation(leaf(i.leaf), leaf(u.leaf));
-        if (r.common == p.depth && r.order < 0) continue;
-        if (inits.size() > 1 || updates.size() > 1) {
-          verdict_.unknown.push_back({"copies", "reduction '" + stage + "' is written out in several places"});
-          p.undecided = true;
-        } else {
-          violated(Fault::kReduction, leaf(u.leaf), "reduction '" + stage + "' adds terms before its start value is set");
-        }
-        return;
-      }
-    }
-    guarded(stage, [&] {
-      for (const Store& u : updates) check_accumulator(p, u);
-      check_terms(p, inits, updates);
-    });
-  }
-
-  /// An update adds to the place that it reads.
-  void check_accumulator(const Producer& p, const Store& u) {
-    const Leaf& l = leaf(u.leaf);
-    for (const Access& a : matched(u.leaf).reads) {
-      if (!a.accumulator || a.buffer != p.buffer || same(a.index, u.value->index)) continue;
-      isl::set apart = isl::set::empty(a.where.space());
-      for (std::size_t d = 0; d < a.index.size(); ++d) apart = apart.unite(l.space.value(a.index[d]).ne_set(l.space.value(u.value->index[d])));
-      apart = apart.intersect(a.where);
-      if (apart.is_empty()) continue;
-      const isl::point x = apart.sample_point();
-      violated(Fault::kValue, l, "in " + iteration_text(l, x) + " the reduction '" + l.stage + "' adds to " + element_text(p.buffer->name, l, a.index, x) +
-                                     " and stores to " + element_text(p.buffer->name, l, u.value->index, x));
-    }
-  }
-
-  Exprs place(const Producer& p, const Store& s) const { return p.dense ? Exprs{} : s.value->index; }
-
-  /// Of the elements that are initialised in an iteration around the reduction, each gets each term once.
-  void check_terms(const Producer& p, const std::vector<Store>& inits, const std::vector<Store>& updates) {
-    const int v = p.depth, rank = static_cast<int>(p.held.equation->data_rank());
-    const int places = p.dense ? 0 : static_cast<int>(updates[0].value->index.size());
-    std::optional<isl::set> terms, started;
-    for (const Store& u : updates) {
-      const Leaf& l = leaf(u.leaf);
-      const isl::set done = image(matched(u.leaf).live, key_of(l.space, {v, place(p, u), l.coordinates, {}}));
-      // Twice: two iterations below the loops around that add the same term.
-      const isl::map instances = key_of(l.space, {v, {}, l.coordinates, {}}).as_map().intersect_domain(without_data(l, matched(u.leaf).live));
-      if (!instances.is_injective()) {
-        const isl::map twice = instances.apply_range(instances.reverse()).subtract(isl::set(instances.domain()).identity());
-        const isl::point x = twice.domain().sample_point();
-        violated(Fault::kReduction, l, "term " + element_text(l.stage, l, l.coordinates, x) + " is added more than once, as in " + iteration_text(l, x));
-        return;
-      }
-      if (terms && !terms->is_disjoint(done)) return violated(Fault::kReduction, l, "terms of '" + l.stage + "' are added by two statements");
-      terms = terms ? terms->unite(done) : done;
-    }
-    for (const Store& i : inits) {
-      const Leaf& l = leaf(i.leaf);
-      const isl::set here = image(matched(i.leaf).live, key_of(l.space, {v, place(p, i), l.coordinates, {}}));
-      started = started ? started->unite(here) : here;
-    }
-    isl::set needed = isl::manage(isl_set_add_dims(started->copy(), isl_dim_set, static_cast<unsigned>(p.held.equation->coordinates.size()) - static_cast<unsigned>(rank)));
-    for (std::size_t c = static_cast<std::size_t>(rank); c < p.held.equation->coordinates.size(); ++c) {
-      const auto d = static_cast<unsigned>(v + places) + static_cast<unsigned>(c);
-      needed = isl::manage(isl_set_lower_bound_si(needed.release(), isl_dim_set, d, 0));
-      needed = isl::manage(isl_set_upper_bound_si(needed.release(), isl_dim_set, d, static_cast<int>(p.held.equation->coordinates[c].extent - 1)));
-    }
-    const isl::set missing = needed.subtract(*terms);
-    if (!missing.is_empty()) return term_missing(p, updates, missing);
-    check_unstarted(p, updates, *started, places, rank);
-  }
-
-  /// Terms that are added to places which belong to no element that was started, or for instances outside of
-  /// the domain, spoil what is there.
-  void check_unstarted(const Producer& p, const std::vector<Store>& updates, const isl::set& started, int places, int rank) {
-    for (const Store& u : updates) {
-      const Leaf& l = leaf(u.leaf);
-      const int v = p.depth;
-      const isl::set done = image(matched(u.leaf).live, key_of(l.space, {v, place(p, u), element(l), {}}));
-      const isl::set loose = done.subtract(started);
-      if (!loose.is_empty()) {
-        return violated(Fault::kReduction, l, "reduction '" + l.stage + "' adds terms to " + key_text(p, loose.sample_point(), v + places, rank) + ", which has no start value");
-      }
-      const isl::set junk = l.domain.subtract(matched(u.leaf).live);
-      if (junk.is_empty()) continue;
-      const isl::set hit = image(junk, key_of(l.space, {v, u.value->index, {}, {}}));
-      isl::set of_elements = p.dense ? started : isl::manage(isl_set_project_out(started.copy(), isl_dim_set, static_cast<unsigned>(v + places), static_cast<unsigned>(rank)));
-      if (!hit.is_disjoint(of_elements)) {
-        const isl::point x = junk.sample_point();
-        const std::string& why = matched(u.leaf).wrong;
-        return violated(why.empty() ? Fault::kReduction : Fault::kValue, l,
-                        "in " + iteration_text(l, x) + " the reduction '" + l.stage + "' adds what is no term of it" + (why.empty() ? "" : ": " + why));
-      }
-    }
-  }
-
-  void term_missing(const Producer& p, const std::vector<Store>& updates, const isl::set& missing) {
-    const Leaf& l = leaf(updates[0].leaf);
-    const isl::point x = missing.sample_point();
-    const int size = static_cast<int>(missing.tuple_dim()), rank = static_cast<int>(p.held.equation->coordinates.size());
-    std::string around;
-    for (int d = 0; d < p.depth; ++d) around += (d ? ", " : " in ") + j_.nest.loops[static_cast<std::size_t>(l.loops[static_cast<std::size_t>(d)])].label() + " = " + coordinate_text(x, d);
-    const std::string& wrong = matched(updates[0].leaf).wrong;
-    violated(wrong.empty() ? Fault::kReduction : Fault::kValue, l, "term " + key_text(p, x, size - rank, rank) + " is not added to what was started" + around + (wrong.empty() ? "" : ": " + wrong),
-             p.depth > 0 ? l.space.name(p.depth - 1) : "");
-  }
-
-  static isl::set without_data(const Leaf& l, const isl::set& s) {
-    const auto loops = static_cast<unsigned>(l.loops.size()), data = static_cast<unsigned>(l.space.size()) - loops;
-    if (data == 0) return s;
-    isl::set out = isl::manage(isl_set_add_dims(isl_set_project_out(s.copy(), isl_dim_set, loops, data), isl_dim_set, data));
-    for (unsigned d = 0; d < data; ++d) out = isl::manage(isl_set_fix_si(out.release(), isl_dim_set, loops + d, 0));
-    return out;
   }
 
   // ---- reads ----------------------------------------------------------------------------------------
@@ -274,7 +79,7 @@ class Flow {
     if (known != put_.end()) return known->second;
     const Store& w = p.stores[s];
     const Leaf& l = leaf(w.leaf);
-    const Key key = any ? Key{loops, w.value->index, {}, {}} : Key{loops, place(p, w), element(l), {}};
+    const Key key = any ? Key{loops, w.value->index, {}, {}} : Key{loops, place_of(p, w), element_of(l), {}};
     return put_.emplace(id, image(any ? l.domain : matched(w.leaf).live, key_of(l.space, key))).first->second;
   }
 
@@ -297,9 +102,9 @@ class Flow {
       if (loops > 0 && (static_cast<int>(l.loops.size()) < loops || l.loops[static_cast<std::size_t>(loops - 1)] != innermost)) continue;
       keys = loops + static_cast<int>(w.value->index.size());
       const isl::set& live = matched(w.leaf).live;
-      isl::set here = image(live, key_of(l.space, {loops, w.value->index, element(l), 0}));
+      isl::set here = image(live, key_of(l.space, {loops, w.value->index, element_of(l), 0}));
       const isl::set junk = l.domain.subtract(live);
-      if (!junk.is_empty()) here = here.unite(image(junk, key_of(l.space, {loops, w.value->index, element(l), 1})));
+      if (!junk.is_empty()) here = here.unite(image(junk, key_of(l.space, {loops, w.value->index, element_of(l), 1})));
       all = all ? all->unite(here) : here;
     }
     return p.keeps[innermost] = !all || one_each(*all, keys);
@@ -402,10 +207,10 @@ class Flow {
 
   void check_input(const Leaf& reader, const Access& a) {
     const auto held = j_.holders.find(a.buffer->id);
-    if (a.any) return;
     if (held == j_.holders.end() || !held->second.equation->is_input()) {
       return violated(Fault::kCoverage, reader, "stage '" + reader.stage + "' reads '" + a.buffer->name + "', which nothing writes");
     }
+    if (a.any) return;
     for (std::size_t d = 0; d < a.index.size(); ++d) {
       if (ir::equal(a.index[d], a.wanted[d])) continue;
       const isl::set other = reader.space.value(a.index[d]).ne_set(reader.space.value(a.wanted[d])).intersect(a.where);
@@ -466,20 +271,9 @@ class Flow {
     violated(elsewhere ? Fault::kValue : Fault::kCoverage, reader, read + (elsewhere ? ", where another element lies" : ", which is never computed there"));
   }
 
-  static std::string coordinate_text(const isl::point& x, int d) {
-    const isl::val v = isl::manage(isl_point_get_coordinate_val(x.get(), isl_dim_set, d));
-    return std::to_string(v.num_si());
-  }
-
-  static std::string key_text(const Producer& p, const isl::point& x, int from, int count) {
-    std::string out = p.held.equation->stage + "[";
-    for (int d = 0; d < count; ++d) out += (d ? ", " : "") + coordinate_text(x, from + d);
-    return out + "]";
-  }
-
   const Judged& j_;
   Verdict& verdict_;
-  std::map<std::uint64_t, Producer> producers_;
+  Producers producers_;
   std::map<std::tuple<std::uint64_t, std::size_t, int, bool>, isl::set> put_;
 };
 
@@ -497,7 +291,7 @@ isl::set Flow::last_is_right(const Leaf& reader, const Access& a, const Producer
       const isl::set domain = junk ? l.domain.subtract(live) : live;
       if (domain.is_empty()) continue;
       const isl::map at = key_of(l.space, {p.allocated, w.value->index, {}, {}}).as_map().intersect_domain(domain);
-      const isl::map what = key_of(l.space, {0, {}, element(l), junk ? 1 : 0}).as_map();
+      const isl::map what = key_of(l.space, {0, {}, element_of(l), junk ? 1 : 0}).as_map();
       const isl::map here = at.reverse().apply_range(isl::manage(isl_map_flat_range_product(time_of(l, length).as_map().release(), what.copy())));
       stores = stores ? stores->unite(here) : here;
     }

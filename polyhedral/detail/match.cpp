@@ -214,7 +214,7 @@ class Matcher {
     if ((want.type() == ir::i64 || want.type().is_bool()) && has_reads(want)) {
       const Expr canonical = met(want, path);
       if (!ir::equal(canonical, want)) return compare(canonical, got, path);
-      out_.unknown.push_back({"arithmetic", "stage '" + leaf_.stage + "' has '" + ir::to_string(got) + "' for '" + ir::to_string(want) + "'"});
+      out_.doubts.push_back({"arithmetic", "stage '" + leaf_.stage + "' has '" + ir::to_string(got) + "' for '" + ir::to_string(want) + "'"});
     }
     differs(path, "'" + ir::to_string(got) + "' stands where the equation has '" + ir::to_string(want) + "'");
   }
@@ -303,8 +303,8 @@ class Matcher {
     if (got.predicate.defined()) return differs(path, "a masked read");
     if (!holds(got.buffer.get(), want.buffer.get())) return differs(path, "'" + got.buffer->name + "' is read where the equation has '" + want.buffer->name + "'");
     for (std::size_t i = 0; i < want.indices.size() && i < got.indices.size(); ++i) bind(want.indices[i], got.indices[i], path);
-    const Equation* own = leaf_.equation;
-    const bool accumulator = leaf_.phase == ir::Phase::kUpdate && program_.producer(want.buffer.get()) == own;
+    const bool stored = std::any_of(leaf_.stores.begin(), leaf_.stores.end(), [&](const StoredValue& s) { return s.buffer.get() == got.buffer.get(); });
+    const bool accumulator = stored && leaf_.phase == ir::Phase::kUpdate && program_.producer(want.buffer.get()) == leaf_.equation;
     const bool known = std::any_of(out_.reads.begin(), out_.reads.end(), [&](const Access& a) {
       return a.buffer == got.buffer.get() && equal(a.index, got.indices) && equal(a.wanted, want.indices) && path.is_subset(a.where);
     });

@@ -44,6 +44,7 @@ struct Match {
   std::vector<Touch> touches;  // of all
   std::string wrong;           // why some instances of the domain are not live; empty when all are
   std::vector<Undecided> unknown;
+  std::vector<Undecided> doubts;  // about `wrong`: what was not followed may have been right
 };
 
 /// By the names of the buffers that leaves store to; conflicts become `unknown`.

@@ -1,27 +1,17 @@
 #include "polyhedral/detail/places.h"
 
-#include <isl/aff.h>
 #include <isl/map.h>
 #include <isl/point.h>
 
 #include <algorithm>
 
-#include "ir/rewrite.h"
+#include "polyhedral/detail/stores.h"
 
 namespace tessera::polyhedral::detail {
 
 namespace {
 
 bool runs_at_once(ir::ForKind k) { return k != ir::ForKind::kSerial && k != ir::ForKind::kUnroll && k != ir::ForKind::kVThread; }
-
-/// [first loops, index] of an access.
-isl::map place_of(const Space& space, int loops, const ir::Exprs& index) {
-  isl::pw_aff_list list = isl::manage(isl_pw_aff_list_alloc(space.ctx().get(), 8));
-  for (int l = 0; l < loops; ++l) list = list.add(isl::pw_aff(space.dimension(l)));
-  for (const ir::Expr& e : index) list = list.add(space.value(e));
-  const auto size = static_cast<unsigned>(loops) + static_cast<unsigned>(index.size());
-  return isl::multi_pw_aff(isl::manage(isl_space_alloc(space.ctx().get(), 0, static_cast<unsigned>(space.size()), size)), list).as_map();
-}
 
 class Races {
  public:
@@ -82,7 +72,7 @@ class Races {
 
   /// [loops outside, index] -> the iteration of the loop.
   static isl::map iteration_at(const Leaf& leaf, const Touch& t, int depth) {
-    const isl::map at = place_of(leaf.space, depth, t.index).intersect_domain(t.where);
+    const isl::map at = key_of(leaf.space, {depth, t.index, {}, {}}).as_map().intersect_domain(t.where);
     return at.reverse().apply_range(isl::multi_aff(leaf.space.dimension(depth)).as_map());
   }
 

@@ -15,7 +15,8 @@ namespace tessera::schedule {
 ///
 /// Blocks are the outermost loops of a stage at root. Stages that are computed inside them, but outside
 /// of thread loops, are shared by the block and bring thread loops of their own. A reduction loop may be
-/// bound to threads: each adds up its part, then the parts meet (shuffles, shared memory).
+/// bound to threads: each adds up its part, then the parts meet (shuffles, shared memory); several may be, to warp
+/// and lane or to neighbouring levels of thread.x/y/z.
 /// Refuses: loops with a mark, blocks that are not outermost, reductions over blocks (rfactor first), a
 /// level that a loop around or inside is bound to already. That a block has at most 1,024 threads is
 /// checked when its kernel is lowered.

@@ -144,6 +144,19 @@ TEST(CudaSchedules, TuplesInVectors) {
   }
 }
 
+/// Three lanes of four read a register tile of three.
+TEST(CudaSchedules, TuplesInVectorsOfRegisterTiles) {
+  const auto both = reducer("both", {f32, f32}, [](const Exprs& x, const Exprs& y) -> Exprs { return {x[0] + y[0], ir::max(x[1], y[1])}; },
+                            {ir::constant_of(f32, 0), dsl::lowest(f32)});
+  auto A = placeholder({11, 5, 3}, f32, "A");
+  auto k = reduce_axis(11, "k");
+  const auto T = compute_many({5, 3}, [&](Var i, Var j) { return reduce(both, {A(k, i, j), A(k, i, j)}, {k}); }, "T");
+  Schedule s(ComputeDag::from_outputs({T[0], T[1]}, "tuples"));
+  s.bind("T", "i", ForKind::kThreadX).reorder("T", {"k", "j"}).vectorize("T", "j");
+  s.cache_read("A", {"T"}, "A.r", Scope::kShared).compute_at("A.r", "T", "k").set_scope("A.r", Scope::kRegister);
+  expect_right(s);
+}
+
 // ---- shared tiles ---------------------------------------------------------------------------------------
 
 TEST(CudaSchedules, TransposesThroughSharedMemory) {
