@@ -118,7 +118,7 @@ void Search::note(const Trial& t) {
 const polyhedral::Verdict& Search::proof_of(const Trial& t) {
   const auto known = proofs_.find(t.candidate.trial);
   if (known != proofs_.end()) return known->second;
-  auto v = driver::verify(task_.dag, t.candidate.steps, task_.target);
+  auto v = options_.verifier ? options_.verifier(task_.dag, t.candidate.steps, task_.target) : driver::verify(task_.dag, t.candidate.steps, task_.target);
   if (!v.ok()) v = polyhedral::Verdict{{}, {{"plan", v.reason()}}};
   return proofs_.emplace(t.candidate.trial, std::move(*v)).first->second;
 }

@@ -20,6 +20,9 @@
 
 namespace tessera::search {
 
+/// Judges the loops of a plan.
+using Verifier = std::function<Result<polyhedral::Verdict>(const dsl::ComputeDag&, const schedule::Plan&, const ir::Target&)>;
+
 struct SearchOptions {
   int trials = 64;        // in all, earlier ones of a resumed log included
   std::uint64_t seed = 1;
@@ -30,6 +33,7 @@ struct SearchOptions {
   bool default_first = true;  // the first trial is the default plan, so that tuning never makes slower
   bool use_draft = true, use_prior = true, use_model = true;
   driver::VerifyWhen verify = driver::VerifyWhen::kBest;
+  Verifier verifier = nullptr;  // nullptr: driver::verify
   bool use_evolution = false;  // no better than a wide pool (docs/decisions/0007-evolution-off.md)
   std::shared_ptr<const cost_model::Prior> prior = nullptr;  // may be null
   std::optional<cost_model::Machine> machine = std::nullopt;  // that times come from; nullopt: this one

@@ -52,6 +52,43 @@ TEST(Search, NoProposalComesTwice) {
   for (const std::string& s : m.seen) EXPECT_TRUE(hashes.insert(s.substr(s.find(' '))).second) << s;
 }
 
+/// What the verifier finds illegal is never the best, however fast it was, and the log says why.
+TEST(Search, IllegalSchedulesAreNeverTheBest) {
+  for (const driver::VerifyWhen when : {driver::VerifyWhen::kBest, driver::VerifyWhen::kAlways, driver::VerifyWhen::kNever}) {
+    SCOPED_TRACE(enum_names(when)[static_cast<std::size_t>(when)]);
+    // The smallest third of the times is illegal.
+    const auto is_illegal = [](const schedule::Plan& plan) { return hash_bytes(dump_json(write_json(std::get<schedule::StepList>(plan)))) % 100000 < 33000; };
+    int asked = 0;
+    SearchOptions o{.trials = 60, .seed = 1, .verify = when};
+    o.verifier = [&](const dsl::ComputeDag&, const schedule::Plan& plan, const ir::Target&) -> Result<polyhedral::Verdict> {
+      ++asked;
+      polyhedral::Verdict v;
+      if (is_illegal(plan)) v.violations.push_back({polyhedral::Fault::kRace, "C", "k", "iterations 0 and 1 both touch C[0, 0]"});
+      return v;
+    };
+    std::vector<std::string> why;
+    SearchHooks hooks;
+    hooks.trial = [&](const Trial& t) {
+      if (!t.ok()) why.push_back(std::string(runtime::to_string(t.measurement.status)) + " " + t.measurement.phase + " " + t.measurement.message);
+    };
+    HashMeasurer m;
+    const SearchResult r = Search(small_task(), o).run(m, hooks);
+    ASSERT_TRUE(r.best.has_value());
+    if (when == driver::VerifyWhen::kNever) {
+      EXPECT_EQ(asked, 0);
+      EXPECT_FALSE(r.proof.has_value());
+      EXPECT_TRUE(is_illegal(r.best->candidate.steps));
+      continue;
+    }
+    EXPECT_FALSE(is_illegal(r.best->candidate.steps));
+    EXPECT_TRUE(r.proof.has_value() && r.proof->ok());
+    ASSERT_FALSE(why.empty());
+    EXPECT_EQ(why[0], "illegal verify iterations 0 and 1 both touch C[0, 0]");
+    EXPECT_EQ(r.progress.failed.at("illegal"), static_cast<int>(why.size()));
+    EXPECT_EQ(asked == 60, when == driver::VerifyWhen::kAlways) << asked;
+  }
+}
+
 TEST(Search, FailuresAreCountedAndNeverBest) {
   HashMeasurer m;
   m.fail_every = 3;
