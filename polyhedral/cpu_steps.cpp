@@ -15,6 +15,7 @@ using schedule::Stage;
 using Names = std::vector<std::string>;
 
 constexpr int kRowsOfTile = 4, kVectorsOfTile = 2;  // accumulators of a product in registers
+constexpr double kCachedBytes = 256 << 10;          // what a core is taken to keep of an operand
 
 /// Elements that a read moves by in memory when `v` grows by one; nothing where that is not constant.
 std::optional<std::int64_t> stride_along(const ir::Load& read, const ir::Var& v) {
@@ -64,6 +65,14 @@ struct Draft {
   std::int64_t extent(const std::string& stage_name, const std::string& axis) const { return stage(stage_name).find_axis(axis)->extent; }
 };
 
+/// Loops of the last stage of a nest.
+struct Loops {
+  Names outer;            // those that others are computed inside of, outermost first
+  std::string tile;       // the one around a tile of registers
+  Names tiled;            // axes that have such a tile
+  std::string place() const { return outer.empty() ? "" : outer.back(); }
+};
+
 /// One nest after the other.
 class Writer {
  public:
@@ -74,9 +83,7 @@ class Writer {
     if (d_.stage(last).is_scan() || d_.stage(last).is_extern()) return;
     inline_members(nest);
     last_ = last;
-    place_.clear();
-    outer_.clear();
-    tiled_.clear();
+    loops_ = {};
     const std::string product = choose_product(nest);
     attempt("loops of " + last, [&] { return make_loops(nest, product); });
     // Readers before what they read: a stage is computed inside of loops that all its readers run in.
@@ -98,9 +105,11 @@ class Writer {
   template <class F>
   bool attempt(const std::string& what, F&& f) {
     Draft before = d_;
+    Loops loops = loops_;
     const Status s = f();
     if (s.ok()) return true;
     d_ = std::move(before);
+    loops_ = std::move(loops);
     refused_.push_back(what + ": " + s.reason());
     return false;
   }
@@ -196,22 +205,53 @@ class Writer {
         if (is_last && !product.empty()) into.push_back(a + ".u");
         into.push_back(a + (is_last ? ".v" : ".r"));
         inner.insert(inner.end(), into.begin() + (into.size() - (is_last && !product.empty() ? 2 : 1)), into.end());
-        tiled_.push_back(a);
+        loops_.tiled.push_back(a);
       }
       if (!factors.empty()) TESSERA_TRY_DONE(d_.step(schedule::Split{last_, a, into, factors, ir::Tail::kPartition}));
     }
     Names order = outer;
     order.insert(order.end(), middle.begin(), middle.end());
-    if (!order.empty() && !product.empty()) tile_loop_ = order.back();
+    if (!product.empty() && loops_.tiled.size() == 2 && stands_alone(nest, product) && columns_outside(product)) {
+      std::swap(order[order.size() - 2], order.back());
+      outer = order;
+    }
+    if (!order.empty() && !product.empty()) loops_.tile = order.back();
     order.insert(order.end(), inner.begin(), inner.end());
     for (const std::string& leaf : d_.stage(last_).leaves) {
       if (std::find(order.begin(), order.end(), leaf) == order.end()) order.push_back(leaf);
     }
     if (outer.empty() && !middle.empty() && !nest.shared.empty() && nest.shared[0].coordinate == 0) outer.push_back(middle[0]);
     if (order.size() > 1) TESSERA_TRY_DONE(d_.step(schedule::Reorder{last_, order}));
-    outer_ = outer;
-    if (!outer.empty()) place_ = outer.back();
+    loops_.outer = outer;
     return Done{};
+  }
+
+  /// Whether nothing but the product is computed inside of the last stage, all of whose axes are shared.
+  bool stands_alone(const AlignedNest& nest, const std::string& product) const {
+    return nest.shared.size() == d_.stage(last_).data_axes().size() &&
+           std::all_of(nest.members.begin(), nest.members.end(), [&](const Member& m) { return m.stage == last_ || m.stage == product || is_inlined(m.stage); });
+  }
+
+  /// Whether tiles of a product read less from memory with the columns outside: an operand that does not stay in
+  /// the cache is read again in every iteration of the loop that it does not depend on, when that is outside.
+  bool columns_outside(const std::string& product) const {
+    const Stage& s = d_.stage(product);
+    const std::size_t rank = s.data_axes().size();
+    const schedule::RootAxis &row = s.roots[rank - 2], &column = s.roots[rank - 1];
+    double of_rows = 0, of_columns = 0;
+    ir::walk(s.body[0], [&](const ir::Expr& e) {
+      const auto* read = e.as<ir::Load>();
+      if (read == nullptr) return true;
+      const auto uses = [&](const ir::Var& v) { return std::any_of(read->indices.begin(), read->indices.end(), [&](const ir::Expr& i) { return ir::uses_var(i, v.id()); }); };
+      double bytes = read->buffer->dtype.bytes();
+      for (const std::int64_t n : ir::Buffer(read->buffer).extents()) bytes *= static_cast<double>(n);
+      if (uses(row.coordinate) && !uses(column.coordinate)) of_rows += bytes;
+      if (uses(column.coordinate) && !uses(row.coordinate)) of_columns += bytes;
+      return true;
+    });
+    const auto traffic = [](double bytes, std::int64_t extent, std::int64_t tile) { return bytes > kCachedBytes ? bytes * static_cast<double>(extent) / static_cast<double>(tile) : bytes; };
+    const double rows_outside = traffic(of_columns, row.extent, kRowsOfTile) + of_rows;
+    return traffic(of_rows, column.extent, lanes(s) * kVectorsOfTile) + of_columns < rows_outside;
   }
 
   bool computed_again(const AlignedNest& nest, std::size_t k) const {
@@ -223,17 +263,17 @@ class Writer {
     if (const std::string axis = summed_in_vectors(name); !axis.empty()) {
       if (attempt("partial sums for " + name, [&] { return sum_in_vectors(name, axis); })) return;
     }
-    if (place_.empty()) return finish(name);
-    if (attempt("placing " + name, [&] { return d_.step(schedule::ComputeAt{name, last_, place_}); })) vectorize(name);
+    if (loops_.outer.empty()) return finish(name);
+    if (attempt("placing " + name, [&] { return d_.step(schedule::ComputeAt{name, last_, loops_.place()}); })) vectorize(name);
   }
 
   /// The tile of `product` in registers, inside of the loops of the last stage.
   Status accumulate(const std::string& product) {
-    if (std::find(tiled_.begin(), tiled_.end(), d_.stage(last_).data_axes().back()) == tiled_.end()) return refuse("its last axis has a single element");
-    TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{product, last_, tile_loop_}));
+    if (std::find(loops_.tiled.begin(), loops_.tiled.end(), d_.stage(last_).data_axes().back()) == loops_.tiled.end()) return refuse("its last axis has a single element");
+    TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{product, last_, loops_.tile}));
     TESSERA_TRY_DONE(d_.step(schedule::SetScope{product, ir::Scope::kRegister}));
     const Names own = d_.stage(product).data_axes(), axes = d_.stage(last_).data_axes();
-    const bool has_rows = tiled_.size() > 1;
+    const bool has_rows = loops_.tiled.size() > 1;
     Names data, reduce;
     for (const schedule::RootAxis& r : d_.stage(product).roots) (r.kind == schedule::AxisKind::kData ? data : reduce).push_back(r.axis);
     const std::string column = data.back(), vectors = column + ".u", vector = column + ".v";
@@ -294,36 +334,74 @@ class Writer {
     });
   }
 
-  /// A reduction along contiguous memory: a vector of partial sums, then their sum.
+  /// A reduction along contiguous memory: a vector of partial sums for each element of a tile, then their sums.
   Status sum_in_vectors(const std::string& name, const std::string& axis) {
-    const std::string part = name + ".part", outer = axis + ".0", lane = axis + ".l";
-    TESSERA_TRY_DONE(d_.step(schedule::Split{name, axis, {outer, lane}, {lanes(d_.stage(name))}, ir::Tail::kPartition}));
+    const std::string part = name + ".part", lane = axis + ".l";
+    TESSERA_TRY_DONE(d_.step(schedule::Split{name, axis, {axis + ".0", lane}, {lanes(d_.stage(name))}, ir::Tail::kPartition}));
     TESSERA_TRY_DONE(d_.step(schedule::Rfactor{name, lane, part}));
-    const bool inside = name != last_ && !place_.empty();
-    if (inside) TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{name, last_, place_}));
-    // In the innermost data loop of the sum, or beside the sum when there is none.
-    std::string at;
-    for (const std::string& leaf : d_.stage(name).leaves) {
-      if (d_.stage(name).find_axis(leaf)->kind == schedule::AxisKind::kData) at = leaf;
+    const bool inside = name != last_ && !loops_.outer.empty();
+    if (inside) TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{name, last_, loops_.place()}));
+    TESSERA_TRY(tile, tile_of_sums(name));
+    if (!tile.around.empty()) TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{part, name, tile.around}));
+    if (tile.around.empty() && inside) TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{part, last_, loops_.place()}));
+    Names own = d_.stage(part).data_axes(), order, rows;
+    own.pop_back();  // the lanes
+    for (; !own.empty() && rows.size() < tile.axes; own.pop_back()) rows.insert(rows.begin(), own.back());
+    order = own;
+    for (const schedule::RootAxis& r : d_.stage(part).roots) {
+      if (r.kind == schedule::AxisKind::kReduce) order.push_back(r.axis);
     }
-    if (!at.empty()) TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{part, name, at}));
-    if (at.empty() && inside) TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{part, last_, place_}));
-    Names order;
-    for (const std::string& leaf : d_.stage(part).leaves) {
-      if (leaf != lane) order.push_back(leaf);
-    }
+    order.insert(order.end(), rows.begin(), rows.end());
     order.push_back(lane);
     TESSERA_TRY_DONE(d_.step(schedule::Reorder{part, order}));
     TESSERA_TRY_DONE(d_.step(schedule::Vectorize{part, lane}));
-    if (d_.stage(part).placement == schedule::Placement::kAt) return d_.step(schedule::SetScope{part, ir::Scope::kRegister});
-    return Done{};
+    if (d_.stage(part).placement != schedule::Placement::kAt) return Done{};
+    for (const std::string& r : rows) TESSERA_TRY_DONE(d_.step(schedule::Unroll{part, r}));
+    for (const std::string& r : tile.inner) TESSERA_TRY_DONE(d_.step(schedule::Unroll{name, r}));
+    TESSERA_TRY_DONE(d_.step(schedule::Unroll{name, lane}));
+    return d_.step(schedule::SetScope{part, ir::Scope::kRegister});
+  }
+
+  /// The elements whose partial sums are in registers together.
+  struct SumTile {
+    std::string around;     // the loop around them; empty: all of the stage
+    std::size_t axes = 0;   // trailing data axes that the tile spans
+    Names inner;            // its loops
+  };
+  Result<SumTile> tile_of_sums(const std::string& name) {
+    const Names data = d_.stage(name).data_axes();
+    SumTile out;
+    const std::int64_t columns = target_.vector_registers >= 32 ? 4 : 2;
+    for (std::size_t back = 1; back <= std::min<std::size_t>(2, data.size()); ++back) {
+      const std::string& a = data[data.size() - back];
+      const std::int64_t n = d_.stage(name).leaf_index(a) < 0 ? 0 : d_.extent(name, a), most = back == 1 ? columns : kRowsOfTile;
+      if (n < 2) break;
+      if (n > most) {
+        TESSERA_TRY_DONE(d_.step(schedule::Split{name, a, {a + ".1", a + ".r"}, {most}, ir::Tail::kPartition}));
+        // Stages of the nest are computed for a tile then.
+        if (name == last_) std::replace(loops_.outer.begin(), loops_.outer.end(), a, a + ".1");
+      }
+      out.inner.insert(out.inner.begin(), n > most ? a + ".r" : a);
+      out.axes = back;
+    }
+    Names order, last;
+    for (const std::string& leaf : d_.stage(name).leaves) {
+      const bool tiled = std::find(out.inner.begin(), out.inner.end(), leaf) != out.inner.end();
+      const bool reduces = d_.stage(name).find_axis(leaf)->kind == schedule::AxisKind::kReduce;
+      (tiled || reduces ? last : order).push_back(leaf);
+    }
+    if (!order.empty()) out.around = order.back();
+    std::stable_partition(last.begin(), last.end(), [&](const std::string& l) { return d_.stage(name).find_axis(l)->kind == schedule::AxisKind::kData; });
+    order.insert(order.end(), last.begin(), last.end());
+    if (order.size() > 1) TESSERA_TRY_DONE(d_.step(schedule::Reorder{name, order}));
+    return out;
   }
 
   /// As many of the outer loops as give enough iterations, as one parallel loop.
   Status run_in_parallel() {
     Names loops;
     std::int64_t iterations = 1;
-    for (const std::string& a : outer_) {
+    for (const std::string& a : loops_.outer) {
       if (iterations >= options_.parallelism) break;
       loops.push_back(a);
       iterations *= d_.extent(last_, a);
@@ -341,10 +419,8 @@ class Writer {
   const ir::Target& target_;
   const CpuStepsOptions& options_;
   std::vector<std::string> refused_;
-  // Of the nest at hand: its last stage, its loops that others are computed inside of, outermost first, and the
-  // innermost of them; the loop around a tile of registers, and the axes that have one.
-  std::string last_, place_, tile_loop_;
-  Names outer_, tiled_;
+  std::string last_;  // stage of the nest at hand
+  Loops loops_;
 };
 
 }  // namespace
