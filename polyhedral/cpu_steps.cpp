@@ -2,53 +2,20 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 
-#include "ir/analysis/affine.h"
-#include "ir/rewrite.h"
+#include "polyhedral/detail/reads.h"
 
 namespace tessera::polyhedral {
 
 namespace {
 
+using detail::contiguity;
+using detail::Contiguity;
 using schedule::Stage;
 using Names = std::vector<std::string>;
 
 constexpr int kRowsOfTile = 4, kVectorsOfTile = 2;  // accumulators of a product in registers
 constexpr double kCachedBytes = 256 << 10;          // what a core is taken to keep of an operand
-
-/// Elements that a read moves by in memory when `v` grows by one; nothing where that is not constant.
-std::optional<std::int64_t> stride_along(const ir::Load& read, const ir::Var& v) {
-  const std::vector<std::int64_t> shape = ir::Buffer(read.buffer).extents();
-  std::int64_t out = 0, element = 1;
-  for (std::size_t d = shape.size(); d-- > 0; element *= shape[d]) {
-    for (const ir::Term& t : ir::affine_sum(read.indices[d]).terms) {
-      const auto* variable = t.atom.as<ir::VarNode>();
-      if (variable != nullptr && variable->id == v.id()) out += t.coefficient * element;
-      if (variable == nullptr && ir::uses_var(t.atom, v.id())) return std::nullopt;
-    }
-  }
-  return out;
-}
-
-/// Whether every read of `s` stands still or goes to the next element along `v`; and some read does the latter.
-struct Contiguity {
-  bool fits = true, moves = false;
-};
-Contiguity contiguity(const Stage& s, const ir::Var& v) {
-  Contiguity out;
-  for (const ir::Expr& body : s.body) {
-    ir::walk(body, [&](const ir::Expr& e) {
-      if (const auto* read = e.as<ir::Load>()) {
-        const auto stride = stride_along(*read, v);
-        out.fits &= stride && (*stride == 0 || *stride == 1);
-        out.moves |= stride == 1;
-      }
-      return true;
-    });
-  }
-  return out;
-}
 
 /// A plan in the making: a state and the steps that led there.
 struct Draft {
@@ -89,7 +56,7 @@ class Writer {
     // Readers before what they read: a stage is computed inside of loops that all its readers run in.
     if (product.empty()) {
       finish(last);
-    } else if (!attempt("registers for " + product, [&] { return accumulate(product); })) {
+    } else if (!attempt("registers for " + product, [&] { return accumulate(product, last, loops_.tile, loops_.tiled); })) {
       put(product);
     }
     for (auto m = nest.members.rbegin(); m != nest.members.rend(); ++m) {
@@ -136,20 +103,22 @@ class Writer {
     return out;
   }
 
+  /// A reduction in vectors along its last axis.
+  static bool suits_registers(const Stage& s) {
+    if (!s.is_reduction() || s.outputs.size() != 1 || s.data_axes().empty()) return false;
+    const schedule::RootAxis& r = s.roots[s.data_axes().size() - 1];
+    return r.extent >= 2 && contiguity(s, r.coordinate).fits;
+  }
+
   /// The reduction that is summed up in registers, one tile of the last stage at a time; empty: none. Where the
   /// last stage is one itself, it becomes a copy of it.
   std::string choose_product(const AlignedNest& nest) {
-    const auto suits = [&](const Stage& s) {
-      if (!s.is_reduction() || s.outputs.size() != 1 || s.data_axes().empty()) return false;
-      const schedule::RootAxis& r = s.roots[s.data_axes().size() - 1];
-      return r.extent >= 2 && contiguity(s, r.coordinate).fits;
-    };
-    if (suits(d_.stage(last_))) {
+    if (suits_registers(d_.stage(last_))) {
       const std::string sums = last_ + ".acc";
       return attempt("registers for " + last_, [&] { return d_.step(schedule::CacheWrite{last_, sums, ir::Scope::kGlobal}); }) ? sums : "";
     }
     for (const Member& m : nest.members) {
-      if (m.stage != last_ && is_root(m.stage) && suits(d_.stage(m.stage)) && is_read_in_place(d_.stage(m.stage))) return m.stage;
+      if (m.stage != last_ && is_root(m.stage) && suits_registers(d_.stage(m.stage)) && is_read_in_place(d_.stage(m.stage))) return m.stage;
     }
     return "";
   }
@@ -157,73 +126,81 @@ class Writer {
   /// Whether the last stage alone reads `s`, at its own coordinates.
   bool is_read_in_place(const Stage& s) const {
     const Stage& last = d_.stage(last_);
-    if (d_.state.consumers(s).size() != 1 || d_.state.consumers(s)[0]->name != last_ || last.is_reduction()) return false;
-    bool same = s.data_axes().size() == last.data_axes().size();
-    for (const ir::Expr& body : last.body) {
-      ir::walk(body, [&](const ir::Expr& e) {
-        const auto* read = e.as<ir::Load>();
-        if (read == nullptr || read->buffer.get() != s.outputs[0].get()) return true;
-        for (std::size_t i = 0; i < read->indices.size(); ++i) same = same && ir::equal(read->indices[i], last.roots[i].coordinate);
-        return true;
-      });
-    }
-    return same;
+    return d_.state.consumers(s).size() == 1 && d_.state.consumers(s)[0]->name == last_ && !last.is_reduction() && detail::reads_in_place(last, s);
   }
 
   /// Loops of the last stage: the shared ones, with tiles where the others compute a tile, and inside of them the
   /// tile of registers.
   Status make_loops(const AlignedNest& nest, const std::string& product) {
-    const Names axes = d_.stage(last_).data_axes();
-    if (axes.empty()) return Done{};
-    const std::int64_t vector = lanes(d_.stage(last_)), width = product.empty() ? vector : vector * kVectorsOfTile;
-    Names outer, middle, inner;
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-      const std::string& a = axes[i];
-      const bool is_last = i + 1 == axes.size(), is_row = !product.empty() && i + 2 == axes.size();
-      const auto k = std::find_if(nest.shared.begin(), nest.shared.end(), [&](const SharedAxis& s) { return s.coordinate == static_cast<int>(i); });
-      const bool is_shared = k != nest.shared.end();
-      const bool again = is_shared && computed_again(nest, static_cast<std::size_t>(k - nest.shared.begin()));
-      const std::int64_t n = d_.extent(last_, a), step = is_last ? width : is_row ? std::int64_t{kRowsOfTile} : 1;
-      const bool registers = n >= 2 && step > 1 && (!is_last || !product.empty() || contiguity(d_.stage(last_), d_.stage(last_).roots[i].coordinate).moves);
-      const std::int64_t block = again ? (std::max(options_.tile, is_last ? 4 * width : 1) + step - 1) / step * step : 0;
-      Names into;
-      std::vector<schedule::Param> factors;
-      if (again && block < n) {
-        into.push_back(a + ".0");
-        outer.push_back(a + ".0");
-        factors.push_back(registers ? block / step : block);
-      }
-      if (!registers) {
-        const std::string whole = into.empty() ? a : a + ".1";
-        if (!into.empty()) into.push_back(whole);
-        (is_shared && !again && !is_last ? outer : middle).push_back(whole);
-      } else {
-        into.push_back(a + ".1");
-        (is_row && is_shared && !again ? outer : middle).push_back(a + ".1");
-        if (is_last && !product.empty()) factors.push_back(kVectorsOfTile);
-        factors.push_back(is_last ? vector : step);
-        if (is_last && !product.empty()) into.push_back(a + ".u");
-        into.push_back(a + (is_last ? ".v" : ".r"));
-        inner.insert(inner.end(), into.begin() + (into.size() - (is_last && !product.empty() ? 2 : 1)), into.end());
-        loops_.tiled.push_back(a);
-      }
-      if (!factors.empty()) TESSERA_TRY_DONE(d_.step(schedule::Split{last_, a, into, factors, ir::Tail::kPartition}));
-    }
-    Names order = outer;
-    order.insert(order.end(), middle.begin(), middle.end());
+    const std::size_t rank = d_.stage(last_).data_axes().size();
+    if (rank == 0) return Done{};
+    Pieces pieces;
+    for (std::size_t i = 0; i < rank; ++i) TESSERA_TRY_DONE(cut(nest, !product.empty(), i, pieces));
+    Names order = pieces.outer;
+    order.insert(order.end(), pieces.middle.begin(), pieces.middle.end());
+    loops_.outer = pieces.outer;
     if (!product.empty() && loops_.tiled.size() == 2 && stands_alone(nest, product) && columns_outside(product)) {
       std::swap(order[order.size() - 2], order.back());
-      outer = order;
+      loops_.outer = order;
     }
     if (!order.empty() && !product.empty()) loops_.tile = order.back();
-    order.insert(order.end(), inner.begin(), inner.end());
+    if (loops_.outer.empty() && !pieces.middle.empty() && !nest.shared.empty() && nest.shared[0].coordinate == 0) loops_.outer.push_back(pieces.middle[0]);
+    order.insert(order.end(), pieces.inner.begin(), pieces.inner.end());
     for (const std::string& leaf : d_.stage(last_).leaves) {
       if (std::find(order.begin(), order.end(), leaf) == order.end()) order.push_back(leaf);
     }
-    if (outer.empty() && !middle.empty() && !nest.shared.empty() && nest.shared[0].coordinate == 0) outer.push_back(middle[0]);
-    if (order.size() > 1) TESSERA_TRY_DONE(d_.step(schedule::Reorder{last_, order}));
-    loops_.outer = outer;
-    return Done{};
+    return order.size() > 1 ? d_.step(schedule::Reorder{last_, order}) : Status(Done{});
+  }
+
+  struct Pieces {
+    Names outer, middle, inner;  // around what others compute, inside of it, and of a tile of registers
+    std::int64_t iterations = 1;  // of `outer`
+  };
+  /// Splits data axis `i` of the last stage.
+  Status cut(const AlignedNest& nest, bool has_product, std::size_t i, Pieces& pieces) {
+    const Stage& last = d_.stage(last_);
+    const Names axes = last.data_axes();
+    const std::string& a = axes[i];
+    const bool is_last = i + 1 == axes.size(), is_row = has_product && i + 2 == axes.size();
+    const auto k = std::find_if(nest.shared.begin(), nest.shared.end(), [&](const SharedAxis& s) { return s.coordinate == static_cast<int>(i); });
+    const bool again = k != nest.shared.end() && computed_again(nest, static_cast<std::size_t>(k - nest.shared.begin()));
+    const bool is_outer = k != nest.shared.end() && !again;
+    const std::int64_t n = last.find_axis(a)->extent, vector = lanes(last), width = has_product ? vector * kVectorsOfTile : vector;
+    const std::int64_t step = is_last ? width : is_row ? std::int64_t{kRowsOfTile} : 1;
+    const bool registers = n >= 2 && step > 1 && (!is_last || has_product || contiguity(last, last.roots[i].coordinate).moves);
+    Names into;
+    std::vector<schedule::Param> factors;
+    const auto piece = [&](const std::string& suffix, Names& to) {
+      into.push_back(a + suffix);
+      to.push_back(a + suffix);
+    };
+    if (const std::int64_t block = again ? block_of(n, step, is_last, pieces.iterations) : n; block < n) {
+      piece(".0", pieces.outer);
+      pieces.iterations *= (n + block - 1) / block;
+      factors.push_back(registers ? block / step : block);
+    }
+    if (registers) {
+      piece(".1", is_row && is_outer ? pieces.outer : pieces.middle);
+      if (is_last && has_product) {
+        factors.push_back(kVectorsOfTile);
+        piece(".u", pieces.inner);
+      }
+      factors.push_back(is_last ? vector : step);
+      piece(is_last ? ".v" : ".r", pieces.inner);
+      loops_.tiled.push_back(a);
+    } else {
+      Names& to = is_outer && !is_last ? pieces.outer : pieces.middle;
+      factors.empty() ? to.push_back(a) : piece(".1", to);
+    }
+    if (is_outer && !is_last) pieces.iterations *= is_row && registers ? (n + step - 1) / step : n;
+    return factors.empty() ? Status(Done{}) : d_.step(schedule::Split{last_, a, into, factors, ir::Tail::kPartition});
+  }
+
+  /// Elements of an axis of extent `n` for which what they need is computed once; a multiple of `step`. The
+  /// first such axis is cut finer where nothing else gives the threads something to do.
+  std::int64_t block_of(std::int64_t n, std::int64_t step, bool is_last, std::int64_t iterations) const {
+    const std::int64_t least = is_last ? std::max(options_.tile, 4 * step) : iterations > 1 ? options_.tile : std::clamp<std::int64_t>((n + 7) / 8, 4, options_.tile);
+    return (least + step - 1) / step * step;
   }
 
   /// Whether nothing but the product is computed inside of the last stage, all of whose axes are shared.
@@ -238,17 +215,7 @@ class Writer {
     const Stage& s = d_.stage(product);
     const std::size_t rank = s.data_axes().size();
     const schedule::RootAxis &row = s.roots[rank - 2], &column = s.roots[rank - 1];
-    double of_rows = 0, of_columns = 0;
-    ir::walk(s.body[0], [&](const ir::Expr& e) {
-      const auto* read = e.as<ir::Load>();
-      if (read == nullptr) return true;
-      const auto uses = [&](const ir::Var& v) { return std::any_of(read->indices.begin(), read->indices.end(), [&](const ir::Expr& i) { return ir::uses_var(i, v.id()); }); };
-      double bytes = read->buffer->dtype.bytes();
-      for (const std::int64_t n : ir::Buffer(read->buffer).extents()) bytes *= static_cast<double>(n);
-      if (uses(row.coordinate) && !uses(column.coordinate)) of_rows += bytes;
-      if (uses(column.coordinate) && !uses(row.coordinate)) of_columns += bytes;
-      return true;
-    });
+    const double of_rows = detail::bytes_along(s, row.coordinate, column.coordinate), of_columns = detail::bytes_along(s, column.coordinate, row.coordinate);
     const auto traffic = [](double bytes, std::int64_t extent, std::int64_t tile) { return bytes > kCachedBytes ? bytes * static_cast<double>(extent) / static_cast<double>(tile) : bytes; };
     const double rows_outside = traffic(of_columns, row.extent, kRowsOfTile) + of_rows;
     return traffic(of_rows, column.extent, lanes(s) * kVectorsOfTile) + of_columns < rows_outside;
@@ -262,18 +229,45 @@ class Writer {
   void put(const std::string& name) {
     if (const std::string axis = summed_in_vectors(name); !axis.empty()) {
       if (attempt("partial sums for " + name, [&] { return sum_in_vectors(name, axis); })) return;
+    } else if (suits_registers(d_.stage(name))) {
+      if (attempt("registers for " + name, [&] { return put_product(name); })) return;
     }
     if (loops_.outer.empty()) return finish(name);
     if (attempt("placing " + name, [&] { return d_.step(schedule::ComputeAt{name, last_, loops_.place()}); })) vectorize(name);
   }
 
-  /// The tile of `product` in registers, inside of the loops of the last stage.
-  Status accumulate(const std::string& product) {
-    if (std::find(loops_.tiled.begin(), loops_.tiled.end(), d_.stage(last_).data_axes().back()) == loops_.tiled.end()) return refuse("its last axis has a single element");
-    TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{product, last_, loops_.tile}));
+  /// A reduction of a nest that is no copy of its last stage: a copy of it, and its sums in registers.
+  Status put_product(const std::string& name) {
+    const std::string sums = name + ".acc";
+    TESSERA_TRY_DONE(d_.step(schedule::CacheWrite{name, sums, ir::Scope::kGlobal}));
+    if (!loops_.outer.empty()) TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{name, last_, loops_.place()}));
+    Names order = d_.stage(name).data_axes(), tiled, inner;
+    const std::string column = order.back();
+    if (d_.extent(name, column) < 2) return refuse("its last axis has a single element");
+    if (order.size() > 1 && d_.extent(name, order[order.size() - 2]) > 1) {
+      std::string& row = order[order.size() - 2];
+      TESSERA_TRY_DONE(d_.step(schedule::Split{name, row, {row + ".1", row + ".r"}, {kRowsOfTile}, ir::Tail::kPartition}));
+      tiled.push_back(row);
+      inner.push_back(row + ".r");
+      row += ".1";
+    }
+    TESSERA_TRY_DONE(d_.step(schedule::Split{name, column, {column + ".1", column + ".u", column + ".v"}, {kVectorsOfTile, lanes(d_.stage(name))}, ir::Tail::kPartition}));
+    tiled.push_back(column);
+    order.back() = column + ".1";
+    inner.insert(inner.end(), {column + ".u", column + ".v"});
+    order.insert(order.end(), inner.begin(), inner.end());
+    TESSERA_TRY_DONE(d_.step(schedule::Reorder{name, order}));
+    return accumulate(sums, name, column + ".1", tiled);
+  }
+
+  /// The tile of `product` in registers, inside of loop `tile` of the stage that reads it in place, whose axes
+  /// `tiled` are cut for it.
+  Status accumulate(const std::string& product, const std::string& host, const std::string& tile, const Names& tiled) {
+    if (std::find(tiled.begin(), tiled.end(), d_.stage(host).data_axes().back()) == tiled.end()) return refuse("its last axis has a single element");
+    TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{product, host, tile}));
     TESSERA_TRY_DONE(d_.step(schedule::SetScope{product, ir::Scope::kRegister}));
-    const Names own = d_.stage(product).data_axes(), axes = d_.stage(last_).data_axes();
-    const bool has_rows = loops_.tiled.size() > 1;
+    const Names axes = d_.stage(host).data_axes();
+    const bool has_rows = tiled.size() > 1;
     Names data, reduce;
     for (const schedule::RootAxis& r : d_.stage(product).roots) (r.kind == schedule::AxisKind::kData ? data : reduce).push_back(r.axis);
     const std::string column = data.back(), vectors = column + ".u", vector = column + ".v";
@@ -290,9 +284,9 @@ class Writer {
     TESSERA_TRY_DONE(d_.step(schedule::Reorder{product, order}));
     for (const std::string& a : has_rows ? Names{row, vectors} : Names{vectors}) TESSERA_TRY_DONE(d_.step(schedule::Unroll{product, a}));
     TESSERA_TRY_DONE(d_.step(schedule::Vectorize{product, vector}));
-    if (has_rows) TESSERA_TRY_DONE(d_.step(schedule::Unroll{last_, axes[axes.size() - 2] + ".r"}));
-    TESSERA_TRY_DONE(d_.step(schedule::Unroll{last_, axes.back() + ".u"}));
-    return d_.step(schedule::Vectorize{last_, axes.back() + ".v"});
+    if (has_rows) TESSERA_TRY_DONE(d_.step(schedule::Unroll{host, axes[axes.size() - 2] + ".r"}));
+    TESSERA_TRY_DONE(d_.step(schedule::Unroll{host, axes.back() + ".u"}));
+    return d_.step(schedule::Vectorize{host, axes.back() + ".v"});
   }
 
   /// Vectors of a stage that is where it belongs.
@@ -313,16 +307,16 @@ class Writer {
     return "";
   }
 
-  /// The last data axis in vectors, where that is contiguous.
+  /// The last data axis in vectors.
   void vectorize(const std::string& name) {
     const Stage& s = d_.stage(name);
-    if (s.data_axes().empty() || s.outputs.size() != 1) return;
+    if (s.data_axes().empty()) return;
     const std::string a = s.data_axes().back(), ready = a + ".v";
-    if (s.is_reduction() && !contiguity(s, s.roots[s.data_axes().size() - 1].coordinate).moves) return;
     attempt("vectors for " + name, [&]() -> Status {
       if (d_.stage(name).find_axis(ready) == nullptr) {
         if (d_.stage(name).leaf_index(a) < 0 || d_.extent(name, a) < 2) return Done{};
         TESSERA_TRY_DONE(d_.step(schedule::Split{name, a, {a + ".o", ready}, {lanes(d_.stage(name))}, ir::Tail::kPartition}));
+        if (name == last_) std::replace(loops_.outer.begin(), loops_.outer.end(), a, a + ".o");
       }
       Names order;
       for (const std::string& leaf : d_.stage(name).leaves) {
