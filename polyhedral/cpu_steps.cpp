@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "polyhedral/detail/partial_sums.h"
 #include "polyhedral/detail/reads.h"
 
 namespace tessera::polyhedral {
@@ -11,26 +12,13 @@ namespace {
 
 using detail::contiguity;
 using detail::Contiguity;
+using detail::Draft;
+using detail::kRowsOfTile;
+using detail::Names;
 using schedule::Stage;
-using Names = std::vector<std::string>;
 
-constexpr int kRowsOfTile = 4, kVectorsOfTile = 2;  // accumulators of a product in registers
-constexpr double kCachedBytes = 256 << 10;          // what a core is taken to keep of an operand
-
-/// A plan in the making: a state and the steps that led there.
-struct Draft {
-  schedule::State state;
-  schedule::StepList steps;
-
-  Status step(schedule::Step s) {
-    TESSERA_TRY(next, schedule::apply_step(state, s));
-    state = std::move(next);
-    steps.push_back(std::move(s));
-    return Done{};
-  }
-  const Stage& stage(const std::string& name) const { return *state.find(name); }
-  std::int64_t extent(const std::string& stage_name, const std::string& axis) const { return stage(stage_name).find_axis(axis)->extent; }
-};
+constexpr int kVectorsOfTile = 2;           // vectors of columns of a product that registers hold together
+constexpr double kCachedBytes = 256 << 10;  // what a core is taken to keep of an operand
 
 /// Loops of the last stage of a nest.
 struct Loops {
@@ -47,10 +35,11 @@ class Writer {
 
   void add(const AlignedNest& nest) {
     const std::string last = nest.members.back().stage;
-    if (d_.stage(last).is_scan() || d_.stage(last).is_extern()) return;
-    inline_members(nest);
     last_ = last;
     loops_ = {};
+    if (d_.stage(last).is_extern()) return;
+    if (d_.stage(last).is_scan()) return keep_steps(nest);
+    inline_members(nest);
     const std::string product = choose_product(nest);
     attempt("loops of " + last, [&] { return make_loops(nest, product); });
     // Readers before what they read: a stage is computed inside of loops that all its readers run in.
@@ -84,6 +73,13 @@ class Writer {
   bool is_inlined(const std::string& s) const { return d_.stage(s).placement == schedule::Placement::kInline; }
   bool is_root(const std::string& s) const { return d_.stage(s).placement == schedule::Placement::kRoot; }
   int lanes(const Stage& s) const { return std::clamp(target_.lanes(std::max(1, s.outputs[0]->dtype.bytes())), 1, 64); }
+
+  /// The stages of a scan stay where its step has them.
+  void keep_steps(const AlignedNest& nest) {
+    for (const Member& m : nest.members) {
+      if (!suits_registers(d_.stage(m.stage)) || !attempt("registers for " + m.stage, [&] { return put_product(m.stage); })) vectorize(m.stage);
+    }
+  }
 
   /// Elementwise stages that one stage reads, an element of theirs for an element of its.
   void inline_members(const AlignedNest& nest) {
@@ -228,7 +224,7 @@ class Writer {
   /// A stage inside of the loops of the last one, in vectors.
   void put(const std::string& name) {
     if (const std::string axis = summed_in_vectors(name); !axis.empty()) {
-      if (attempt("partial sums for " + name, [&] { return sum_in_vectors(name, axis); })) return;
+      if (attempt("partial sums for " + name, [&] { return sum(name, axis); })) return;
     } else if (suits_registers(d_.stage(name))) {
       if (attempt("registers for " + name, [&] { return put_product(name); })) return;
     }
@@ -292,7 +288,7 @@ class Writer {
   /// Vectors of a stage that is where it belongs.
   void finish(const std::string& name) {
     const std::string axis = summed_in_vectors(name);
-    if (axis.empty() || !attempt("partial sums for " + name, [&] { return sum_in_vectors(name, axis); })) vectorize(name);
+    if (axis.empty() || !attempt("partial sums for " + name, [&] { return sum(name, axis); })) vectorize(name);
   }
 
   /// The axis of a reduction that runs along contiguous memory, where the last data axis does not; else empty.
@@ -307,11 +303,12 @@ class Writer {
     return "";
   }
 
-  /// The last data axis in vectors.
+  /// The last data axis in vectors, unless a scan steps along it.
   void vectorize(const std::string& name) {
     const Stage& s = d_.stage(name);
     if (s.data_axes().empty()) return;
     const std::string a = s.data_axes().back(), ready = a + ".v";
+    if (a == s.step_axis) return;
     attempt("vectors for " + name, [&]() -> Status {
       if (d_.stage(name).find_axis(ready) == nullptr) {
         if (d_.stage(name).leaf_index(a) < 0 || d_.extent(name, a) < 2) return Done{};
@@ -328,67 +325,13 @@ class Writer {
     });
   }
 
-  /// A reduction along contiguous memory: a vector of partial sums for each element of a tile, then their sums.
-  Status sum_in_vectors(const std::string& name, const std::string& axis) {
-    const std::string part = name + ".part", lane = axis + ".l";
-    TESSERA_TRY_DONE(d_.step(schedule::Split{name, axis, {axis + ".0", lane}, {lanes(d_.stage(name))}, ir::Tail::kPartition}));
-    TESSERA_TRY_DONE(d_.step(schedule::Rfactor{name, lane, part}));
-    const bool inside = name != last_ && !loops_.outer.empty();
-    if (inside) TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{name, last_, loops_.place()}));
-    TESSERA_TRY(tile, tile_of_sums(name));
-    if (!tile.around.empty()) TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{part, name, tile.around}));
-    if (tile.around.empty() && inside) TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{part, last_, loops_.place()}));
-    Names own = d_.stage(part).data_axes(), order, rows;
-    own.pop_back();  // the lanes
-    for (; !own.empty() && rows.size() < tile.axes; own.pop_back()) rows.insert(rows.begin(), own.back());
-    order = own;
-    for (const schedule::RootAxis& r : d_.stage(part).roots) {
-      if (r.kind == schedule::AxisKind::kReduce) order.push_back(r.axis);
-    }
-    order.insert(order.end(), rows.begin(), rows.end());
-    order.push_back(lane);
-    TESSERA_TRY_DONE(d_.step(schedule::Reorder{part, order}));
-    TESSERA_TRY_DONE(d_.step(schedule::Vectorize{part, lane}));
-    if (d_.stage(part).placement != schedule::Placement::kAt) return Done{};
-    for (const std::string& r : rows) TESSERA_TRY_DONE(d_.step(schedule::Unroll{part, r}));
-    for (const std::string& r : tile.inner) TESSERA_TRY_DONE(d_.step(schedule::Unroll{name, r}));
-    TESSERA_TRY_DONE(d_.step(schedule::Unroll{name, lane}));
-    return d_.step(schedule::SetScope{part, ir::Scope::kRegister});
-  }
-
-  /// The elements whose partial sums are in registers together.
-  struct SumTile {
-    std::string around;     // the loop around them; empty: all of the stage
-    std::size_t axes = 0;   // trailing data axes that the tile spans
-    Names inner;            // its loops
-  };
-  Result<SumTile> tile_of_sums(const std::string& name) {
-    const Names data = d_.stage(name).data_axes();
-    SumTile out;
-    const std::int64_t columns = target_.vector_registers >= 32 ? 4 : 2;
-    for (std::size_t back = 1; back <= std::min<std::size_t>(2, data.size()); ++back) {
-      const std::string& a = data[data.size() - back];
-      const std::int64_t n = d_.stage(name).leaf_index(a) < 0 ? 0 : d_.extent(name, a), most = back == 1 ? columns : kRowsOfTile;
-      if (n < 2) break;
-      if (n > most) {
-        TESSERA_TRY_DONE(d_.step(schedule::Split{name, a, {a + ".1", a + ".r"}, {most}, ir::Tail::kPartition}));
-        // Stages of the nest are computed for a tile then.
-        if (name == last_) std::replace(loops_.outer.begin(), loops_.outer.end(), a, a + ".1");
-      }
-      out.inner.insert(out.inner.begin(), n > most ? a + ".r" : a);
-      out.axes = back;
-    }
-    Names order, last;
-    for (const std::string& leaf : d_.stage(name).leaves) {
-      const bool tiled = std::find(out.inner.begin(), out.inner.end(), leaf) != out.inner.end();
-      const bool reduces = d_.stage(name).find_axis(leaf)->kind == schedule::AxisKind::kReduce;
-      (tiled || reduces ? last : order).push_back(leaf);
-    }
-    if (!order.empty()) out.around = order.back();
-    std::stable_partition(last.begin(), last.end(), [&](const std::string& l) { return d_.stage(name).find_axis(l)->kind == schedule::AxisKind::kData; });
-    order.insert(order.end(), last.begin(), last.end());
-    if (order.size() > 1) TESSERA_TRY_DONE(d_.step(schedule::Reorder{name, order}));
-    return out;
+  /// A reduction along contiguous memory, inside of the loops of the last stage.
+  Status sum(const std::string& name, const std::string& axis) {
+    detail::PartialSums sums{name, axis, lanes(d_.stage(name)), target_.vector_registers >= 32 ? 4 : 2, std::nullopt};
+    if (name == last_) return detail::sum_in_vectors(d_, sums, loops_.outer);
+    if (!loops_.outer.empty()) sums.place = {last_, loops_.place()};
+    Names own;
+    return detail::sum_in_vectors(d_, sums, own);
   }
 
   /// As many of the outer loops as give enough iterations, as one parallel loop.

@@ -32,9 +32,9 @@ std::string refusals(const CpuSteps& s) {
 }
 
 /// Primes in place of large extents; strides, windows and the like as they are.
-dsl::ComputeDag small(const ops::Operator& op) {
+dsl::ComputeDag small(const ops::Operator& op, const std::string& layout) {
   static constexpr std::int64_t kPrimes[] = {7, 5, 19, 3};
-  ops::Request r{op.name, {}, "", ""};
+  ops::Request r{op.name, {}, layout, ""};
   std::size_t i = 0;
   for (const ops::Parameter& p : op.parameters) {
     if (p.fallback > 8) r.shape[p.name] = std::max(p.min, kPrimes[i++ % 4]);
@@ -62,31 +62,38 @@ TEST_P(CpuStepsOf, AreLegal) {
   }
 }
 
+void expect_right(const dsl::ComputeDag& dag, const CpuSteps& made, std::uint64_t seed) {
+  SCOPED_TRACE(dump_json(write_json(made.steps)) + refusals(made));
+  if (dsl::supports_exact(dag)) {
+    lower::Options options;
+    options.vector_bytes = 32;
+    EXPECT_EQ(driver::check_pair(driver::CheckedProgram::make(dag, seed).or_throw(), made.steps, options).why, "");
+    return;
+  }
+  const auto inputs = dsl::make_inputs(dag, seed, dsl::InputKind::kRandom);
+  const auto program = driver::finished_program(dag, made.steps, driver::resolve_target("cpu -mcpu=x86-64-v3"));
+  ASSERT_TRUE(program.ok()) << program.reason();
+  ir::InterpretOptions options;
+  options.flat = true;
+  const auto got = ir::interpret(*program, inputs, options);
+  ASSERT_TRUE(got.ok()) << got.reason();
+  dsl::Evaluator reference(dag, inputs, dsl::EvaluateMode::kBounded);
+  for (std::size_t i = 0; i < got->size(); ++i) {
+    const auto verdict = reference.compare(dag.outputs()[i]->name, (*got)[i]);
+    ASSERT_TRUE(verdict.ok()) << verdict.reason();
+    EXPECT_TRUE(verdict->ok()) << verdict->first;
+  }
+}
+
 TEST_P(CpuStepsOf, AreRight) {
-  const dsl::ComputeDag dag = small(*ops::find_operator(GetParam()).or_throw());
+  const ops::Operator& op = *ops::find_operator(GetParam()).or_throw();
   const std::uint64_t seed = tessera::test::options().seed;
-  for (const Grouping g : {Grouping::kMax, Grouping::kMin}) {
-    const auto made = steps_of(dag, g);
-    if (!made) continue;
-    SCOPED_TRACE(dump_json(write_json(made->steps)) + refusals(*made));
-    if (dsl::supports_exact(dag)) {
-      lower::Options options;
-      options.vector_bytes = 32;
-      EXPECT_EQ(driver::check_pair(driver::CheckedProgram::make(dag, seed).or_throw(), made->steps, options).why, "");
-      continue;
-    }
-    const auto inputs = dsl::make_inputs(dag, seed, dsl::InputKind::kRandom);
-    const auto program = driver::finished_program(dag, made->steps, driver::resolve_target("cpu -mcpu=x86-64-v3"));
-    ASSERT_TRUE(program.ok()) << program.reason();
-    ir::InterpretOptions options;
-    options.flat = true;
-    const auto got = ir::interpret(*program, inputs, options);
-    ASSERT_TRUE(got.ok()) << got.reason();
-    dsl::Evaluator reference(dag, inputs, dsl::EvaluateMode::kBounded);
-    for (std::size_t i = 0; i < got->size(); ++i) {
-      const auto verdict = reference.compare(dag.outputs()[i]->name, (*got)[i]);
-      ASSERT_TRUE(verdict.ok()) << verdict.reason();
-      EXPECT_TRUE(verdict->ok()) << verdict->first;
+  RecordProperty("seed", std::to_string(seed));
+  for (const std::string& layout : op.layouts.empty() ? std::vector<std::string>{""} : op.layouts) {
+    const dsl::ComputeDag dag = small(op, layout);
+    for (const Grouping g : {Grouping::kMax, Grouping::kKeepParallel, Grouping::kMin}) {
+      SCOPED_TRACE(layout + " " + to_string(g));
+      if (const auto made = steps_of(dag, g)) expect_right(dag, *made, seed);
     }
   }
 }
