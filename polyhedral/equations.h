@@ -33,6 +33,7 @@ struct Equation {
   dsl::ValueRule values;                // of an input
 
   bool is_input() const { return body.empty() && !code; }
+  bool is_scan() const { return step_dimension >= 0; }
   const ir::Reduce* reduce() const { return body.empty() ? nullptr : body[0].as<ir::Reduce>(); }
   std::size_t data_rank() const;
   /// The output whose value is `index` of the reduced tuple; -1 when none is.

@@ -135,7 +135,7 @@ class Builder {
 
  private:
   void add(std::size_t index, const Equation& e, Phase phase) {
-    Statement s{statement_names_.of(&e, e.stage + (phase == Phase::kInit ? "_init" : phase == Phase::kUpdate ? "_update" : "")), &e, phase, isl::set(), {}};
+    Statement s{statement_names_.of(&e, e.stage + (phase == Phase::kInit ? "_init" : phase == Phase::kUpdate ? "_update" : "")), &e, static_cast<int>(index), phase, isl::set(), {}};
     Space space(out_.isl);
     ir::Exprs element;
     std::vector<const Coordinate*> coordinates;

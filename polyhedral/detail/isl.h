@@ -54,7 +54,7 @@ class IslContext {
   /// What `f` returns (a value, a Result or nothing). Refuses with "timeout: ..." when it takes longer than
   /// `limit`, and with ISL's own words when ISL refuses. Objects of ISL that outlive `f` are as before it.
   template <class F>
-  auto within(std::chrono::milliseconds limit, F&& f) {
+  auto within(std::chrono::milliseconds limit, F&& f) const {
     using Value = std::invoke_result_t<F>;
     using Returned = typename Wrapped<Value>::type;
     Watchdog watchdog(context_, limit);

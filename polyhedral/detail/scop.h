@@ -20,6 +20,7 @@ struct Reference {
 struct Statement {
   std::string name;
   const Equation* equation = nullptr;
+  int stage = 0;  // its position in Equations::stages
   ir::Phase phase = ir::Phase::kWhole;
   isl::set domain;
   std::vector<Reference> references;
