@@ -1,11 +1,13 @@
 #include "polyhedral/cpu_steps.h"
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 
+#include "polyhedral/detail/panels.h"
 #include "polyhedral/detail/partial_sums.h"
 #include "polyhedral/detail/reads.h"
+#include "polyhedral/detail/register_tile.h"
+#include "polyhedral/detail/scratch.h"
 #include "support/nearest.h"
 
 namespace tessera::polyhedral {
@@ -15,58 +17,18 @@ namespace {
 using detail::contiguity;
 using detail::Contiguity;
 using detail::Draft;
+using detail::kScratchBytes;
 using detail::Names;
+using detail::powers_up_to;
+using detail::scratch_bytes;
+using detail::up_to;
 using schedule::Stage;
 
-constexpr std::int64_t kScratchBytes = 448 << 10;  // of a thread, in part of the stack that kernels get
-constexpr std::int64_t kMostSize = 1 << 20;        // of any number of a plan
+constexpr std::int64_t kMostSize = 1 << 20;  // of any number of a plan
+constexpr double kReadsOfABorder = 64;       // of each element: above that a copy with a border is cheaper than loops that are cut
+constexpr std::int64_t kBytesOfRows = 32 << 10;  // that stages of a nest work on together
 constexpr std::int64_t kRowsOfSums = 4, kSumsAtATime = 8;  // of partial sums in registers
 constexpr double kCachedBytes = 256 << 10;  // what a core is taken to keep of an operand
-
-/// Results of a product that registers hold together.
-struct RegisterTile {
-  std::int64_t rows = 1, vectors = 1;  // vectors of columns a row
-  /// Those, the vectors of columns that they are multiplied with, and one element of a row.
-  std::int64_t registers() const { return rows * vectors + vectors + 1; }
-};
-
-constexpr std::int64_t kMostRows = 8, kMostVectors = 4, kMostVectorsOfARow = 8;
-constexpr double kReuseOfPanels = 2, kReuseOfCopies = 64;  // times that a panel is read: to be worth preparing, and copying in every run
-constexpr double kReadsOfABorder = 64;  // of each element: above that a copy with a border is cheaper than loops that are cut
-constexpr std::int64_t kBytesOfRows = 32 << 10;  // that stages of a nest work on together
-constexpr std::int64_t kBytesFarApart = 1024;  // between rows that a copy brings together
-constexpr double kReuseOfTransposes = 16;  // the same, where columns cannot be in vectors without it
-
-/// The tile that keeps multipliers busiest: two multiply-adds and two loads a cycle, four cycles until a sum can be
-/// added to again; what is left at the borders of `rows` x `columns` counts as if it were computed.
-RegisterTile register_tile(std::int64_t rows, std::int64_t columns, int lanes, int registers) {
-  RegisterTile best;
-  double least = std::numeric_limits<double>::infinity();
-  for (std::int64_t v = 1; v <= (rows < 2 ? kMostVectorsOfARow : kMostVectors); ++v) {
-    for (std::int64_t r = 1; r <= std::min(kMostRows, rows); ++r) {
-      const RegisterTile t{r, v};
-      if (t.registers() > registers || (v - 1) * lanes >= columns) continue;
-      const auto covered = [](std::int64_t n, std::int64_t tile) { return static_cast<double>((n + tile - 1) / tile * tile) / static_cast<double>(n); };
-      const double sums = static_cast<double>(r * v), loads = static_cast<double>(r + v);
-      const double cost = covered(rows, r) * covered(columns, v * lanes) * std::max({1.0, 8 / sums, loads / sums}) * (1 + loads / sums / 4);
-      if (cost < least) best = t;
-      least = std::min(cost, least);
-    }
-  }
-  return best;
-}
-
-std::vector<std::int64_t> up_to(std::int64_t n) {
-  std::vector<std::int64_t> out;
-  for (std::int64_t i = 1; i <= n; ++i) out.push_back(i);
-  return out;
-}
-
-std::vector<std::int64_t> powers_up_to(std::int64_t n) {
-  std::vector<std::int64_t> out;
-  for (std::int64_t p = 1; p <= n; p *= 2) out.push_back(p);
-  return out;
-}
 
 /// Loops of the last stage of a nest.
 struct Loops {
@@ -106,7 +68,8 @@ class Writer {
     CpuSteps out{{}, std::move(refused_), d_.numbers, d_.steps, d_.open, std::move(bounds_)};
     TESSERA_TRY(steps, schedule::fill_holes(d_.steps, d_.numbers));
     out.steps = std::move(steps);
-    TESSERA_TRY_DONE(bound_scratch(out));
+    TESSERA_TRY(initial, schedule::State::initial(d_.state.dag_ptr()));
+    TESSERA_TRY_DONE(detail::bound_tiles(out, initial));
     return out;
   }
 
@@ -189,16 +152,7 @@ class Writer {
   bool suits_registers(const Stage& s) const {
     if (!s.is_reduction() || s.outputs.size() != 1 || s.data_axes().empty()) return false;
     const schedule::RootAxis& r = s.roots[s.data_axes().size() - 1];
-    return r.extent >= 2 && (contiguity(s, r.coordinate).fits || needs_panel(s));
-  }
-
-  /// Whether vectors run along the last axis only when an operand is copied into panels, and copying pays.
-  bool needs_panel(const Stage& s) const {
-    const auto panel = detail::panel_of(s);
-    if (!panel || contiguity(s, s.roots[s.data_axes().size() - 1].coordinate).fits || !detail::fits_with_panel(s, *panel)) return false;
-    const Stage* source = d_.state.producer(panel->tensor);
-    const bool constant = source->kind == dsl::OperationKind::kConstant;
-    return source->is_input() && panel->reuse >= (constant ? kReuseOfPanels : kReuseOfTransposes);
+    return r.extent >= 2 && (contiguity(s, r.coordinate).fits || detail::needs_panel(d_.state, s));
   }
 
   /// The reduction that is summed up in registers, one tile of the last stage at a time; empty: none. Where the
@@ -227,7 +181,7 @@ class Writer {
     if (rank == 0) return Done{};
     if (!product.empty()) {
       choose_tile(last_, loops_.rows, loops_.width);
-      attempt("panels for " + product, [&] { return pack(product, loops_.width); });
+      attempt("panels for " + product, [&] { return detail::pack(d_, product, {loops_.width, lanes(d_.stage(product)), options_.parallelism > 1}); });
     }
     Pieces pieces;
     for (std::size_t i = 0; i < rank; ++i) TESSERA_TRY_DONE(cut(nest, !product.empty(), i, pieces));
@@ -252,50 +206,18 @@ class Writer {
     const Names axes = d_.stage(host).data_axes();
     const std::int64_t columns = d_.extent(host, axes.back()), row_count = axes.size() > 1 ? d_.extent(host, axes[axes.size() - 2]) : 1;
     const int vector = lanes(d_.stage(host));
-    const RegisterTile rule = register_tile(row_count, columns, vector, target_.vector_registers);
+    const detail::RegisterTile rule = detail::register_tile(row_count, columns, vector, target_.vector_registers);
     std::vector<std::int64_t> widths;
-    for (std::int64_t v = 1; v <= std::min(row_count < 2 ? kMostVectorsOfARow : kMostVectors, (columns + vector - 1) / vector); ++v) widths.push_back(v * vector);
+    for (std::int64_t v = 1; v <= std::min(row_count < 2 ? detail::kMostVectorsOfARow : detail::kMostVectors, (columns + vector - 1) / vector); ++v) widths.push_back(v * vector);
     width = d_.size(host + ".width", rule.vectors * vector, widths);
     if (row_count < 2) return;
-    rows = d_.size(host + ".rows", rule.rows, up_to(std::min(kMostRows, row_count)));
-    const std::int64_t room = std::max(1, target_.vector_registers - static_cast<int>(kMostVectors) - 1) * vector;
+    rows = d_.size(host + ".rows", rule.rows, up_to(std::min(detail::kMostRows, row_count)));
+    const std::int64_t room = std::max(1, target_.vector_registers - static_cast<int>(detail::kMostVectors) - 1) * vector;
     SizeBound bound{"register file", 1, {}, std::max(room, d_.value(rows) * d_.value(width))};
     for (const schedule::Param& p : {rows, width}) {
       if (p.is_open()) bound.sizes.push_back(p.hole);
     }
     if (!bound.sizes.empty()) bounds_.push_back(std::move(bound));
-  }
-
-  /// Promotes the operand that is read along the columns: a copy of it in panels as wide as the tile of registers, made
-  /// ahead where the operand is constant, else where many tiles read it.
-  Status pack(const std::string& product, const schedule::Param& width) {
-    const Stage& s = d_.stage(product);
-    const auto panel = detail::panel_of(s);
-    if (!panel) return Done{};
-    const Stage* source = d_.state.producer(panel->tensor);
-    const std::int64_t columns = source->roots[panel->dimension].extent;
-    const bool needed = needs_panel(s), constant = source->kind == dsl::OperationKind::kConstant;
-    const bool far_apart = columns * source->outputs[0]->dtype.bytes() >= kBytesFarApart;
-    if (!source->is_input() || panel->reuse < kReuseOfPanels || (columns <= d_.value(width) && !needed)) return Done{};
-    if (d_.number(product + ".pack", needed || constant || (far_apart && panel->reuse >= kReuseOfCopies) ? 1 : 0) == 0) return Done{};
-    const std::string into = source->name + ".pack";
-    const Names axes = source->data_axes();
-    const std::string column = axes[panel->dimension];
-    std::vector<schedule::LayoutPiece> order{{column, 0}};
-    Names loops{column + ".0"};
-    for (const std::string& a : axes) {
-      if (a == column) continue;
-      order.push_back({a, 0});
-      loops.push_back(a);
-    }
-    order.push_back({column, width});
-    loops.push_back(column + ".1");
-    TESSERA_TRY_DONE(d_.step(schedule::Pack{source->name, {product}, into, order}));
-    TESSERA_TRY_DONE(d_.step(schedule::Split{into, column, {column + ".0", column + ".1"}, {lanes(d_.stage(into))}, ir::Tail::kPartition}));
-    TESSERA_TRY_DONE(d_.step(schedule::Reorder{into, loops}));
-    TESSERA_TRY_DONE(d_.step(schedule::Vectorize{into, column + ".1"}));
-    if (constant || d_.number(product + ".pack_in_parallel", options_.parallelism < 2 ? 0 : 1) == 0) return Done{};
-    return d_.step(schedule::Parallel{into, column + ".0"});
   }
 
   struct Pieces {
@@ -414,7 +336,7 @@ class Writer {
     if (d_.extent(name, column) < 2) return refuse("its last axis has a single element");
     schedule::Param rows, width;
     choose_tile(name, rows, width);
-    attempt("panels for " + name, [&] { return pack(sums, width); });
+    attempt("panels for " + name, [&] { return detail::pack(d_, sums, {width, lanes(d_.stage(sums)), options_.parallelism > 1}); });
     if (order.size() > 1 && d_.extent(name, order[order.size() - 2]) > 1) {
       std::string& row = order[order.size() - 2];
       TESSERA_TRY_DONE(d_.step(schedule::Split{name, row, {row + ".1", row + ".r"}, {rows}, ir::Tail::kPartition}));
@@ -488,7 +410,11 @@ class Writer {
     if (s.data_axes().empty()) return;
     const std::string a = s.data_axes().back(), ready = a + ".v";
     if (a == s.step_axis) return;
-    attempt("lines for " + name, [&] { return keep_lines(name); });
+    attempt("lines for " + name, [&]() -> Status {
+      TESSERA_TRY(cut, detail::keep_lines(d_, name, lanes(d_.stage(name))));
+      if (name == last_ && !cut.empty()) std::replace(loops_.outer.begin(), loops_.outer.end(), cut, cut + ".0");
+      return Done{};
+    });
     attempt("vectors for " + name, [&]() -> Status {
       if (d_.stage(name).find_axis(ready) == nullptr) {
         if (d_.stage(name).leaf_index(a) < 0 || d_.extent(name, a) < 2) return Done{};
@@ -503,23 +429,6 @@ class Writer {
       TESSERA_TRY_DONE(d_.step(schedule::Reorder{name, order}));
       return d_.step(schedule::Vectorize{name, ready});
     });
-  }
-
-  /// Of a transpose: all of a cache line is used while it is there.
-  ///
-  ///   for i, j.o, j.v: Y[i, j] = X[j, i]    ->    for i.0, j.o, i.l, j.v
-  Status keep_lines(const std::string& name) {
-    const Stage& s = d_.stage(name);
-    const std::string across = detail::axis_of_lines(s), last = s.data_axes().back();
-    if (across.empty() || s.leaf_index(across) < 0 || s.find_axis(across)->extent < 2) return Done{};
-    const std::int64_t extent = s.find_axis(across)->extent, line = 2 * lanes(s);
-    TESSERA_TRY_DONE(d_.step(schedule::Split{name, across, {across + ".0", across + ".l"}, {d_.size(name + "." + across + ".line", std::min(line, extent), powers_up_to(std::min(4 * line, extent)))}, ir::Tail::kPartition}));
-    if (name == last_) std::replace(loops_.outer.begin(), loops_.outer.end(), across, across + ".0");
-    Names order = d_.stage(name).leaves;
-    std::erase(order, across + ".l");
-    const auto vector = std::find(order.begin(), order.end(), last + ".v");
-    order.insert(vector, across + ".l");
-    return d_.step(schedule::Reorder{name, order});
   }
 
   /// A reduction along contiguous memory, inside of the loops of the last stage.
@@ -561,49 +470,6 @@ class Writer {
       TESSERA_TRY_DONE(d_.step(schedule::Fuse{last_, loops, all}));
     }
     return d_.step(schedule::Parallel{last_, all});
-  }
-
-  /// Of the stages that are computed inside of others.
-  static std::int64_t scratch_bytes(const schedule::State& state) {
-    std::int64_t bytes = 0;
-    for (std::size_t i = 0; i < state.size(); ++i) {
-      const Stage& s = state.stage(i);
-      if (s.placement != schedule::Placement::kAt || s.scope != ir::Scope::kGlobal) continue;
-      std::int64_t elements = 1;
-      for (const std::int64_t n : s.region.bound) elements *= n;
-      for (const ir::Buffer& b : s.outputs) bytes += elements * b->dtype.bytes();
-    }
-    return bytes;
-  }
-
-  /// Bounds the tiles by the scratch memory that they take. Extents of regions grow no faster than the tiles that
-  /// they belong to, so the bytes of the smallest tiles times their growth is enough for all others.
-  Status bound_scratch(CpuSteps& out) const {
-    std::map<std::string, std::int64_t> least = out.numbers;
-    SizeBound bound{"scratch memory of a thread", 1, {}, kScratchBytes};
-    double chosen = 1;
-    for (OpenSize& s : out.sizes) {
-      if (!s.name.ends_with(".tile")) continue;
-      std::erase_if(s.domain, [&](std::int64_t n) { return 4 * n < s.chosen; });
-      least[s.name] = s.domain.front();
-      bound.sizes.push_back(s.name);
-      chosen *= static_cast<double>(s.chosen) / static_cast<double>(s.domain.front());
-    }
-    if (bound.sizes.empty()) return Done{};
-    TESSERA_TRY(steps, schedule::fill_holes(out.open_steps, least));
-    TESSERA_TRY(initial, schedule::State::initial(d_.state.dag_ptr()));
-    TESSERA_TRY(state, schedule::replay(initial, steps));
-    const std::int64_t bytes = scratch_bytes(state);
-    if (static_cast<double>(bytes) * chosen > static_cast<double>(kScratchBytes)) {
-      // Too coarse a bound for what was chosen: then no tile grows.
-      for (OpenSize& s : out.sizes) std::erase_if(s.domain, [&](std::int64_t n) { return s.name.ends_with(".tile") && n > s.chosen; });
-      return Done{};
-    }
-    std::int64_t tiles = 1;
-    for (const std::string& name : bound.sizes) tiles *= least[name];
-    bound.weight = std::max<std::int64_t>(1, (bytes + tiles - 1) / tiles);
-    out.bounds.push_back(std::move(bound));
-    return Done{};
   }
 
   Draft d_;

@@ -90,7 +90,7 @@ def trials_of(log):
                 continue
             r = json.loads(line)
             if r["kind"] == "trial":
-                out[r["trial"]] = min(r["samples_ns"]) if r["status"] == "ok" else math.inf
+                out[r.get("trial", 0)] = min(r["samples_ns"]) if r["status"] == "ok" else math.inf
     return [out[t] for t in sorted(out)]
 
 
