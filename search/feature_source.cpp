@@ -1,5 +1,6 @@
 #include "search/feature_source.h"
 
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -9,25 +10,51 @@ namespace tessera::search {
 
 cost_model::Machine machine_of(const Task& task) { return cost_model::make_machine(task.target, task.threads, read_cache_sizes()); }
 
+/// Templates of a sketch, one for each choice of what changes more than numbers (the chunks of an algorithm).
 struct FeatureSource::SketchSummaries {
+  std::mutex mutex;
+  std::map<Values, std::optional<schedule::SummaryTemplate>> of;  // by the values of `fixed`; nothing: points are replayed
   std::once_flag once;
-  std::optional<schedule::SummaryTemplate> summaries;  // none: its points are replayed
+  std::vector<std::size_t> fixed;  // holes of use_algorithm
 };
 
 namespace {
 
-std::optional<schedule::SummaryTemplate> made_summaries(const schedule::State& initial, const Sketch& s) {
+/// Holes of steps whose numbers change which stages there are.
+std::vector<std::size_t> structural_holes(const Sketch& s) {
+  std::vector<std::size_t> out;
+  for (const schedule::Step& step : s.steps) {
+    if (!std::holds_alternative<schedule::UseAlgorithm>(step)) continue;
+    for (const std::string& hole : schedule::open_holes({step})) out.push_back(*s.space.find(hole));
+  }
+  return out;
+}
+
+/// Of the points that have the values of `like` in the holes `fixed`.
+std::optional<schedule::SummaryTemplate> made_summaries(const schedule::State& initial, const Sketch& s, const std::vector<std::size_t>& fixed, const Values& like) {
   constexpr int kProbes = 8;
   std::vector<std::string> holes;
-  for (const Hole& h : s.space.holes()) holes.push_back(h.name);
+  std::vector<std::vector<std::int64_t>> domains;
+  for (const Hole& h : s.space.holes()) {
+    holes.push_back(h.name);
+    domains.push_back(h.domain);
+  }
+  for (const std::size_t h : fixed) domains[h] = {like[h]};
+  schedule::StepList steps = s.steps;
+  for (schedule::Step& step : steps) {
+    if (!std::holds_alternative<schedule::UseAlgorithm>(step)) continue;
+    auto filled = schedule::fill_holes({step}, s.space.decisions(like));
+    if (!filled.ok()) return std::nullopt;
+    step = std::move(filled->front());
+  }
   std::vector<Values> probes;
   Rng rng(1);  // of its own, so that what a search draws does not depend on the road
   for (int i = 0; i < kProbes; ++i) {
-    auto probe = s.space.sample(rng);
+    auto probe = fixed.empty() ? s.space.sample(rng) : s.space.solve(domains, rng);
     if (!probe) return std::nullopt;
     probes.push_back(std::move(*probe));
   }
-  auto made = schedule::SummaryTemplate::make(initial, s.steps, holes, probes);
+  auto made = schedule::SummaryTemplate::make(initial, steps, holes, probes);
   if (!made.ok()) return std::nullopt;
   return std::move(*made);
 }
@@ -49,17 +76,23 @@ Result<cost_model::Features> FeatureSource::of_steps(const schedule::StepList& s
   return cost_model::extract(nest, machine_);
 }
 
-const schedule::SummaryTemplate* FeatureSource::summaries_of(std::size_t sketch) const {
-  SketchSummaries& s = summaries_[sketch];
-  std::call_once(s.once, [&] { s.summaries = made_summaries(initial_, (*sketches_)[sketch]); });
-  return s.summaries ? &*s.summaries : nullptr;
+const schedule::SummaryTemplate* FeatureSource::summaries_of(const Point& p) const {
+  SketchSummaries& s = summaries_[p.sketch];
+  const Sketch& sketch = (*sketches_)[p.sketch];
+  std::call_once(s.once, [&] { s.fixed = structural_holes(sketch); });
+  Values key;
+  for (const std::size_t h : s.fixed) key.push_back(p.values[h]);
+  const std::lock_guard lock(s.mutex);
+  auto it = s.of.find(key);
+  if (it == s.of.end()) it = s.of.emplace(std::move(key), made_summaries(initial_, sketch, s.fixed, p.values)).first;
+  return it->second ? &*it->second : nullptr;
 }
 
 void FeatureSource::one(const Point& p, cost_model::Features& out) const {
   thread_local ir::NestSummary nest;
   const Sketch& sketch = (*sketches_)[p.sketch];
   // Numbers tell nothing of a point outside the space: only a replay refuses it.
-  const auto* summaries = sketch.space.contains(p.values) ? summaries_of(p.sketch) : nullptr;
+  const auto* summaries = sketch.space.contains(p.values) ? summaries_of(p) : nullptr;
   if (summaries != nullptr && summaries->evaluate(p.values, nest)) {
     cost_model::extract(nest, machine_, out);
     return;

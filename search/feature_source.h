@@ -32,7 +32,7 @@ class FeatureSource {
   /// The summaries of a sketch, made when first asked for.
   struct SketchSummaries;
 
-  const schedule::SummaryTemplate* summaries_of(std::size_t sketch) const;
+  const schedule::SummaryTemplate* summaries_of(const Point& p) const;
   void one(const Point& p, cost_model::Features& out) const;
 
   const std::vector<Sketch>* sketches_;

@@ -143,7 +143,8 @@ ProposalCheck check_proposals(const Task& task, const ProposalCount& count, std:
     ProposalCheck::OfSketch& of_sketch = out.sketches[sketch_kind(name)];
     const bool lower = lower_each > 0 && out.proposals % lower_each == 0;
     const std::string why = why_wrong(task, sketches, *p, lower);
-    const bool compile = why.empty() && compile_each > 0 && out.proposals % compile_each == first_compiled;
+    // One sketch further each time: `compile_each` may be a multiple of how many there are.
+    const bool compile = why.empty() && compile_each > 0 && out.proposals % compile_each == (first_compiled + out.proposals / compile_each) % compile_each;
     ++out.proposals;
     ++of_sketch.proposals;
     out.lowered += lower ? 1 : 0;

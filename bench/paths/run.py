@@ -167,7 +167,7 @@ def main():
     bench = Bench(args)
     result = bench.plans() if args.what == "plans" else bench.hybrid()
     text = json.dumps(result, indent=1)
-    print(text)
+    print(json.dumps(result))
     if args.json:
         with open(args.json, "w") as f:
             f.write(text + "\n")

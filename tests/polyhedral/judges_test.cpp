@@ -2,6 +2,8 @@
 // exact mode, one iteration at a time. What the verifier accepts must be right in the interpreter.
 #include <gtest/gtest.h>
 
+#include <iostream>
+
 #include "driver/fuzz/check_pair.h"
 #include "driver/fuzz/random_program.h"
 #include "driver/fuzz/random_schedule.h"
@@ -40,8 +42,9 @@ struct Tally {
   int accepted = 0;  // by both
   int stricter = 0;  // rejected by the verifier alone: wrong for other values, or more than is needed
   int unknown = 0;
+  std::map<std::string, int> disagreements;  // of `stricter`, by mutant and fault
 
-  void judge(const CheckedProgram& program, const Equations& equations, const ir::Program& loops, const std::string& what) {
+  void judge(const CheckedProgram& program, const Equations& equations, const ir::Program& loops, const char* mutant, const std::string& what) {
     if (!ir::check_well_formed(loops).ok()) return;
     const auto wrong = interpreted(program, loops);
     if (!wrong) return;
@@ -53,6 +56,7 @@ struct Tally {
       ++unknown;
     } else {
       ++(wrong->empty() ? stricter : rejected);
+      if (wrong->empty()) ++disagreements[std::string(mutant) + ": " + to_string(v.violations[0].fault)];
       // A counter-example: an element, or the name of a loop or of a buffer that is at fault as a whole.
       EXPECT_TRUE(v.violations[0].what.find('[') != std::string::npos || v.violations[0].what.find('\'') != std::string::npos) << v;
     }
@@ -117,7 +121,7 @@ TEST(Judges, EverySeededDefectIsRejected) {
         for (int site = 0; site < 6; ++site) {
           const auto wrong = mutated(loops, mutant, site);
           if (!wrong) break;
-          t.judge(program, equations, *wrong, subject.name + " " + to_string(mutant) + " " + std::to_string(site));
+          t.judge(program, equations, *wrong, to_string(mutant), subject.name + " " + to_string(mutant) + " " + std::to_string(site));
         }
         rejected[to_string(mutant)] += t.rejected + t.stricter;
         all.rejected += t.rejected;
@@ -168,7 +172,7 @@ Tally judge_random(ir::TargetKind target, int programs, int mutants, Tally& unmo
         while (sites < 50 && mutated(*loops, mutant, sites)) ++sites;
         if (sites == 0) continue;
         const int site = static_cast<int>(rng.below(static_cast<std::uint64_t>(sites)));
-        out.judge(program, equations, *mutated(*loops, mutant, site), name + " " + to_string(mutant) + " " + std::to_string(site));
+        out.judge(program, equations, *mutated(*loops, mutant, site), to_string(mutant), name + " " + to_string(mutant) + " " + std::to_string(site));
       }
     }
   });
@@ -187,6 +191,25 @@ TEST_P(RandomPrograms, AreAcceptedAndTheirDefectsAreNot) {
   RecordProperty("accepted", t.accepted);
   RecordProperty("stricter", t.stricter);
   RecordProperty("unknown", t.unknown);
+}
+
+/// Minutes: by name (docs/proofs.md).
+TEST(Judges, DISABLED_ThousandsOfPrograms) {
+  Tally unmodified, mutants;
+  const auto add = [&](ir::TargetKind target, int programs) {
+    const Tally t = judge_random(target, programs, 4, unmodified);
+    mutants.rejected += t.rejected;
+    mutants.accepted += t.accepted;
+    mutants.stricter += t.stricter;
+    mutants.unknown += t.unknown;
+    for (const auto& [what, n] : t.disagreements) mutants.disagreements[what] += n;
+  };
+  add(ir::TargetKind::kCpu, 2000);
+  add(ir::TargetKind::kCuda, 500);
+  for (const auto& [what, n] : mutants.disagreements) std::cout << "right where it was run, rejected: " << what << ": " << n << "\n";
+  std::cout << "unmodified: " << unmodified.accepted + unmodified.unknown << " unknown: " << unmodified.unknown << " mutants: "
+            << mutants.rejected + mutants.accepted + mutants.stricter + mutants.unknown << " rejected by both: " << mutants.rejected << " accepted by both: " << mutants.accepted
+            << " rejected alone: " << mutants.stricter << " unknown: " << mutants.unknown << std::endl;
 }
 
 INSTANTIATE_TEST_SUITE_P(Judges, RandomPrograms, ::testing::Values(ir::TargetKind::kCpu, ir::TargetKind::kCuda),
