@@ -14,15 +14,14 @@ using Sizes = std::vector<std::int64_t>;
 constexpr std::int64_t kLineBytes = 64;
 constexpr double kFew = 4096;  // points that are all tried
 
-/// Multiples of `step` that are a power of two of them or an even part of the axis, and the axis; at least `least`.
-Sizes candidates(std::int64_t extent, std::int64_t step, std::int64_t least) {
+/// Powers of two of `step`, even parts of the axis in steps, and the axis.
+Sizes candidates(std::int64_t extent, std::int64_t step) {
   Sizes out;
   const std::int64_t most = (extent + step - 1) / step;  // in steps
   for (std::int64_t k = 1; k <= most; k *= 2) out.push_back(std::min(k * step, extent));
   for (std::int64_t parts = 1; parts <= 8; ++parts) out.push_back(std::min((most + parts - 1) / parts * step, extent));
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
-  out.erase(out.begin(), std::lower_bound(out.begin(), out.end() - 1, std::min(least, extent)));
   return out;
 }
 
@@ -30,18 +29,36 @@ class Chooser {
  public:
   Chooser(const TileFootprints& footprints, const TileLimits& limits) : f_(footprints), limits_(limits) {
     const auto& axes = f_.axes();
-    std::size_t last = axes.size();  // data axis
-    for (std::size_t a = 0; a < axes.size(); ++a) last = axes[a].reduce ? last : a;
     for (std::size_t a = 0; a < axes.size(); ++a) {
-      const std::int64_t step = limits.steps.empty() ? 1 : limits.steps[a];
-      domains_.push_back(candidates(axes[a].extent, step, a == last ? kLineBytes / f_.accesses()[0].element_bytes : 1));
-      points_ *= static_cast<double>(domains_.back().size());
+      last_ = axes[a].reduce ? last_ : a;
+      domains_.push_back(candidates(axes[a].extent, limits.steps.empty() ? 1 : limits.steps[a]));
     }
   }
 
   Result<TileChoice> run() {
+    const std::vector<Sizes> all = domains_;
+    Sizes& columns = domains_[last_];
+    columns.erase(columns.begin(), std::lower_bound(columns.begin(), columns.end() - 1, kLineBytes / f_.accesses()[0].element_bytes));
+    search();
+    if (!best_) {
+      domains_ = all;
+      search();
+    }
+    if (!best_) return refuse("no tile of ", f_.accesses()[0].tensor, " fits ", limits_.capacity, " bytes with at least ", limits_.least_tiles, " tiles");
+    return TileChoice{best_->sizes, best_->traffic, f_.lines(best_->sizes) * kLineBytes};
+  }
+
+ private:
+  struct Found {
+    double traffic = 0, tiles = 0;
+    Sizes sizes;
+  };
+
+  void search() {
     std::vector<std::size_t> at(domains_.size(), 0);
-    if (points_ <= kFew) {
+    double points = 1;
+    for (const Sizes& d : domains_) points *= static_cast<double>(d.size());
+    if (points <= kFew) {
       do consider(sizes(at));
       while (next(at));
     } else {
@@ -53,15 +70,7 @@ class Chooser {
       }
       while (improve()) continue;
     }
-    if (!best_) return refuse("no tile of ", f_.accesses()[0].tensor, " fits ", limits_.capacity, " bytes with at least ", limits_.least_tiles, " tiles");
-    return TileChoice{best_->sizes, best_->traffic, f_.lines(best_->sizes) * kLineBytes};
   }
-
- private:
-  struct Found {
-    double traffic = 0, tiles = 0;
-    Sizes sizes;
-  };
 
   Sizes sizes(const std::vector<std::size_t>& at) const {
     Sizes out;
@@ -77,7 +86,7 @@ class Chooser {
     return false;
   }
 
-  /// Whether `s` is better than all before: less traffic, or as little in fewer tiles.
+  /// Whether `s` is better than all before: less traffic, or as little in fewer tiles or longer rows.
   bool consider(const Sizes& s) {
     double data = 1, all = 1;
     for (std::size_t a = 0; a < s.size(); ++a) {
@@ -87,7 +96,7 @@ class Chooser {
     }
     if (data < limits_.least_tiles || f_.lines(s) * kLineBytes > limits_.capacity) return false;
     const double traffic = f_.traffic(s);
-    if (best_ && std::tuple(best_->traffic, best_->tiles) <= std::tuple(traffic, all)) return false;
+    if (best_ && std::tuple(best_->traffic, best_->tiles, -best_->sizes[last_]) <= std::tuple(traffic, all, -s[last_])) return false;
     best_ = Found{traffic, all, s};
     return true;
   }
@@ -114,13 +123,14 @@ class Chooser {
   const TileFootprints& f_;
   const TileLimits& limits_;
   std::vector<Sizes> domains_;
-  double points_ = 1;
+  std::size_t last_ = 0;  // data axis
   std::optional<Found> best_;
 };
 
 }  // namespace
 
 Result<TileChoice> choose_tiles(const TileFootprints& footprints, const TileLimits& limits) {
+  if (footprints.axes().empty()) return refuse("'", footprints.accesses()[0].tensor, "' is a single element");
   if (!limits.steps.empty() && limits.steps.size() != footprints.axes().size()) {
     return refuse(limits.steps.size(), " steps for ", footprints.axes().size(), " axes");
   }

@@ -92,7 +92,8 @@ struct TileChoice {
 
 /// The sizes with the least traffic within the limits: the best of all candidates (powers of two times the step, and
 /// even parts of the axis) where these are few, else what changes of two sizes at a time do not improve. The last
-/// data axis has a line or more. Refuses limits that no candidate meets.
+/// data axis has a line or more where that is possible. Refuses stages of a single element, and limits that no
+/// candidate meets.
 Result<TileChoice> choose_tiles(const TileFootprints& footprints, const TileLimits& limits = {});
 
 }  // namespace tessera::polyhedral

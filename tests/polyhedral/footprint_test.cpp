@@ -8,6 +8,9 @@
 #include "cost_model/detail/footprint.h"
 #include "driver/compile.h"
 #include "ir/nest_summary.h"
+#include "ir/print.h"
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
 #include "ops/catalog.h"
 #include "polyhedral/footprint.h"
 #include "search/sketch.h"
@@ -41,6 +44,141 @@ TEST(Footprints, OfATiledProduct) {
   EXPECT_EQ(elements(update->accesses[3]), (std::vector<std::int64_t>{400, 400, 160, 40, 40, 8, 1}));
   EXPECT_EQ(update->accesses[3].levels[2].box, (std::vector<std::int64_t>{20, 8}));
   EXPECT_EQ(update->accesses[3].levels[2].iterations, 4 * 8 * 20);
+}
+
+/// Y[i] = max of X[2*i + 3*k] over three k: elements that strides with a gap leave out.
+TEST(Footprints, OfStridesThatDoNotDivideEachOther) {
+  auto x = placeholder({11}, f32, "X");
+  auto k = dsl::reduce_axis(2, "k");
+  auto y = compute({3}, [&](Var i) { return dsl::sum(x(Expr(i) * 2 + Expr(k) * 3), k); }, "Y");
+  const auto all = footprints_of(Schedule(ComputeDag::from_outputs({y})));
+  EXPECT_EQ(all.back().accesses[2].levels[0], (LevelFootprint{6, 6, {8}}));  // 0 2 3 4 5 7
+  // There the closed form is an estimate, which may be below.
+  const ir::AccessSummary a{.buffer = "X", .write = false, .scope = ir::Scope::kGlobal, .element_bytes = 4, .elements = 11, .row = 11, .regular = true, .strides = {2, 3}};
+  const double extents[] = {3, 2};
+  EXPECT_EQ(cost_model::detail::footprint(a, cost_model::detail::order_strides(a, 0, 2, extents), 0).elements, 4.5);
+}
+
+/// What every access touches in every run of loops, by going through all iterations.
+class Enumeration {
+ public:
+  using Point = std::vector<std::int64_t>;
+  struct Statement {
+    std::string stage;
+    std::vector<bool> runs_twice;                                // by loop around
+    std::vector<std::vector<std::pair<Point, Point>>> accesses;  // iteration and element
+  };
+
+  explicit Enumeration(const ir::Program& p) {
+    for (const ir::Function& f : p.functions) visit(f.body);
+  }
+
+  /// The most elements that a run of loops `level` and those inside touches, of loops that run twice.
+  static std::int64_t most(const Statement& s, std::size_t access, std::size_t level) {
+    std::map<Point, std::set<Point>> by_run;
+    for (const auto& [iteration, element] : s.accesses[access]) {
+      Point outside;
+      for (std::size_t l = 0; l < iteration.size(); ++l) {
+        if (s.runs_twice[l]) outside.push_back(iteration[l]);
+      }
+      outside.resize(level);
+      by_run[outside].insert(element);
+    }
+    std::size_t out = 0;
+    for (const auto& [run, touched] : by_run) out = std::max(out, touched.size());
+    return static_cast<std::int64_t>(out);
+  }
+
+  std::vector<Statement> statements;  // in the order in which they stand
+
+ private:
+  std::int64_t value(const Expr& e) const {
+    std::int64_t v = 0;
+    EXPECT_TRUE(ir::is_const_int(ir::simplify(ir::substitute(e, values_)), &v)) << ir::to_string(e);
+    return v;
+  }
+
+  void visit(const ir::Stmt& s) {
+    if (const auto* n = s.as<ir::For>()) {
+      const std::int64_t lo = value(n->min), extent = value(n->extent);
+      for (std::int64_t i = lo; i < lo + extent; ++i) {
+        values_[n->var.id()] = ir::int_imm(i);
+        iteration_.push_back(i);
+        twice_.push_back(extent > 1);
+        visit(n->body);
+        twice_.pop_back();
+        iteration_.pop_back();
+      }
+    } else if (const auto* n = s.as<ir::Instance>()) {
+      instance(*n);
+    } else {
+      ir::for_each_child(s, {}, [&](const ir::Stmt& x) { visit(x); });
+    }
+  }
+
+  void instance(const ir::Instance& n) {
+    const auto [known, is_new] = place_.emplace(&n, statements.size());
+    if (is_new) statements.push_back({n.stage, std::vector<bool>(iteration_.size(), false), {}});
+    Statement& out = statements[known->second];
+    for (std::size_t l = 0; l < twice_.size(); ++l) out.runs_twice[l] = out.runs_twice[l] || twice_[l];
+    const auto* store = n.body.as<ir::Store>();
+    ASSERT_NE(store, nullptr);
+    next_ = 0;
+    touch(out, store->indices, true);
+    reads(out, store->value, true);
+  }
+
+  void touch(Statement& out, const ir::Exprs& index, bool executed) {
+    if (next_ == out.accesses.size()) out.accesses.emplace_back();
+    auto& access = out.accesses[next_++];
+    if (!executed) return;
+    Point element;
+    for (const Expr& i : index) element.push_back(value(i));
+    access.emplace_back(iteration_, element);
+  }
+
+  void reads(Statement& out, const Expr& e, bool executed) {
+    if (const auto* load = e.as<ir::Load>()) touch(out, load->indices, executed);
+    const auto* choice = e.as<ir::IfThenElseExpr>();
+    if (choice == nullptr) return ir::for_each_child(e, [&](const Expr& c) { reads(out, c, executed); });
+    const Expr condition = ir::simplify(ir::substitute(choice->condition, values_));
+    reads(out, choice->yes, executed && ir::equal(condition, ir::bool_imm(true)));
+    reads(out, choice->no, executed && ir::equal(condition, ir::bool_imm(false)));
+  }
+
+  ir::VarMap values_;
+  Point iteration_;
+  std::vector<bool> twice_;
+  std::map<const ir::Instance*, std::size_t> place_;
+  std::size_t next_ = 0;
+};
+
+void expect_enumerated(const Schedule& s) {
+  const Enumeration all(loops_of(s));
+  const auto exact = footprints_of(s);
+  ASSERT_EQ(all.statements.size(), exact.size());
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    ASSERT_EQ(all.statements[i].stage, exact[i].stage);
+    ASSERT_EQ(all.statements[i].accesses.size(), exact[i].accesses.size()) << exact[i].stage;
+    for (std::size_t a = 0; a < exact[i].accesses.size(); ++a) {
+      const AccessFootprint& access = exact[i].accesses[a];
+      ASSERT_EQ(access.levels.size(), exact[i].loops.size() + 1);
+      for (std::size_t l = 0; l < access.levels.size(); ++l) {
+        EXPECT_EQ(access.levels[l].elements, Enumeration::most(all.statements[i], a, l)) << access.buffer << " in stage " << exact[i].stage << " at level " << l;
+      }
+    }
+  }
+}
+
+TEST(Footprints, AreThoseOfEveryIteration) {
+  expect_enumerated(tiled_matmul(7, 3, 4, 2));  // tails everywhere
+  auto x = placeholder({9, 8}, f32, "X");
+  const auto at = [&](const Expr& i, const Expr& j) { return ir::if_then_else(i >= 1 && i < 10 && j >= 1 && j < 9, x(i - 1, j - 1), Expr(0.0)); };
+  auto r = dsl::reduce_axis(3, "r"), q = dsl::reduce_axis(3, "q");
+  auto y = compute({5, 4}, [&](Var i, Var j) { return dsl::sum(at(Expr(i) * 2 + r, Expr(j) * 2 + q), r, q); }, "Y");  // borders
+  Schedule s(ComputeDag::from_outputs({y}));
+  s.split("Y", "i", {"i0", "i1"}, {2}).split("Y", "j", {"j0", "j1"}, {2}).reorder("Y", {"i0", "j0", "r", "i1", "j1", "q"}).fuse("Y", {"i0", "j0"}, "f");
+  expect_enumerated(s);
 }
 
 /// Levels of accesses, by what the closed form is for them.
