@@ -173,7 +173,7 @@ void expect_enumerated(const Schedule& s) {
 TEST(Footprints, AreThoseOfEveryIteration) {
   expect_enumerated(tiled_matmul(7, 3, 4, 2));  // tails everywhere
   auto x = placeholder({9, 8}, f32, "X");
-  const auto at = [&](const Expr& i, const Expr& j) { return ir::if_then_else(i >= 1 && i < 10 && j >= 1 && j < 9, x(i - 1, j - 1), Expr(0.0)); };
+  const auto at = [&](const Expr& i, const Expr& j) { return ir::if_then_else(i >= 1 && i < 10, ir::if_then_else(j < 1 || j >= 9, Expr(0.0), x(i - 1, j - 1)), Expr(0.0)); };
   auto r = dsl::reduce_axis(3, "r"), q = dsl::reduce_axis(3, "q");
   auto y = compute({5, 4}, [&](Var i, Var j) { return dsl::sum(at(Expr(i) * 2 + r, Expr(j) * 2 + q), r, q); }, "Y");  // borders
   Schedule s(ComputeDag::from_outputs({y}));
