@@ -62,7 +62,13 @@ isl::map at(const isl::map& m, int dimension, std::int64_t value) {
   return isl::manage(isl_map_fix_si(m.copy(), isl_dim_in, static_cast<unsigned>(dimension), static_cast<int>(value)));
 }
 
-std::int64_t count(const isl::set& s) { return isl::manage(isl_set_count_val(s.get())).num_si(); }
+/// Points of a set; where they are no box, ISL goes through them one by one.
+std::int64_t count(const isl::set& s) {
+  if (isl_set_is_box(s.get()) != isl_bool_true) return isl::manage(isl_set_count_val(s.get())).num_si();
+  std::int64_t out = 1;
+  for (const std::int64_t e : detail::box_extents(s)) out *= e;
+  return out;
+}
 
 /// Iterations -> elements.
 isl::map relation_of(const Leaf& leaf, const Touch& t, bool& exact) {

@@ -29,7 +29,8 @@ struct IlpAlignment {
 };
 
 /// The outermost parallel rows of ISL's schedule that are one coordinate of every stage, at the same offset: what
-/// an Alignment can say. Skewed and shifted rows are left out. Refuses nothing that align() takes.
+/// an Alignment can say. Skewed and shifted rows are left out. Refuses when the limit is over before the dependences
+/// between stages are known.
 Result<IlpAlignment> ilp_alignment(const Scop& scop, const IlpOptions& options = {});
 
 }  // namespace tessera::polyhedral

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <ctime>
+#include <set>
 
 #include "ops/catalog.h"
 #include "polyhedral/footprint.h"
@@ -49,6 +50,26 @@ TEST(TileFootprints, OfAProductAndAConvolution) {
   // n, f, y, u; c, r, s
   EXPECT_EQ(c.extents({1, 8, 4, 16, 2, 3, 3}), (std::vector<Sizes>{{1, 8, 4, 16}, {1, 2, 6, 18}, {8, 2, 3, 3}}));
   EXPECT_EQ(c.extents({4, 32, 32, 32, 32, 3, 3})[1], (Sizes{4, 32, 34, 34}));
+}
+
+/// Lines are those of the first tile, whose rows start with a line, in tensors whose rows are whole lines.
+TEST(TileFootprints, CountDistinctLines) {
+  const TileFootprints f = footprints_of(product(32, 48, 64));
+  const std::uint64_t seed = tessera::test::options().seed;
+  RecordProperty("seed", std::to_string(seed));
+  Rng rng(seed);
+  for (int i = 0; i < 200; ++i) {
+    Sizes sizes;
+    for (const TileFootprints::Axis& a : f.axes()) sizes.push_back(rng.between(1, a.extent));
+    const auto extents = f.extents(sizes);
+    std::set<std::pair<std::size_t, std::int64_t>> lines;
+    for (std::size_t k = 0; k < extents.size(); ++k) {
+      for (std::int64_t y = 0; y < extents[k][0]; ++y) {
+        for (std::int64_t x = 0; x < extents[k][1]; ++x) lines.emplace(k, (y * f.accesses()[k].shape[1] + x) / 16);
+      }
+    }
+    EXPECT_EQ(f.lines(sizes), static_cast<double>(lines.size()));
+  }
 }
 
 TEST(TileFootprints, OfStencilsAndDivisions) {
