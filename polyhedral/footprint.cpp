@@ -55,7 +55,8 @@ std::vector<Touch> touches_of(const Leaf& leaf) {
 }
 
 isl::set without_dimensions(const isl::set& s, int first) {
-  return isl::manage(isl_set_project_out(s.copy(), isl_dim_set, static_cast<unsigned>(first), static_cast<unsigned>(s.tuple_dim()) - static_cast<unsigned>(first)));
+  const auto from = static_cast<unsigned>(first);
+  return isl::manage(isl_set_project_out(s.copy(), isl_dim_set, from, static_cast<unsigned>(s.tuple_dim()) - from));
 }
 
 isl::map at(const isl::map& m, int dimension, std::int64_t value) {
@@ -149,7 +150,8 @@ class Counter {
   static isl::map largest(const isl::map& m, int d) {
     const isl::set domain = m.domain();
     if (domain.is_empty()) return m;
-    const std::int64_t lo = isl::manage(isl_set_dim_min_val(domain.copy(), d)).num_si(), hi = isl::manage(isl_set_dim_max_val(domain.copy(), d)).num_si();
+    const std::int64_t lo = isl::manage(isl_set_dim_min_val(domain.copy(), d)).num_si();
+    const std::int64_t hi = isl::manage(isl_set_dim_max_val(domain.copy(), d)).num_si();
     isl::map best = at(m, d, lo);
     if (lo == hi) return best;
     std::int64_t most = count(best.range());

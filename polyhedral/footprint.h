@@ -41,6 +41,7 @@ struct StatementFootprint {
 
 /// In the order of launches. Refuses statements that are no instances of their equations, and what ISL does not
 /// finish within the limit.
-Result<std::vector<StatementFootprint>> footprints(const ir::Program& loops, const Equations& program, std::chrono::milliseconds limit = std::chrono::seconds(10));
+Result<std::vector<StatementFootprint>> footprints(const ir::Program& loops, const Equations& program,
+                                                   std::chrono::milliseconds limit = std::chrono::seconds(10));
 
 }  // namespace tessera::polyhedral

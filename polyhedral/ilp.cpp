@@ -45,7 +45,8 @@ class Stages {
     return out;
   }
   bool is_output(int stage) const {
-    return std::any_of(program_.outputs.begin(), program_.outputs.end(), [&](const ir::Buffer& b) { return program_.producer(b.get()) == &equation(stage); });
+    return std::any_of(program_.outputs.begin(), program_.outputs.end(),
+                       [&](const ir::Buffer& b) { return program_.producer(b.get()) == &equation(stage); });
   }
   std::vector<int> readers(int stage) const {
     std::vector<int> out;
@@ -127,7 +128,8 @@ class GroupNests {
   std::string reason(int stage) const {
     if (stages_.is_output(stage) || stages_.readers(stage).empty()) return "";
     const std::vector<int> readers = stages_.readers(stage);
-    const bool inside = std::all_of(readers.begin(), readers.end(), [&](int r) { return std::find(group_.stages.begin(), group_.stages.end(), r) != group_.stages.end(); });
+    const bool inside = std::all_of(readers.begin(), readers.end(),
+                                    [&](int r) { return std::find(group_.stages.begin(), group_.stages.end(), r) != group_.stages.end(); });
     return inside ? "stages of several nests read it" : "ISL's schedule has it apart from its readers";
   }
 
@@ -212,7 +214,8 @@ class Scheduler {
       std::pair<std::vector<AlignedNest>, std::vector<std::string>> out;
       for (const BandGroup& g : detail::scheduled_bands(scop_.sets().isl, stages.reads(), group, options_.grouping)) {
         for (AlignedNest& n : GroupNests(stages, g).run()) out.first.push_back(std::move(n));
-        if (g.left_out > 0) out.second.push_back(names(stages, g.stages) + ": " + std::to_string(g.left_out) + " parallel rows are no coordinate of every stage");
+        if (g.left_out == 0) continue;
+        out.second.push_back(names(stages, g.stages) + ": " + std::to_string(g.left_out) + " parallel rows are no coordinate of every stage");
       }
       return out;
     });

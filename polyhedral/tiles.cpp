@@ -38,7 +38,9 @@ bool move_alike(const ir::Exprs& a, const ir::Exprs& b) {
 }
 
 void add(const ir::BufferNode* tensor, const ir::Exprs& index, bool write, std::vector<Moving>& out) {
-  const auto known = std::find_if(out.begin(), out.end(), [&](const Moving& m) { return m.tensor == tensor && m.write == write && move_alike(m.indices[0], index); });
+  const auto known = std::find_if(out.begin(), out.end(), [&](const Moving& m) {
+    return m.tensor == tensor && m.write == write && move_alike(m.indices[0], index);
+  });
   if (known == out.end()) {
     out.push_back({tensor, write, {index}});
   } else {
@@ -88,7 +90,8 @@ class ExtentOf {
       for (std::size_t i = 1; i < indices.size(); ++i) touched = touched.unite(tile.apply_range(space.value(indices[i]).as_map()));
       // Elements of one tile lie at most this far apart, wherever the tile is.
       const isl::set apart = touched.reverse().apply_range(touched).deltas();
-      const isl::pw_aff most = isl::manage(isl_pw_aff_gist_params(isl_pw_aff_coalesce(isl_set_dim_max(apart.copy(), 0)), isl_map_params(tile.copy())));
+      isl_pw_aff* furthest = isl_pw_aff_coalesce(isl_set_dim_max(apart.copy(), 0));
+      const isl::pw_aff most = isl::manage(isl_pw_aff_gist_params(furthest, isl_map_params(tile.copy())));
       if (isl_pw_aff_isa_aff(most.get()) != isl_bool_true) return std::nullopt;
       return extent(isl::manage(isl_pw_aff_as_aff(most.copy())), used);
     } catch (const NotAffine&) {
