@@ -119,7 +119,7 @@ class GroupNests {
   /// The nest that holds all readers of a stage; -1 when there is none that may compute it inside.
   int nest_of_readers(int stage) const {
     const std::vector<int> readers = stages_.readers(stage);
-    if (stages_.is_output(stage) || readers.empty()) return -1;
+    if (stages_.is_output(stage) || readers.empty() || group_.rows.empty()) return -1;
     const int nest = nest_of(readers[0]);
     if (nest < 0 || stages_.scan_of(readers[0]) >= 0) return -1;
     return std::all_of(readers.begin(), readers.end(), [&](int r) { return nest_of(r) == nest; }) ? nest : -1;
@@ -130,6 +130,7 @@ class GroupNests {
     const std::vector<int> readers = stages_.readers(stage);
     const bool inside = std::all_of(readers.begin(), readers.end(),
                                     [&](int r) { return std::find(group_.stages.begin(), group_.stages.end(), r) != group_.stages.end(); });
+    if (inside && group_.rows.empty()) return "ISL's schedule has no parallel loop that its readers share";
     return inside ? "stages of several nests read it" : "ISL's schedule has it apart from its readers";
   }
 
