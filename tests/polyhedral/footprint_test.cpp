@@ -190,6 +190,7 @@ using Shares = std::map<std::string, Count>;
 const char* const kExact = "exact";            // regular, over rectangles, strides that divide each other
 const char* const kPart = "part of a rectangle";  // borders, tails
 const char* const kStrides = "strides";        // that do not divide each other
+const char* const kLoose = "loose loop";       // the summary's bound says that it may run twice, and it never does
 const char* const kIrregular = "irregular";    // fused loops, lookups
 
 std::string class_of(const ir::AccessSummary& a, const AccessFootprint& exact, std::size_t level, const cost_model::detail::StrideOrder& order, int from, double rectangle) {
@@ -215,25 +216,26 @@ void compare(const ir::StatementSummary& summary, const StatementFootprint& exac
     extents.push_back(static_cast<double>(summary.loops[l].extent));
     if (summary.loops[l].extent > 1) runs.push_back(static_cast<int>(l));
   }
-  ASSERT_EQ(runs.size(), exact.loops.size());
+  ASSERT_GE(runs.size(), exact.loops.size());
+  const bool loose = runs.size() > exact.loops.size();  // then levels do not face each other, but for that of all loops
   for (std::size_t k = 0; k < summary.accesses.size(); ++k) {
     const ir::AccessSummary& a = summary.accesses[k];
     ASSERT_EQ(a.buffer, exact.accesses[k].buffer);
     const auto order = cost_model::detail::order_strides(a, 0, static_cast<int>(extents.size()), extents.data());
     double rectangle = 1;
-    for (std::size_t level = runs.size() + 1; level-- > 0;) {
+    for (std::size_t level = loose ? 1 : runs.size() + 1; level-- > 0;) {
       const int from = level == runs.size() ? static_cast<int>(extents.size()) : runs[level];
       if (level < runs.size()) rectangle *= extents[static_cast<std::size_t>(from)];
       const double fast = cost_model::detail::footprint(a, order, from).elements;
       const auto slow = static_cast<double>(exact.accesses[k].levels[level].elements);
-      const std::string kind = class_of(a, exact.accesses[k], level, order, from, rectangle);
+      const std::string kind = loose ? kLoose : class_of(a, exact.accesses[k], level, order, from, rectangle);
       Count& count = shares[kind];
       ++count.all;
       count.equal += fast == slow;
       const auto where = [&] { return a.buffer + " in stage " + summary.stage + " at level " + std::to_string(level); };
       if (kind == kExact) {
         EXPECT_EQ(fast, slow) << where();
-      } else if (kind == kPart) {
+      } else if (kind == kPart || (kind == kLoose && a.regular)) {
         EXPECT_GE(fast, slow) << where();
       }
     }
