@@ -33,8 +33,8 @@ bool begins_dimension(const StrideOrder& order, int k, double reach, int block);
 
 /// What loops `from` and those inside it touch. Distinct elements of one affine access: dimensions are
 /// built from the smallest stride up; a stride within the reach of the dimension below extends it, a
-/// larger one starts the next. Exact when larger strides are multiples of smaller ones; otherwise an
-/// upper bound. Never more than the buffer holds.
+/// larger one starts the next. Exact for loops that run in full whose larger strides are multiples of smaller ones;
+/// otherwise an estimate. Never more than the buffer holds.
 Footprint footprint(const ir::AccessSummary& a, const StrideOrder& order, int from);
 
 }  // namespace tessera::cost_model::detail

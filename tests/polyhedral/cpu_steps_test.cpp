@@ -4,13 +4,8 @@
 
 #include <ctime>
 
-#include "driver/compile.h"
-#include "driver/fuzz/check_pair.h"
-#include "dsl/inputs.h"
-#include "ir/interpret.h"
-#include "ops/catalog.h"
 #include "polyhedral/cpu_steps.h"
-#include "polyhedral/verify.h"
+#include "tests/polyhedral/right.h"
 #include "tests/support/options.h"
 
 namespace tessera::polyhedral {
@@ -31,17 +26,6 @@ std::string refusals(const CpuSteps& s) {
   return out;
 }
 
-/// Primes in place of large extents; strides, windows and the like as they are.
-dsl::ComputeDag small(const ops::Operator& op, const std::string& layout) {
-  static constexpr std::int64_t kPrimes[] = {7, 5, 19, 3};
-  ops::Request r{op.name, {}, layout, ""};
-  std::size_t i = 0;
-  for (const ops::Parameter& p : op.parameters) {
-    if (p.fallback > 8) r.shape[p.name] = std::max(p.min, kPrimes[i++ % 4]);
-  }
-  return ops::build(r).or_throw();
-}
-
 class CpuStepsOf : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(CpuStepsOf, AreLegal) {
@@ -54,34 +38,7 @@ TEST_P(CpuStepsOf, AreLegal) {
     RecordProperty(std::string(to_string(g)) + "_ms", std::to_string(1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC));
     SCOPED_TRACE(std::string(to_string(g)) + " " + dump_json(write_json(made->steps)) + refusals(*made));
     EXPECT_EQ(refusals(*made), "");
-    const auto state = driver::scheduled(dag, made->steps);
-    ASSERT_TRUE(state.ok()) << state.reason();
-    const auto loops = driver::structured_loops(dag, made->steps, target);
-    ASSERT_TRUE(loops.ok()) << loops.reason();
-    EXPECT_EQ(to_string(verify(equations_of(*state).or_throw(), *loops)), "ok");
-  }
-}
-
-void expect_right(const dsl::ComputeDag& dag, const CpuSteps& made, std::uint64_t seed) {
-  SCOPED_TRACE(dump_json(write_json(made.steps)) + refusals(made));
-  if (dsl::supports_exact(dag)) {
-    lower::Options options;
-    options.vector_bytes = 32;
-    EXPECT_EQ(driver::check_pair(driver::CheckedProgram::make(dag, seed).or_throw(), made.steps, options).why, "");
-    return;
-  }
-  const auto inputs = dsl::make_inputs(dag, seed, dsl::InputKind::kRandom);
-  const auto program = driver::finished_program(dag, made.steps, driver::resolve_target("cpu -mcpu=x86-64-v3"));
-  ASSERT_TRUE(program.ok()) << program.reason();
-  ir::InterpretOptions options;
-  options.flat = true;
-  const auto got = ir::interpret(*program, inputs, options);
-  ASSERT_TRUE(got.ok()) << got.reason();
-  dsl::Evaluator reference(dag, inputs, dsl::EvaluateMode::kBounded);
-  for (std::size_t i = 0; i < got->size(); ++i) {
-    const auto verdict = reference.compare(dag.outputs()[i]->name, (*got)[i]);
-    ASSERT_TRUE(verdict.ok()) << verdict.reason();
-    EXPECT_TRUE(verdict->ok()) << verdict->first;
+    test::expect_legal(dag, made->steps, target);
   }
 }
 
@@ -90,10 +47,13 @@ TEST_P(CpuStepsOf, AreRight) {
   const std::uint64_t seed = tessera::test::options().seed;
   RecordProperty("seed", std::to_string(seed));
   for (const std::string& layout : op.layouts.empty() ? std::vector<std::string>{""} : op.layouts) {
-    const dsl::ComputeDag dag = small(op, layout);
+    const dsl::ComputeDag dag = test::small(op, layout);
     for (const Grouping g : {Grouping::kMax, Grouping::kKeepParallel, Grouping::kMin}) {
       SCOPED_TRACE(layout + " " + to_string(g));
-      if (const auto made = steps_of(dag, g)) expect_right(dag, *made, seed);
+      const auto made = steps_of(dag, g);
+      if (!made) continue;
+      SCOPED_TRACE(dump_json(write_json(made->steps)) + refusals(*made));
+      test::expect_right(dag, made->steps, seed);
     }
   }
 }
