@@ -1,9 +1,20 @@
 // How the reads of a stage move through memory: what vectors and the order of loops are chosen by.
 #pragma once
 
+#include <optional>
+
 #include "schedule/state.h"
 
 namespace tessera::polyhedral::detail {
+
+/// All reads in the body of a stage, which they live as long as.
+std::vector<const ir::Load*> reads_of(const schedule::Stage& s);
+
+/// Elements that a read moves by in memory when `v` grows by one; nothing where that is not constant.
+std::optional<std::int64_t> stride_along(const ir::Load& read, const ir::Var& v);
+
+/// Whether the place of a read depends on `v`.
+bool moves_with(const ir::Load& read, const ir::Var& v);
 
 /// Along one variable of a stage.
 struct Contiguity {

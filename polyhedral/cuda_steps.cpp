@@ -1,0 +1,183 @@
+#include "polyhedral/cuda_steps.h"
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+
+#include "ir/rewrite.h"
+#include "lower/lower.h"
+#include "polyhedral/detail/cuda_nest.h"
+#include "polyhedral/detail/cuda_product.h"
+#include "polyhedral/detail/cuda_rows.h"
+#include "polyhedral/detail/cuda_threads.h"
+#include "support/large_stack.h"
+
+namespace tessera::polyhedral {
+
+namespace {
+
+using detail::Draft;
+using detail::KernelNest;
+using detail::Names;
+using schedule::AxisKind;
+using schedule::Stage;
+
+constexpr std::int64_t kSharedAlignment = 128;  // of buffers, in bytes
+
+/// A function or a division; of what a product reads many times a branch too, and divisions of indices.
+bool is_costly(const Stage& s, bool in_product) {
+  bool found = false;
+  for (const ir::Expr& body : s.body) {
+    ir::walk(body, [&](const ir::Expr& e) {
+      const ir::ExprKind k = e->kind;
+      const bool divides = k == ir::ExprKind::kDiv && e.type().is_float();
+      const bool chooses = k == ir::ExprKind::kSelect || k == ir::ExprKind::kIfThenElseExpr || k == ir::ExprKind::kFloorDiv || k == ir::ExprKind::kFloorMod;
+      found |= k == ir::ExprKind::kCall || divides || (chooses && in_product);
+      return !found;
+    });
+  }
+  return found;
+}
+
+/// One nest after the other.
+class Writer {
+ public:
+  Writer(Draft draft, const ir::CudaArch& arch, const CudaStepsOptions& options) : d_(std::move(draft)), arch_(arch), options_(options) {}
+
+  void add(const AlignedNest& nest) {
+    const std::string last = nest.members.back().stage;
+    if (d_.stage(last).is_extern()) return;
+    inline_members(nest);
+    KernelNest kernel{{}, std::vector<bool>(d_.stage(last).data_axes().size())};
+    for (const Member& m : nest.members) {
+      if (d_.stage(m.stage).placement == schedule::Placement::kRoot) kernel.stages.push_back(m.stage);
+    }
+    for (const SharedAxis& a : nest.shared) kernel.shared[static_cast<std::size_t>(a.coordinate)] = true;
+    if (d_.stage(last).is_scan() || kernel.stages.size() == 1) {
+      for (const std::string& s : kernel.stages) alone(s);
+    } else if (!together(kernel)) {
+      for (const std::string& s : kernel.stages) alone(s);
+    }
+  }
+
+  CudaSteps done() && { return {std::move(d_.steps), std::move(refused_)}; }
+
+ private:
+  /// All steps of `f`, if the program then lowers within the limits of the architecture; else none of them, and why.
+  Status attempt(const std::function<Status()>& f) {
+    Draft before = d_;
+    Status s = f();
+    if (s.ok()) s = lowers();
+    if (!s.ok()) d_ = std::move(before);
+    return s;
+  }
+
+  Status lowers() const {
+    lower::Options options;
+    options.target = ir::TargetKind::kCuda;
+    TESSERA_TRY(program, lower::lower(d_.state, options));
+    for (const ir::Function& f : program.functions) {
+      std::int64_t bytes = ir::kReservedSharedPerBlock;
+      ir::walk(f.body, [&](const ir::Stmt& s) {
+        const auto* n = s.as<ir::Allocate>();
+        if (n == nullptr || n->buffer->scope != ir::Scope::kShared) return true;
+        std::int64_t own = n->buffer->dtype.bytes();
+        for (const std::int64_t e : n->buffer.extents()) own *= e;
+        bytes += (own + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
+        return true;
+      });
+      if (bytes > arch_.shared_per_block) return refuse(bytes, " bytes of shared memory a block; ", arch_.name, " has ", arch_.shared_per_block);
+    }
+    return Done{};
+  }
+
+  /// Elementwise stages that are cheap where they are read.
+  void inline_members(const AlignedNest& nest) {
+    for (const Member& m : nest.members) {
+      const Stage& s = d_.stage(m.stage);
+      if (m.stage == nest.members.back().stage || s.is_output || s.is_reduction() || s.is_scan() || s.is_extern() || s.outputs.size() > 1) continue;
+      const auto readers = d_.state.consumers(s);
+      const double own = detail::volume(s, AxisKind::kData);
+      const bool dear = std::any_of(readers.begin(), readers.end(), [&](const Stage* r) {
+        const double uses = detail::volume(*r, AxisKind::kData) * detail::volume(*r, AxisKind::kReduce);
+        return is_costly(s, detail::product_shape(*r).has_value()) && (uses > 1.5 * own || readers.size() > 1);
+      });
+      if (dear) continue;
+      Draft before = d_;
+      if (!d_.step(schedule::ComputeInline{m.stage}).ok()) d_ = std::move(before);
+    }
+  }
+
+  bool together(const KernelNest& nest) {
+    const Names& stages = nest.stages;
+    std::vector<std::string> why;
+    const auto tried = [&](const std::string& what, const std::function<Status()>& f) {
+      const Status s = attempt(f);
+      if (!s.ok()) why.push_back(what + ": " + s.reason());
+      return s.ok();
+    };
+    if (tried("product", [&] { return detail::product_nest(d_, nest, arch_); })) return true;
+    if (is_row_chain(nest)) {
+      const Names chain(stages.rbegin() + 1, stages.rend());
+      for (const bool kept : {true, false}) {
+        if (tried(kept ? "kept rows" : "rows", [&] { return detail::row_chain(d_, stages.back(), chain, kept); })) return true;
+      }
+    }
+    for (const std::int64_t rows : detail::rows_of_block(d_, nest, arch_)) {
+      const std::int64_t blocks = detail::blocks_of(d_, nest, rows);
+      if (blocks * 4 < arch_.sms && points(nest) > options_.large) {
+        why.push_back("blocks of " + std::to_string(rows) + ": they are " + std::to_string(blocks) + " for " + std::to_string(arch_.sms) + " multiprocessors");
+      } else if (tried("blocks of " + std::to_string(rows), [&] { return detail::block_nest(d_, nest, rows, arch_); })) {
+        return true;
+      }
+    }
+    refused_.push_back("one kernel for " + stages.back() + ": " + why.back());
+    return false;
+  }
+
+  /// Whether all loops but the innermost are shared.
+  static bool is_row_chain(const KernelNest& nest) {
+    return !nest.shared.back() && std::all_of(nest.shared.begin(), nest.shared.end() - 1, [](bool s) { return s; });
+  }
+
+  double points(const KernelNest& nest) const {
+    double out = 0;
+    for (const std::string& s : nest.stages) out += detail::volume(d_.stage(s), AxisKind::kData) * detail::volume(d_.stage(s), AxisKind::kReduce);
+    return out;
+  }
+
+  /// A kernel of its own, at worst one thread's.
+  void alone(const std::string& stage) {
+    if (d_.stage(stage).placement != schedule::Placement::kRoot) return;
+    const Status s = attempt([&] { return detail::kernel_of(d_, stage, arch_); });
+    if (s.ok()) return;
+    refused_.push_back("threads for " + stage + ": " + s.reason());
+    const Status plain = attempt([&] { return detail::plain_kernel_of(d_, stage); });
+    if (!plain.ok()) refused_.push_back("an element a thread for " + stage + ": " + plain.reason());
+  }
+
+  Draft d_;
+  const ir::CudaArch arch_;
+  const CudaStepsOptions& options_;
+  std::vector<std::string> refused_;
+};
+
+}  // namespace
+
+Result<CudaSteps> cuda_steps(const dsl::ComputeDag& dag, const Alignment& alignment, const ir::Target& target, const CudaStepsOptions& options) {
+  if (target.kind != ir::TargetKind::kCuda) return refuse("'", target.text(), "' is no CUDA target");
+  TESSERA_TRY(arch, ir::cuda_arch(target.arch));
+  TESSERA_TRY(initial, schedule::State::initial(std::make_shared<const dsl::ComputeDag>(dag)));
+  for (const AlignedNest& n : alignment.nests) {
+    for (const Member& m : n.members) {
+      if (initial.find(m.stage) == nullptr) return refuse("the program has no stage '", m.stage, "'");
+    }
+  }
+  Writer writer({std::move(initial), {}}, arch, options);
+  run_with_large_stack([&] {
+    for (const AlignedNest& n : alignment.nests) writer.add(n);
+  });
+  return std::move(writer).done();
+}
+
+}  // namespace tessera::polyhedral

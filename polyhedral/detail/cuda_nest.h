@@ -1,0 +1,32 @@
+// The ways in which the stages of a nest make one kernel.
+#pragma once
+
+#include "ir/cuda_arch.h"
+#include "polyhedral/align.h"
+#include "polyhedral/detail/draft.h"
+
+namespace tessera::polyhedral::detail {
+
+/// A nest whose elementwise stages have been inlined where that is cheap.
+struct KernelNest {
+  Names stages;              // producers first; those that are left
+  std::vector<bool> shared;  // by data axis of the last stage
+};
+
+/// A stage as a kernel of its own.
+Status kernel_of(Draft& d, const std::string& stage, const ir::CudaArch& arch);
+/// The same, an element a thread whatever it is.
+Status plain_kernel_of(Draft& d, const std::string& stage);
+
+/// A product, what its operands are computed from, and the stage that takes its results.
+Status product_nest(Draft& d, const KernelNest& nest, const ir::CudaArch& arch);
+
+/// All stages one after the other in a block that has `rows` iterations of the shared loops.
+Status block_nest(Draft& d, const KernelNest& nest, std::int64_t rows, const ir::CudaArch& arch);
+/// The choices of `rows`, the best first: the least of waves of blocks * (rows + 16), what a block does for a row and
+/// what it does whatever its rows are.
+std::vector<std::int64_t> rows_of_block(const Draft& d, const KernelNest& nest, const ir::CudaArch& arch);
+/// Blocks of block_nest.
+std::int64_t blocks_of(const Draft& d, const KernelNest& nest, std::int64_t rows);
+
+}  // namespace tessera::polyhedral::detail
