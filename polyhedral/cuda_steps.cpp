@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <set>
 
 #include "ir/rewrite.h"
 #include "lower/lower.h"
@@ -24,27 +25,13 @@ using schedule::Stage;
 
 constexpr std::int64_t kSharedAlignment = 128;  // of buffers, in bytes
 
-/// A function or a division; of what a product reads many times a branch too, and divisions of indices.
-bool is_costly(const Stage& s, bool in_product) {
-  bool found = false;
-  for (const ir::Expr& body : s.body) {
-    ir::walk(body, [&](const ir::Expr& e) {
-      const ir::ExprKind k = e->kind;
-      const bool divides = k == ir::ExprKind::kDiv && e.type().is_float();
-      const bool chooses = k == ir::ExprKind::kSelect || k == ir::ExprKind::kIfThenElseExpr || k == ir::ExprKind::kFloorDiv || k == ir::ExprKind::kFloorMod;
-      found |= k == ir::ExprKind::kCall || divides || (chooses && in_product);
-      return !found;
-    });
-  }
-  return found;
-}
-
 /// One nest after the other.
 class Writer {
  public:
   Writer(Draft draft, const ir::CudaArch& arch, const CudaStepsOptions& options) : d_(std::move(draft)), arch_(arch), options_(options) {}
 
-  void add(const AlignedNest& nest) {
+  /// `again`: a nest that does not make a kernel may be aligned again.
+  void add(const AlignedNest& nest, bool again = true) {
     const std::string last = nest.members.back().stage;
     if (d_.stage(last).is_extern()) return;
     inline_members(nest);
@@ -56,6 +43,7 @@ class Writer {
     if (d_.stage(last).is_scan() || kernel.stages.size() == 1) {
       for (const std::string& s : kernel.stages) alone(s);
     } else if (!together(kernel)) {
+      if (again) align_again(kernel);
       for (const std::string& s : kernel.stages) alone(s);
     }
   }
@@ -98,9 +86,12 @@ class Writer {
       if (m.stage == nest.members.back().stage || s.is_output || s.is_reduction() || s.is_scan() || s.is_extern() || s.outputs.size() > 1) continue;
       const auto readers = d_.state.consumers(s);
       const double own = detail::volume(s, AxisKind::kData);
+      // What every point of a shared loop needs again may as well be computed for every point.
+      const bool repeated = std::find(m.coordinates.begin(), m.coordinates.end(), Member::kRepeated) != m.coordinates.end();
       const bool dear = std::any_of(readers.begin(), readers.end(), [&](const Stage* r) {
         const double uses = detail::volume(*r, AxisKind::kData) * detail::volume(*r, AxisKind::kReduce);
-        return is_costly(s, detail::product_shape(*r).has_value()) && (uses > 1.5 * own || readers.size() > 1);
+        if (repeated && !r->is_reduction()) return false;
+        return detail::is_costly(s, detail::product_shape(*r).has_value()) && (uses > 1.5 * own || readers.size() > 1);
       });
       if (dear) continue;
       Draft before = d_;
@@ -114,24 +105,29 @@ class Writer {
     const auto tried = [&](const std::string& what, const std::function<Status()>& f) {
       const Status s = attempt(f);
       if (!s.ok()) why.push_back(what + ": " + s.reason());
+      if (s.ok()) done_.insert(stages.begin(), stages.end());
       return s.ok();
     };
-    if (tried("product", [&] { return detail::product_nest(d_, nest, arch_); })) return true;
+    if (tried("in registers", [&] { return detail::reduction_nest(d_, nest, arch_); })) return true;
     if (is_row_chain(nest)) {
       const Names chain(stages.rbegin() + 1, stages.rend());
       for (const bool kept : {true, false}) {
         if (tried(kept ? "kept rows" : "rows", [&] { return detail::row_chain(d_, stages.back(), chain, kept); })) return true;
       }
     }
+    const std::size_t others = why.size();
     for (const std::int64_t rows : detail::rows_of_block(d_, nest, arch_)) {
       const std::int64_t blocks = detail::blocks_of(d_, nest, rows);
       if (blocks * 4 < arch_.sms && points(nest) > options_.large) {
-        why.push_back("blocks of " + std::to_string(rows) + ": they are " + std::to_string(blocks) + " for " + std::to_string(arch_.sms) + " multiprocessors");
-      } else if (tried("blocks of " + std::to_string(rows), [&] { return detail::block_nest(d_, nest, rows, arch_); })) {
+        why.push_back("blocks of " + std::to_string(rows) + " rows are " + std::to_string(blocks) + " for " + std::to_string(arch_.sms) + " multiprocessors");
+      } else if (tried("blocks of " + std::to_string(rows) + " rows", [&] { return detail::block_nest(d_, nest, rows, arch_); })) {
         return true;
       }
     }
-    refused_.push_back("one kernel for " + stages.back() + ": " + why.back());
+    why.resize(std::min(why.size(), others + 1));  // of the best choice of rows
+    std::string line = "one kernel for " + stages.back();
+    for (const std::string& w : why) line += (&w == &why[0] ? ": " : "; ") + w;
+    refused_.push_back(line);
     return false;
   }
 
@@ -146,9 +142,27 @@ class Writer {
     return out;
   }
 
-  /// A kernel of its own, at worst one thread's.
+  /// The nest's stages in nests that have a block for every multiprocessor, with what has been inlined.
+  void align_again(const KernelNest& nest) {
+    const auto equations = equations_of(d_.state);
+    if (!equations.ok()) return;
+    const auto scop = Scop::of(*equations);
+    if (!scop.ok()) return;
+    AlignOptions options;
+    options.grouping = Grouping::kKeepParallel;
+    options.parallelism = arch_.sms;
+    const auto nests = align(*scop, options);
+    if (!nests.ok()) return;
+    for (const AlignedNest& n : nests->nests) {
+      const bool own = std::all_of(n.members.begin(), n.members.end(), [&](const Member& m) { return std::find(nest.stages.begin(), nest.stages.end(), m.stage) != nest.stages.end(); });
+      if (own) add(n, false);
+    }
+  }
+
+  /// A kernel of its own, at worst one thread's, for a stage that has none.
   void alone(const std::string& stage) {
-    if (d_.stage(stage).placement != schedule::Placement::kRoot) return;
+    if (d_.stage(stage).placement != schedule::Placement::kRoot || done_.count(stage) != 0) return;
+    done_.insert(stage);
     const Status s = attempt([&] { return detail::kernel_of(d_, stage, arch_); });
     if (s.ok()) return;
     refused_.push_back("threads for " + stage + ": " + s.reason());
@@ -160,6 +174,7 @@ class Writer {
   const ir::CudaArch arch_;
   const CudaStepsOptions& options_;
   std::vector<std::string> refused_;
+  std::set<std::string> done_;  // stages that have their place
 };
 
 }  // namespace

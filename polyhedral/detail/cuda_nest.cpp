@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "ir/rewrite.h"
+#include "polyhedral/detail/cuda_elements.h"
 #include "polyhedral/detail/cuda_product.h"
 #include "polyhedral/detail/cuda_threads.h"
 #include "polyhedral/detail/reads.h"
@@ -16,7 +17,7 @@ namespace {
 using schedule::AxisKind;
 using schedule::Stage;
 
-constexpr std::int64_t kThreads = 256;
+constexpr std::int64_t kThreads = kThreadsOfBlock;
 constexpr double kLongRow = 32;      // terms from which on threads share a sum
 constexpr double kFewRows = 65536;   // results that leave threads idle when each has one
 
@@ -39,20 +40,12 @@ Result<std::string> sums_of(Draft& d, const std::string& name) {
   return sums;
 }
 
-/// `s` has been cut and is no product.
+/// A stage of a block that has been cut and is no product.
 Status lie_on_threads(Draft& d, const BlockStage& s, const std::string& sums, bool joined) {
-  return joined ? join_threads(d, s, sums, kThreads) : spread_elements(d, s, sums, threads_for(volume(d.stage(s.stage), AxisKind::kData)));
-}
-
-/// Neighbouring elements of a plain stage, a vector a thread.
-Status vectors_kernel_of(Draft& d, const std::string& name) {
-  const Stage& s = d.stage(name);
-  const std::int64_t v = vector_length(s.roots.back().extent, s.outputs[0]->dtype.bytes());
-  TESSERA_TRY(f, fused(d, name, s.data_axes(), "f"));
-  TESSERA_TRY_DONE(d.step(schedule::Split{name, f, {f + ".b", f + ".x", f + ".v"}, {kThreads, v}, ir::Tail::kPartition}));
-  TESSERA_TRY_DONE(d.step(schedule::Bind{name, f + ".b", ir::ForKind::kBlockX}));
-  TESSERA_TRY_DONE(d.step(schedule::Bind{name, f + ".x", ir::ForKind::kThreadX}));
-  return v > 1 ? d.step(schedule::Vectorize{name, f + ".v"}) : Status(Done{});
+  double elements = 1;
+  for (const std::string& l : s.tile) elements *= static_cast<double>(d.extent(s.stage, l));
+  if (!joined) return spread_elements(d, s, sums, threads_for(elements));
+  return join_threads(d, s, sums, std::clamp<std::int64_t>(power_below(kThreads / elements), ir::kWarp, kThreads), kThreads);
 }
 
 Status product_kernel_of(Draft& d, const std::string& name, const ir::CudaArch& arch) {
@@ -64,82 +57,112 @@ Status product_kernel_of(Draft& d, const std::string& name, const ir::CudaArch& 
   return block.ok() ? Status(Done{}) : Status(block.refusal());
 }
 
-/// `count` elements of the data axes beside each other a block.
-Status elements_kernel_of(Draft& d, const std::string& name, std::int64_t count, bool joined) {
-  TESSERA_TRY(sums, sums_of(d, name));
-  const Names axes = schedule::axes_beside_steps(d.stage(name));
+/// Data axes in the order of neighbouring threads: of a reduction last the one along which it reads neighbours.
+Names axes_for_threads(const Draft& d, const std::string& name, const std::string& sums) {
+  const Stage& s = d.stage(name);
+  if (s.is_scan()) {
+    Names out;
+    const std::vector<bool> independent = schedule::independent_dimensions(d.state, s);
+    for (std::size_t i = 0; i < independent.size(); ++i) {
+      if (independent[i]) out.push_back(s.roots[i].axis);
+    }
+    return out;
+  }
+  Names out = s.data_axes();
+  if (sums.empty() || out.empty() || contiguity(d.stage(sums), d.stage(sums).roots[out.size() - 1].coordinate).moves) return out;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (!contiguity(d.stage(sums), d.stage(sums).roots[i].coordinate).moves) continue;
+    std::rotate(out.begin() + static_cast<std::ptrdiff_t>(i), out.begin() + static_cast<std::ptrdiff_t>(i) + 1, out.end());
+    break;
+  }
+  return out;
+}
+
+/// `count` elements of the data axes beside each other a block; `lanes` threads a result, 0: one.
+Status elements_kernel_of(Draft& d, const std::string& name, const std::string& sums, std::int64_t count, std::int64_t lanes) {
+  const Names axes = axes_for_threads(d, name, sums);
   BlockStage s{name, {}, {}};
   if (!axes.empty()) {
+    Names order = axes;
+    for (const std::string& leaf : d.stage(name).leaves) {
+      if (std::find(axes.begin(), axes.end(), leaf) == axes.end()) order.push_back(leaf);
+    }
+    if (order != d.stage(name).leaves) TESSERA_TRY_DONE(d.step(schedule::Reorder{name, order}));
     TESSERA_TRY(f, fused(d, name, axes, "f"));
     TESSERA_TRY_DONE(d.step(schedule::Split{name, f, {f + ".b", f + ".t"}, {count}, ir::Tail::kPartition}));
-    Names order{f + ".b", f + ".t"};
-    for (const std::string& leaf : d.stage(name).leaves) {
-      if (leaf != order[0] && leaf != order[1]) order.push_back(leaf);
-    }
-    TESSERA_TRY_DONE(d.step(schedule::Reorder{name, order}));
-    s.grid = {order[0]};
-    s.tile = {order[1]};
-    TESSERA_TRY_DONE(d.step(schedule::Bind{name, order[0], ir::ForKind::kBlockX}));
+    TESSERA_TRY_DONE(d.step(schedule::Bind{name, f + ".b", ir::ForKind::kBlockX}));
+    s.grid = {f + ".b"};
+    s.tile = {f + ".t"};
   }
-  return joined ? join_threads(d, s, sums, kThreads) : spread_elements(d, s, sums, count);
+  return lanes > 0 ? join_threads(d, s, sums, lanes, kThreads) : spread_elements(d, s, sums, count);
 }
 
-/// A long reduction of few results: chunks of it are a kernel of their own.
+/// A long reduction of few results: chunks of its outermost axis are a stage of their own.
 Status cut_reduction(Draft& d, const std::string& name, std::int64_t chunks) {
-  Names reduce;
-  for (const schedule::RootAxis& r : d.stage(name).roots) {
-    if (r.kind == AxisKind::kReduce) reduce.push_back(r.axis);
-  }
-  TESSERA_TRY(k, fused(d, name, reduce, "k"));
-  const std::int64_t chunk = (d.extent(name, k) + chunks - 1) / chunks;
-  TESSERA_TRY_DONE(d.step(schedule::Split{name, k, {k + ".o", k + ".i"}, {chunk}, ir::Tail::kPartition}));
-  return d.step(schedule::Rfactor{name, k + ".o", name + ".part"});
+  const Stage& s = d.stage(name);
+  const schedule::RootAxis k = s.roots[s.data_axes().size()];
+  const std::int64_t chunk = (k.extent + chunks - 1) / chunks;
+  TESSERA_TRY_DONE(d.step(schedule::Split{name, k.axis, {k.axis + ".o", k.axis + ".i"}, {chunk}, ir::Tail::kPartition}));
+  return d.step(schedule::Rfactor{name, k.axis + ".o", name + ".part"});
 }
 
-/// Chunks of a reduction that give all threads something to do; 1: it is not worth a kernel.
+/// Chunks of a reduction that give all threads something to do; 1: they are not worth a kernel.
 std::int64_t chunks_of(const Stage& s, const ir::CudaArch& arch) {
-  constexpr double kLong = 4096, kShortest = 256;
+  constexpr double kLong = 1024, kShortest = 64;
   const double results = volume(s, AxisKind::kData), length = volume(s, AxisKind::kReduce);
-  const double wanted = joins_threads(s) ? 2.0 * arch.sms / results : kFewRows / results;
-  return length < kLong ? 1 : power_below(std::min(wanted, length / kShortest));
+  const bool joined = joins_threads(s);
+  const double wanted = joined ? 2.0 * arch.sms / results : kFewRows / results, shortest = joined ? kLong : kShortest;
+  if (length < (joined ? 8 * kLong : kLong)) return 1;
+  return power_below(std::min({wanted, length / shortest, static_cast<double>(s.roots[s.data_axes().size()].extent)}));
 }
 
-bool is_costly(const Stage& s) {
-  bool found = false;
-  for (const ir::Expr& body : s.body) {
-    ir::walk(body, [&](const ir::Expr& e) {
-      found |= e->kind == ir::ExprKind::kCall || (e->kind == ir::ExprKind::kDiv && e.type().is_float());
-      return !found;
-    });
+/// Threads that add up a result of a kernel's: a warp, more of long rows, all where results are few.
+std::int64_t lanes_for(const Stage& sums, const ir::CudaArch& arch) {
+  constexpr double kOfThread = 32;  // terms
+  if (volume(sums, AxisKind::kData) < 2 * arch.sms) return kThreads;
+  return std::clamp<std::int64_t>(power_below(volume(sums, AxisKind::kReduce) / kOfThread), ir::kWarp, kThreads);
+}
+
+/// A reduction and `host`, which takes its results or is the reduction itself.
+Status reduction_kernel_of(Draft& d, const std::string& host, const std::string& reduction, const ir::CudaArch& arch) {
+  if (const std::int64_t chunks = chunks_of(d.stage(reduction), arch); chunks > 1) {
+    TESSERA_TRY_DONE(cut_reduction(d, reduction, chunks));
+    TESSERA_TRY_DONE(kernel_of(d, reduction + ".part", arch));
   }
-  return found;
+  std::string sums = reduction;
+  if (host == reduction) {
+    TESSERA_TRY(own, sums_of(d, host));
+    sums = own;
+  }
+  const std::int64_t lanes = joins_threads(d.stage(sums)) ? lanes_for(d.stage(sums), arch) : 0;
+  return elements_kernel_of(d, host, sums, lanes > 0 ? kThreads / lanes : threads_for(volume(d.stage(host), AxisKind::kData)), lanes);
 }
 
-/// What takes the results of a nest's product one by one, the product itself, and its sums.
-struct NestProduct {
-  std::string product, sums;
-  ProductShape shape;
+/// The reduction of a nest whose results the last stage takes one by one, or that it is, and its sums.
+struct TakenSum {
+  std::string reduction, sums;
 };
 
-/// The product that the last stage is, or whose results it takes; nothing where there is none.
-Result<std::optional<NestProduct>> last_product(Draft& d, const KernelNest& nest) {
+/// A product rather than another reduction; nothing where there is none.
+Result<std::optional<TakenSum>> taken_sum(Draft& d, const KernelNest& nest) {
   const std::string& last = nest.stages.back();
-  if (product_shape(d.stage(last))) {
+  if (d.stage(last).is_reduction()) {
     TESSERA_TRY(sums, sums_of(d, last));
-    return std::optional(NestProduct{last, sums, *product_shape(d.stage(sums))});
+    return std::optional(TakenSum{last, sums});
   }
+  std::optional<TakenSum> out;
   for (const std::string& q : nest.stages) {
     const Stage& s = d.stage(q);
     const auto readers = d.state.consumers(s);
-    const auto shape = product_shape(s);
-    const bool taken = shape && !s.is_output && readers.size() == 1 && readers[0]->name == last && !readers[0]->is_reduction() && !readers[0]->is_scan();
-    if (taken && s.data_axes().size() == readers[0]->data_axes().size() && reads_in_place(*readers[0], s)) return std::optional(NestProduct{q, q, *shape});
+    const bool taken = s.is_reduction() && !s.is_scan() && s.outputs.size() == 1 && !s.is_output && readers.size() == 1 && readers[0]->name == last && !readers[0]->is_scan();
+    if (!taken || s.data_axes().size() != readers[0]->data_axes().size() || !reads_in_place(*readers[0], s)) continue;
+    if (!out || product_shape(s)) out = TakenSum{q, q};
   }
-  return std::optional<NestProduct>();
+  return out;
 }
 
-/// Iterations of the shared loops of a block, by data axis of the last stage: innermost loops first, of a product those
-/// of its rows.
+/// Iterations of the shared loops of a block, by data axis of the last stage: innermost loops first, of a product those of
+/// its rows.
 BlockTile row_tile(const Draft& d, const KernelNest& nest, std::int64_t rows) {
   const Stage& last = d.stage(nest.stages.back());
   const std::size_t rank = last.data_axes().size();
@@ -163,11 +186,11 @@ class BlockNest {
   BlockNest(Draft& d, const KernelNest& nest, std::int64_t rows, const ir::CudaArch& arch) : d_(d), nest_(nest), arch_(arch), last_(nest.stages.back()), rows_(row_tile(d, nest, rows)) {}
 
   Status run() {
-    TESSERA_TRY(product, last_product(d_, nest_));
-    if (product) {
-      TESSERA_TRY_DONE(last_of_product(*product));
+    TESSERA_TRY(taken, taken_sum(d_, nest_));
+    if (taken && product_shape(d_.stage(taken->sums))) {
+      TESSERA_TRY_DONE(last_of_product(*taken));
     } else {
-      TESSERA_TRY_DONE(last_of_elements());
+      TESSERA_TRY_DONE(last_of_elements(taken ? taken->sums : ""));
     }
     for (auto m = nest_.stages.rbegin(); m != nest_.stages.rend(); ++m) {
       const bool done = *m == last_ || d_.stage(*m).placement != schedule::Placement::kRoot;
@@ -183,23 +206,22 @@ class BlockNest {
     for (const std::string& q : nest_.stages) {
       if (q == last_ || q == product) continue;
       const Stage& s = d_.stage(q);
-      if (s.is_reduction() || d_.state.consumers(s).size() > 1 || is_costly(s)) out.push_back(q);
+      if (s.is_reduction() || d_.state.consumers(s).size() > 1 || is_costly(s, false)) out.push_back(q);
     }
     return out;
   }
 
-  Status last_of_product(const NestProduct& p) {
+  Status last_of_product(const TakenSum& taken) {
     std::vector<bool> whole;
     for (const bool shared : nest_.shared) whole.push_back(!shared);
-    const BlockTile tile = choose_tile(d_.stage(p.sums), p.shape, arch_, rows_, whole);
-    TESSERA_TRY(block, tile_product(d_, {last_, p.sums, nest_.shared, near(p.product)}, p.shape, tile, arch_));
+    const ProductShape shape = *product_shape(d_.stage(taken.sums));
+    const BlockTile tile = choose_tile(d_.stage(taken.sums), shape, arch_, rows_, whole);
+    TESSERA_TRY(block, tile_product(d_, {last_, taken.sums, nest_.shared, near(taken.reduction)}, shape, tile, arch_));
     block_ = block;
     return Done{};
   }
 
-  Status last_of_elements() {
-    const bool joined = joins_threads(d_.stage(last_));
-    TESSERA_TRY(sums, sums_of(d_, last_));
+  Status last_of_elements(const std::string& sums) {
     BlockStage s{last_, {}, {}};
     Names whole;
     const Names axes = d_.stage(last_).data_axes();
@@ -222,7 +244,7 @@ class BlockNest {
     if (order.size() > 1) TESSERA_TRY_DONE(d_.step(schedule::Reorder{last_, order}));
     TESSERA_TRY(block, bind_grid(d_, last_, s.grid));
     block_ = block;
-    return lie_on_threads(d_, s, sums, joined);
+    return lie_on_threads(d_, s, sums, !sums.empty() && joins_threads(d_.stage(sums)));
   }
 
   /// A stage inside of the block, in shared memory.
@@ -264,42 +286,56 @@ class BlockNest {
 
 }  // namespace
 
-Status kernel_of(Draft& d, const std::string& stage, const ir::CudaArch& arch) {
-  if (product_shape(d.stage(stage))) return product_kernel_of(d, stage, arch);
-  const bool reduces = d.stage(stage).is_reduction() && !d.stage(stage).is_scan();
-  if (!reduces && !d.stage(stage).is_scan() && d.stage(stage).outputs.size() == 1 && !d.stage(stage).data_axes().empty()) return vectors_kernel_of(d, stage);
-  if (reduces) {
-    if (const std::int64_t chunks = chunks_of(d.stage(stage), arch); chunks > 1) {
-      TESSERA_TRY_DONE(cut_reduction(d, stage, chunks));
-      TESSERA_TRY_DONE(kernel_of(d, stage + ".part", arch));
-      return kernel_of(d, stage, arch);
-    }
+bool is_costly(const Stage& s, bool to_product) {
+  bool found = false;
+  for (const ir::Expr& body : s.body) {
+    ir::walk(body, [&](const ir::Expr& e) {
+      const ir::ExprKind k = e->kind;
+      const bool divides = k == ir::ExprKind::kDiv && e.type().is_float();
+      const bool chooses = k == ir::ExprKind::kSelect || k == ir::ExprKind::kIfThenElseExpr || k == ir::ExprKind::kFloorDiv || k == ir::ExprKind::kFloorMod;
+      found |= k == ir::ExprKind::kCall || divides || (chooses && to_product);
+      return !found;
+    });
   }
-  if (!reduces || !joins_threads(d.stage(stage))) return plain_kernel_of(d, stage);
-  const double length = volume(d.stage(stage), AxisKind::kReduce);
-  return elements_kernel_of(d, stage, std::max<std::int64_t>(1, kThreads / power_below(std::min(length, 256.0))), true);
+  return found;
 }
 
-Status plain_kernel_of(Draft& d, const std::string& stage) { return elements_kernel_of(d, stage, threads_for(volume(d.stage(stage), AxisKind::kData)), false); }
+Status kernel_of(Draft& d, const std::string& stage, const ir::CudaArch& arch) {
+  const Stage& s = d.stage(stage);
+  if (product_shape(s)) return product_kernel_of(d, stage, arch);
+  if (s.is_reduction() && !s.is_scan()) return reduction_kernel_of(d, stage, stage, arch);
+  const bool plain = !s.is_scan() && s.outputs.size() == 1 && !s.data_axes().empty();
+  if (plain && crosses(d, stage)) return transposed_kernel_of(d, stage);
+  return plain ? vectors_kernel_of(d, stage) : plain_kernel_of(d, stage);
+}
 
-Status product_nest(Draft& d, const KernelNest& nest, const ir::CudaArch& arch) {
-  TESSERA_TRY(product, last_product(d, nest));
-  if (!product) return refuse("the last stage takes no product's results");
-  std::vector<bool> grid = nest.shared;
+Status plain_kernel_of(Draft& d, const std::string& stage) {
+  TESSERA_TRY(sums, sums_of(d, stage));
+  return elements_kernel_of(d, stage, sums, threads_for(volume(d.stage(stage), AxisKind::kData)), 0);
+}
+
+Status reduction_nest(Draft& d, const KernelNest& nest, const ir::CudaArch& arch) {
+  const std::string& last = nest.stages.back();
+  const bool alone = nest.stages.size() == 2;
+  TESSERA_TRY(taken, taken_sum(d, nest));
+  if (!taken) return refuse("stage '", last, "' takes no reduction's results one by one");
+  const auto shape = product_shape(d.stage(taken->sums));
+  if (!shape && alone && taken->reduction != last) return reduction_kernel_of(d, last, taken->reduction, arch);
+  if (!shape) return refuse("reduction '", taken->reduction, "' is no product");
   bool cheap = true;
   for (const std::string& q : nest.stages) {
-    if (q == nest.stages.back() || q == product->product) continue;
+    if (q == last || q == taken->reduction) continue;
     const Stage& s = d.stage(q);
     const auto readers = d.state.consumers(s);
-    if (s.is_reduction() || s.outputs.size() > 1 || s.is_output || readers.size() != 1 || readers[0]->name != product->sums) return refuse("stage '", q, "' is no operand of the product alone");
-    cheap &= !is_costly(s);
+    if (s.is_reduction() || s.outputs.size() > 1 || s.is_output || readers.size() != 1 || readers[0]->name != taken->sums) return refuse("stage '", q, "' is no operand of the product alone");
+    cheap &= !is_costly(s, false);
   }
   // What is fetched by every block may as well be computed by every block, where that is no work.
+  std::vector<bool> grid = nest.shared, whole;
   if (cheap) grid.assign(grid.size(), true);
-  std::vector<bool> whole;
   for (const bool g : grid) whole.push_back(!g);
-  const BlockTile tile = choose_tile(d.stage(product->sums), product->shape, arch, std::nullopt, whole);
-  const auto block = tile_product(d, {nest.stages.back(), product->sums, grid, {}}, product->shape, tile, arch);
+  const BlockTile tile = choose_tile(d.stage(taken->sums), *shape, arch, std::nullopt, whole);
+  const auto block = tile_product(d, {last, taken->sums, grid, {}}, *shape, tile, arch);
   return block.ok() ? Status(Done{}) : Status(block.refusal());
 }
 
@@ -315,10 +351,14 @@ std::int64_t blocks_of(const Draft& d, const KernelNest& nest, std::int64_t rows
 }
 
 std::vector<std::int64_t> rows_of_block(const Draft& d, const KernelNest& nest, const ir::CudaArch& arch) {
+  constexpr std::int64_t kMostRows = 64, kMostElements = 4096, kFixedRows = 16, kWait = 256;
+  const Stage& last = d.stage(nest.stages.back());
+  std::int64_t row = 1;
+  for (std::size_t i = 0; i < nest.shared.size(); ++i) row *= nest.shared[i] ? 1 : last.roots[i].extent;
   std::vector<std::pair<std::int64_t, std::int64_t>> choices;
-  for (std::int64_t rows = 64; rows >= 1; rows /= 2) {
+  for (std::int64_t rows = std::max(kMostRows, power_below(static_cast<double>(kMostElements / row))); rows >= 1; rows /= 2) {
     const std::int64_t blocks = blocks_of(d, nest, rows);
-    choices.emplace_back((blocks + arch.sms - 1) / arch.sms * (rows + 16), rows);
+    choices.emplace_back((blocks + arch.sms - 1) / arch.sms * ((rows + kFixedRows) * row + kWait), rows);
   }
   std::stable_sort(choices.begin(), choices.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::int64_t> out;

@@ -13,18 +13,23 @@ struct KernelNest {
   std::vector<bool> shared;  // by data axis of the last stage
 };
 
-/// A stage as a kernel of its own.
+/// Whether elements of a stage cost a function or a division; to a product, which reads them many times, a branch and
+/// divisions of indices too.
+bool is_costly(const schedule::Stage& s, bool to_product);
+
+/// A stage as a kernel of its own; of a long reduction with few results a second one, for chunks of it.
 Status kernel_of(Draft& d, const std::string& stage, const ir::CudaArch& arch);
 /// The same, an element a thread whatever it is.
 Status plain_kernel_of(Draft& d, const std::string& stage);
 
-/// A product, what its operands are computed from, and the stage that takes its results.
-Status product_nest(Draft& d, const KernelNest& nest, const ir::CudaArch& arch);
+/// A reduction, what the operands of a product are computed from, and the stage that takes its results one by one:
+/// they never leave the registers of the thread that has added them up.
+Status reduction_nest(Draft& d, const KernelNest& nest, const ir::CudaArch& arch);
 
 /// All stages one after the other in a block that has `rows` iterations of the shared loops.
 Status block_nest(Draft& d, const KernelNest& nest, std::int64_t rows, const ir::CudaArch& arch);
-/// The choices of `rows`, the best first: the least of waves of blocks * (rows + 16), what a block does for a row and
-/// what it does whatever its rows are.
+/// The choices of `rows`, the best first: the least of waves of blocks * ((rows + 16) * elements of a row + 256), what a
+/// block does for its rows, what it fetches whatever they are, and what it waits for.
 std::vector<std::int64_t> rows_of_block(const Draft& d, const KernelNest& nest, const ir::CudaArch& arch);
 /// Blocks of block_nest.
 std::int64_t blocks_of(const Draft& d, const KernelNest& nest, std::int64_t rows);

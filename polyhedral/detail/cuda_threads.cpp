@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "ir/cuda_arch.h"
 #include "polyhedral/detail/reads.h"
 
 namespace tessera::polyhedral::detail {
@@ -95,15 +94,11 @@ Status spread_elements(Draft& d, const BlockStage& s, const std::string& sums, s
   return d.step(schedule::SetScope{sums, ir::Scope::kRegister});
 }
 
-Status join_threads(Draft& d, const BlockStage& s, const std::string& sums, std::int64_t threads) {
-  const double length = volume(d.stage(sums), AxisKind::kReduce);
-  // Threads that meet lie whole in warps: a power of two of them.
-  const double results = s.tile.empty() ? 1 : volume(d.stage(s.stage), AxisKind::kData);
+Status join_threads(Draft& d, const BlockStage& s, const std::string& sums, std::int64_t lanes, std::int64_t threads) {
   const schedule::RootAxis along = last_reduced(d.stage(sums));
   const Names read = read_along(d, sums, along.coordinate);
   const std::int64_t v = read.empty() ? 1 : vector_length(along.extent, widest(d, read));
-  const std::int64_t most = power_below(std::min(static_cast<double>(threads), length / static_cast<double>(v)));
-  const std::int64_t x = std::min(most, std::max<std::int64_t>(ir::kWarp, power_below(static_cast<double>(threads) / results)));
+  const std::int64_t x = std::min(lanes, power_below(volume(d.stage(sums), AxisKind::kReduce) / static_cast<double>(v)));
   if (!s.tile.empty()) {
     TESSERA_TRY(f, fused(d, s.stage, s.tile, "f"));
     TESSERA_TRY_DONE(d.step(schedule::Split{s.stage, f, {f + ".0", f + ".y"}, {std::max<std::int64_t>(1, threads / x)}, ir::Tail::kPartition}));

@@ -34,8 +34,9 @@ Result<std::string> bind_grid(Draft& d, const std::string& stage, const Names& g
 /// is what the stage copies: a reduction, in a register of its thread.
 Status spread_elements(Draft& d, const BlockStage& s, const std::string& sums, std::int64_t threads);
 
-/// Threads add up the parts of each result of `sums`, which the stage copies (or is), and meet.
-Status join_threads(Draft& d, const BlockStage& s, const std::string& sums, std::int64_t threads);
+/// Threads add up the parts of each result of `sums`, which the stage copies (or is), and meet: `lanes` of the block's
+/// `threads` (powers of two) a result, or fewer where it has fewer terms.
+Status join_threads(Draft& d, const BlockStage& s, const std::string& sums, std::int64_t lanes, std::int64_t threads);
 
 /// What `reduction` reads of memory along `coordinate` inside of `loop`: in one vector, into registers.
 Status read_in_vectors(Draft& d, const std::string& reduction, const ir::Var& coordinate, const std::string& loop);

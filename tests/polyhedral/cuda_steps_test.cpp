@@ -9,6 +9,10 @@
 #include "driver/compile.h"
 #include "driver/fuzz/emulated_check.h"
 #include "driver/verify.h"
+#include "ir/print.h"
+#include "ir/rewrite.h"
+#include "lower/passes/insert_barriers.h"
+#include "lower/passes/pipeline_loops.h"
 #include "ops/catalog.h"
 #include "tests/support/options.h"
 
@@ -99,6 +103,73 @@ std::vector<std::string> names() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, CudaStepsOf, ::testing::ValuesIn(names()), [](const auto& info) { return info.param; });
+
+CudaSteps steps_of(const dsl::ComputeDag& dag) { return cuda_steps(dag, *alignment_of(dag), target()).or_throw(); }
+
+TEST(CudaSteps, OneKernel) {
+  for (const std::string name : {"softmax", "layer_norm", "attention", "dense_bias_gelu", "matmul_bias_gelu", "conv2d_bias_relu", "conv2d_bn_relu", "depthwise_pointwise",
+                                 "transpose_batch_matmul_softmax", "conv2d_transposed"}) {
+    const dsl::ComputeDag dag = ops::build({name, {}, "", ""}).or_throw();
+    const CudaSteps made = steps_of(dag);
+    const ir::Program finished = driver::finished_program(dag, made.steps, target()).or_throw();
+    EXPECT_EQ(finished.launches.size(), 1U) << name << refusals(made);
+  }
+}
+
+TEST(CudaSteps, LongReductionsOfFewResultsAreTwoKernels) {
+  for (const std::string name : {"norm", "column_sum"}) {
+    const dsl::ComputeDag dag = ops::build({name, {}, "", ""}).or_throw();
+    EXPECT_EQ(driver::finished_program(dag, steps_of(dag).steps, target()).or_throw().launches.size(), 2U) << name;
+  }
+}
+
+TEST(CudaSteps, NamesWhatItCannotDo) {
+  const dsl::ComputeDag relu = ops::build({"relu", {}, "", ""}).or_throw();
+  const Alignment nests = *alignment_of(relu);
+  EXPECT_EQ(cuda_steps(relu, nests, ir::Target{}).reason(), "'cpu' is no CUDA target");
+  const auto other = cuda_steps(ops::build({"softmax", {}, "", ""}).or_throw(), Alignment{{AlignedNest{{}, {Member{"Z", {}, 1}}, ""}}}, target());
+  EXPECT_EQ(other.reason(), "the program has no stage 'Z'");
+  // Blocks that are too few for the device: the nest is aligned again, with more to do side by side.
+  const CudaSteps made = steps_of(ops::build({"transpose_batch_matmul_softmax", {}, "", ""}).or_throw());
+  ASSERT_EQ(made.refused.size(), 1U) << refusals(made);
+  EXPECT_NE(made.refused[0].find("blocks of 1 rows are 12 for 132 multiprocessors"), std::string::npos) << made.refused[0];
+}
+
+/// Without its n-th barrier for the block; nothing when there are not so many.
+std::optional<ir::Program> without_barrier(const ir::Program& p, int n) {
+  int left = n;
+  ir::Program out = p;
+  const ir::StmtFn self = [&](const ir::Stmt& s) -> ir::Stmt {
+    if (s.as<ir::Barrier>() != nullptr && left-- == 0) return ir::block({});
+    return ir::map_children(s, [](const ir::Expr& e) { return e; }, [&](const ir::Stmt& x) { return x ? self(x) : x; });
+  };
+  for (ir::Function& f : out.functions) f.body = self(f.body);
+  return left < 0 ? std::optional(out) : std::nullopt;
+}
+
+class CudaStepsBarriers : public ::testing::TestWithParam<std::string> {};
+
+/// What lowering puts between the stages of a block is enough, and none of it can be left out.
+TEST_P(CudaStepsBarriers, AreEnoughAndNeeded) {
+  const dsl::ComputeDag dag = small(*ops::find_operator(GetParam()).or_throw(), "");
+  const CudaSteps made = steps_of(dag);
+  const schedule::State state = driver::scheduled(dag, made.steps).or_throw();
+  lower::Options options;
+  options.target = ir::TargetKind::kCuda;
+  const ir::Program loops = lower::insert_barriers(lower::pipeline_loops(lower::build(state, options).or_throw(), options).or_throw(), options).or_throw();
+  const Equations program = equations_of(state).or_throw();
+  EXPECT_EQ(to_string(verify(program, loops, {.barriers = true})), "ok");
+  int barriers = 0;
+  for (; const auto wrong = without_barrier(loops, barriers); ++barriers) {
+    const Verdict v = verify(program, *wrong, {.barriers = true});
+    EXPECT_TRUE(v.illegal()) << "barrier " << barriers << " is not needed: " << v << "\n" << ir::to_string(*wrong);
+  }
+  RecordProperty("barriers", barriers);
+  EXPECT_GE(barriers, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, CudaStepsBarriers, ::testing::Values("matmul", "conv2d_bn_relu", "depthwise_pointwise", "attention", "transpose_batch_matmul_softmax", "transpose", "conv2d_transposed", "argmax"),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace tessera::polyhedral
