@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 
-#include "ir/rewrite.h"
 #include "lower/lower.h"
 #include "polyhedral/detail/cuda_nest.h"
 #include "polyhedral/detail/cuda_product.h"
 #include "polyhedral/detail/cuda_rows.h"
 #include "polyhedral/detail/cuda_threads.h"
+#include "schedule/storage.h"
 #include "support/large_stack.h"
 
 namespace tessera::polyhedral {
@@ -40,11 +41,12 @@ class Writer {
       if (d_.stage(m.stage).placement == schedule::Placement::kRoot) kernel.stages.push_back(m.stage);
     }
     for (const SharedAxis& a : nest.shared) kernel.shared[static_cast<std::size_t>(a.coordinate)] = true;
+    if (d_.stage(last).is_scan() && kernel.stages.size() > 1) refused_.push_back("threads for the steps of " + last + ": the elements of a row read those of the row before, which threads cannot wait for in memory");
     if (d_.stage(last).is_scan() || kernel.stages.size() == 1) {
       for (const std::string& s : kernel.stages) alone(s);
     } else if (!together(kernel)) {
       if (again) align_again(kernel);
-      for (const std::string& s : kernel.stages) alone(s);
+      apart(kernel);
     }
   }
 
@@ -61,20 +63,24 @@ class Writer {
   }
 
   Status lowers() const {
+    TESSERA_TRY_DONE(fits());
     lower::Options options;
     options.target = ir::TargetKind::kCuda;
-    TESSERA_TRY(program, lower::lower(d_.state, options));
-    for (const ir::Function& f : program.functions) {
-      std::int64_t bytes = ir::kReservedSharedPerBlock;
-      ir::walk(f.body, [&](const ir::Stmt& s) {
-        const auto* n = s.as<ir::Allocate>();
-        if (n == nullptr || n->buffer->scope != ir::Scope::kShared) return true;
-        std::int64_t own = n->buffer->dtype.bytes();
-        for (const std::int64_t e : n->buffer.extents()) own *= e;
-        bytes += (own + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
-        return true;
-      });
-      if (bytes > arch_.shared_per_block) return refuse(bytes, " bytes of shared memory a block; ", arch_.name, " has ", arch_.shared_per_block);
+    const auto program = lower::lower(d_.state, options);
+    return program.ok() ? Status(Done{}) : Status(program.refusal());
+  }
+
+  /// Shared memory of every kernel, before the steps are lowered, which takes longer.
+  Status fits() const {
+    std::map<std::string, std::int64_t> bytes;  // by the stage at root
+    for (std::size_t i = 0; i < d_.state.size(); ++i) {
+      const Stage& s = d_.state.stage(i);
+      if (s.scope != ir::Scope::kShared) continue;
+      TESSERA_TRY(box, schedule::stored_box(d_.state, s));
+      const std::vector<schedule::Attach> around = schedule::attach_chain(d_.state, s);
+      std::int64_t& sum = bytes.try_emplace(around.empty() ? s.name : around.back().stage, ir::kReservedSharedPerBlock).first->second;
+      for (const ir::Buffer& out : s.outputs) sum += (box.layout.size() * out->dtype.bytes() + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
+      if (sum > arch_.shared_per_block) return refuse(sum, " bytes of shared memory a block; ", arch_.name, " has ", arch_.shared_per_block);
     }
     return Done{};
   }
@@ -120,6 +126,8 @@ class Writer {
       const std::int64_t blocks = detail::blocks_of(d_, nest, rows);
       if (blocks * 4 < arch_.sms && points(nest) > options_.large) {
         why.push_back("blocks of " + std::to_string(rows) + " rows are " + std::to_string(blocks) + " for " + std::to_string(arch_.sms) + " multiprocessors");
+      } else if (detail::shared_bytes(d_, nest, rows) > arch_.shared_per_block) {
+        why.push_back("blocks of " + std::to_string(rows) + " rows would need more than the " + std::to_string(arch_.shared_per_block) + " bytes of shared memory of a block");
       } else if (tried("blocks of " + std::to_string(rows) + " rows", [&] { return detail::block_nest(d_, nest, rows, arch_); })) {
         return true;
       }
@@ -127,8 +135,24 @@ class Writer {
     why.resize(std::min(why.size(), others + 1));  // of the best choice of rows
     std::string line = "one kernel for " + stages.back();
     for (const std::string& w : why) line += (&w == &why[0] ? ": " : "; ") + w;
-    refused_.push_back(line);
+    if (std::find(refused_.begin(), refused_.end(), line) == refused_.end()) refused_.push_back(line);
     return false;
+  }
+
+  /// What is left of a nest that makes no kernel: its last stage, the others together where they are a product and its
+  /// operands, else one by one.
+  void apart(const KernelNest& nest) {
+    KernelNest rest;
+    for (const std::string& s : nest.stages) {
+      if (done_.count(s) == 0) rest.stages.push_back(s);
+    }
+    if (rest.stages.size() > 2) {
+      alone(rest.stages.back());
+      rest.stages.pop_back();
+      rest.shared.assign(d_.stage(rest.stages.back()).data_axes().size(), false);
+      if (attempt([&] { return detail::reduction_nest(d_, rest, arch_); }).ok()) done_.insert(rest.stages.begin(), rest.stages.end());
+    }
+    for (const std::string& s : rest.stages) alone(s);
   }
 
   /// Whether all loops but the innermost are shared.

@@ -19,6 +19,7 @@ using schedule::Stage;
 
 constexpr std::int64_t kThreads = kThreadsOfBlock;
 constexpr double kLongRow = 32;      // terms from which on threads share a sum
+constexpr double kLeastTile = 1024;  // results of a product inside of a block
 constexpr double kFewRows = 65536;   // results that leave threads idle when each has one
 
 bool joins_threads(const Stage& s) {
@@ -143,29 +144,53 @@ struct TakenSum {
   std::string reduction, sums;
 };
 
-/// A product rather than another reduction; nothing where there is none.
+/// The stage whose results the last one takes, a product rather than another reduction; empty: none.
+std::string taken_stage(const Draft& d, const KernelNest& nest) {
+  const std::string& last = nest.stages.back();
+  std::string out;
+  for (const std::string& q : nest.stages) {
+    const Stage& s = d.stage(q);
+    const auto readers = d.state.consumers(s);
+    const bool taken = s.is_reduction() && !s.is_scan() && s.outputs.size() == 1 && !s.is_output && readers.size() == 1 && readers[0]->name == last && !readers[0]->is_scan();
+    if (!taken || s.data_axes().size() != readers[0]->data_axes().size() || !reads_in_place(*readers[0], s)) continue;
+    if (out.empty() || product_shape(s)) out = q;
+  }
+  return out;
+}
+
+/// Nothing where there is none.
 Result<std::optional<TakenSum>> taken_sum(Draft& d, const KernelNest& nest) {
   const std::string& last = nest.stages.back();
   if (d.stage(last).is_reduction()) {
     TESSERA_TRY(sums, sums_of(d, last));
     return std::optional(TakenSum{last, sums});
   }
-  std::optional<TakenSum> out;
+  const std::string taken = taken_stage(d, nest);
+  return taken.empty() ? std::nullopt : std::optional(TakenSum{taken, taken});
+}
+
+/// Stages that a block keeps in shared memory for `reader`: all but what is computed with the tile of an operand, because it
+/// is cheap or no tile computes it again.
+Names stages_near(const Draft& d, const KernelNest& nest, const std::string& reader) {
+  Names out;
   for (const std::string& q : nest.stages) {
+    if (q == nest.stages.back() || q == reader) continue;
     const Stage& s = d.stage(q);
     const auto readers = d.state.consumers(s);
-    const bool taken = s.is_reduction() && !s.is_scan() && s.outputs.size() == 1 && !s.is_output && readers.size() == 1 && readers[0]->name == last && !readers[0]->is_scan();
-    if (!taken || s.data_axes().size() != readers[0]->data_axes().size() || !reads_in_place(*readers[0], s)) continue;
-    if (!out || product_shape(s)) out = TakenSum{q, q};
+    const auto product = product_shape(*readers[0]);
+    const bool once = product && product->column.extent <= kMostColumns;
+    if (s.is_reduction() || readers.size() > 1 || (is_costly(s, false) && !once)) out.push_back(q);
   }
   return out;
 }
 
 /// Iterations of the shared loops of a block, by data axis of the last stage: innermost loops first, of a product those of
-/// its rows.
+/// its rows, and where a product is inside not so many columns that it has no rows.
 BlockTile row_tile(const Draft& d, const KernelNest& nest, std::int64_t rows) {
   const Stage& last = d.stage(nest.stages.back());
+  constexpr std::int64_t kFewColumns = 32;
   const std::size_t rank = last.data_axes().size();
+  const bool has_product = std::any_of(nest.stages.begin(), nest.stages.end() - 1, [&](const std::string& q) { return product_shape(d.stage(q)).has_value(); });
   std::vector<bool> may = nest.shared;
   if (const auto shape = product_shape(last)) {
     for (std::size_t i = 0; i < rank; ++i) {
@@ -175,7 +200,8 @@ BlockTile row_tile(const Draft& d, const KernelNest& nest, std::int64_t rows) {
   BlockTile out(rank, 1);
   for (std::size_t i = rank; i-- > 0;) {
     if (!may[i]) continue;
-    out[i] = std::min<std::int64_t>(rows, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(last.roots[i].extent))));
+    const std::int64_t most = has_product && i + 1 == rank ? kFewColumns : rows;
+    out[i] = std::min({rows, most, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(last.roots[i].extent)))});
     rows /= out[i];
   }
   return out;
@@ -200,23 +226,12 @@ class BlockNest {
   }
 
  private:
-  /// Stages that a block keeps for a product: all but what is cheap to compute with the tile of an operand.
-  Names near(const std::string& product) const {
-    Names out;
-    for (const std::string& q : nest_.stages) {
-      if (q == last_ || q == product) continue;
-      const Stage& s = d_.stage(q);
-      if (s.is_reduction() || d_.state.consumers(s).size() > 1 || is_costly(s, false)) out.push_back(q);
-    }
-    return out;
-  }
-
   Status last_of_product(const TakenSum& taken) {
     std::vector<bool> whole;
     for (const bool shared : nest_.shared) whole.push_back(!shared);
     const ProductShape shape = *product_shape(d_.stage(taken.sums));
     const BlockTile tile = choose_tile(d_.stage(taken.sums), shape, arch_, rows_, whole);
-    TESSERA_TRY(block, tile_product(d_, {last_, taken.sums, nest_.shared, near(taken.reduction)}, shape, tile, arch_));
+    TESSERA_TRY(block, tile_product(d_, {last_, taken.sums, nest_.shared, stages_near(d_, nest_, taken.reduction)}, shape, tile, arch_));
     block_ = block;
     return Done{};
   }
@@ -257,7 +272,13 @@ class BlockNest {
     TESSERA_TRY_DONE(d_.step(schedule::SetScope{name, ir::Scope::kShared}));
     if (!shape) return lie_on_threads(d_, {name, {}, d_.stage(name).data_axes()}, sums, joined);
     const ProductShape own = *product_shape(d_.stage(sums));
-    const auto block = tile_product(d_, {name, sums, {}, near(name)}, own, tile_of(name, own), arch_);
+    const BlockTile tile = tile_of(name, own);
+    double all = 1, results = 1;
+    for (const schedule::RootAxis& r : d_.stage(name).roots) all *= static_cast<double>(r.extent);
+    for (const std::int64_t t : tile) results *= static_cast<double>(t);
+    // A small tile fetches more than it computes.
+    if (results < kLeastTile && all > kLeastTile * arch_.sms / 4) return refuse("a tile of ", results, " results of product '", name, "' is too small");
+    const auto block = tile_product(d_, {name, sums, {}, stages_near(d_, nest_, name)}, own, tile, arch_);
     return block.ok() ? Status(Done{}) : Status(block.refusal());
   }
 
@@ -346,6 +367,24 @@ std::int64_t blocks_of(const Draft& d, const KernelNest& nest, std::int64_t rows
   std::int64_t out = 1;
   for (std::size_t i = 0; i < tile.size(); ++i) {
     if (nest.shared[i]) out *= (d.stage(nest.stages.back()).roots[i].extent + tile[i] - 1) / tile[i];
+  }
+  return out;
+}
+
+double shared_bytes(const Draft& d, const KernelNest& nest, std::int64_t rows) {
+  constexpr double kTiles = 2, kTerms = 16;
+  const Stage& last = d.stage(nest.stages.back());
+  const BlockTile tile = row_tile(d, nest, rows);
+  double share = 1, all_rows = 1, out = 0;
+  for (std::size_t i = 0; i < tile.size(); ++i) {
+    all_rows *= static_cast<double>(tile[i]);
+    if (nest.shared[i]) share *= static_cast<double>(std::min(tile[i], last.roots[i].extent)) / static_cast<double>(last.roots[i].extent);
+  }
+  for (const std::string& q : stages_near(d, nest, taken_stage(d, nest))) out += volume(d.stage(q), AxisKind::kData) * d.stage(q).outputs[0]->dtype.bytes() * share;
+  for (const std::string& q : nest.stages) {
+    const auto product = product_shape(d.stage(q));
+    const double columns = product ? static_cast<double>(std::min(product->column.extent, kMostColumns)) : 0;
+    if (product) out += kTiles * kTerms * (all_rows + columns) * d.stage(q).outputs[0]->dtype.bytes();
   }
   return out;
 }

@@ -33,5 +33,8 @@ Status block_nest(Draft& d, const KernelNest& nest, std::int64_t rows, const ir:
 std::vector<std::int64_t> rows_of_block(const Draft& d, const KernelNest& nest, const ir::CudaArch& arch);
 /// Blocks of block_nest.
 std::int64_t blocks_of(const Draft& d, const KernelNest& nest, std::int64_t rows);
+/// Bytes of shared memory that a block will need, near enough: for the stages that it keeps there, and for two tiles of the
+/// operands of its products.
+double shared_bytes(const Draft& d, const KernelNest& nest, std::int64_t rows);
 
 }  // namespace tessera::polyhedral::detail

@@ -262,7 +262,7 @@ std::optional<ProductShape> product_shape(const Stage& s) {
 }
 
 BlockTile choose_tile(const Stage& product, const ProductShape& shape, const ir::CudaArch& arch, const std::optional<BlockTile>& rows, const std::vector<bool>& whole) {
-  constexpr std::int64_t kMostRows = 128, kMostColumns = 128;
+  constexpr std::int64_t kMostRows = 128;
   const std::size_t rank = product.data_axes().size();
   double others = 1;
   for (const RootAxis& r : shape.others) others *= static_cast<double>(r.extent);

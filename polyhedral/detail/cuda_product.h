@@ -13,6 +13,8 @@
 
 namespace tessera::polyhedral::detail {
 
+constexpr std::int64_t kMostColumns = 128;  // of a tile
+
 /// The axes of a reduction whose operands are read again: by neighbours of a row, and by those of a column.
 struct ProductShape {
   schedule::RootAxis column;               // the last data axis
