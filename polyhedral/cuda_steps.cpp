@@ -7,6 +7,7 @@
 #include <set>
 
 #include "lower/lower.h"
+#include "polyhedral/detail/cuda_kernel.h"
 #include "polyhedral/detail/cuda_nest.h"
 #include "polyhedral/detail/cuda_product.h"
 #include "polyhedral/detail/cuda_rows.h"
@@ -157,7 +158,7 @@ class Writer {
 
   /// Whether all loops but the innermost are shared.
   static bool is_row_chain(const KernelNest& nest) {
-    return !nest.shared.back() && std::all_of(nest.shared.begin(), nest.shared.end() - 1, [](bool s) { return s; });
+    return nest.shared.size() > 1 && !nest.shared.back() && std::all_of(nest.shared.begin(), nest.shared.end() - 1, [](bool s) { return s; });
   }
 
   double points(const KernelNest& nest) const {

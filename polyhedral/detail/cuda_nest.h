@@ -13,15 +13,6 @@ struct KernelNest {
   std::vector<bool> shared;  // by data axis of the last stage
 };
 
-/// Whether elements of a stage cost a function or a division; to a product, which reads them many times, a branch and
-/// divisions of indices too.
-bool is_costly(const schedule::Stage& s, bool to_product);
-
-/// A stage as a kernel of its own; of a long reduction with few results a second one, for chunks of it.
-Status kernel_of(Draft& d, const std::string& stage, const ir::CudaArch& arch);
-/// The same, an element a thread whatever it is.
-Status plain_kernel_of(Draft& d, const std::string& stage);
-
 /// A reduction, what the operands of a product are computed from, and the stage that takes its results one by one:
 /// they never leave the registers of the thread that has added them up.
 Status reduction_nest(Draft& d, const KernelNest& nest, const ir::CudaArch& arch);

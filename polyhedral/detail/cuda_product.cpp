@@ -179,9 +179,10 @@ class Product {
   }
 
   /// The tile of an operand in shared memory, fetched or, where only the product needs what it is computed from,
-  /// computed there. Tiles that the block has already are read as they are.
+  /// computed there. Tiles that the block has already, and single elements, are read as they are.
   Status operand(const std::string& tensor, std::int64_t slots) {
     const Stage& s = d_.stage(tensor);
+    if (s.outputs[0].rank() == 0) return Done{};
     if (std::find(place_.near.begin(), place_.near.end(), tensor) != place_.near.end()) return moves_with_column(tensor) ? vectors_of(tensor) : Status(Done{});
     const bool computed = !s.is_input() && !s.is_output && !s.is_reduction() && s.outputs.size() == 1 && d_.state.consumers(s).size() == 1 && d_.stage(tensor).leaves == s.data_axes();
     const std::string tile = computed ? tensor : tensor + ".s." + place_.sums;
@@ -206,7 +207,7 @@ class Product {
   bool moves_with_column(const std::string& tile) const {
     const std::vector<const ir::Load*> reads = reads_of(d_.stage(place_.sums));
     return tiled_.back().own > 1 && std::any_of(reads.begin(), reads.end(), [&](const ir::Load* l) {
-      const auto* v = l->indices.back().as<ir::VarNode>();
+      const auto* v = l->indices.empty() ? nullptr : l->indices.back().as<ir::VarNode>();
       return d_.state.producer(l->buffer.get())->name == tile && v != nullptr && v->id == coordinate(tiled_.back().at).id();
     });
   }

@@ -8,6 +8,7 @@
 
 #include "driver/compile.h"
 #include "driver/fuzz/emulated_check.h"
+#include "driver/fuzz/random_program.h"
 #include "driver/verify.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
@@ -165,6 +166,30 @@ TEST(CudaSteps, NamesWhatItCannotDo) {
   const CudaSteps made = steps_of(ops::build({"transpose_batch_matmul_softmax", {}, "", ""}).or_throw());
   ASSERT_EQ(made.refused.size(), 1U) << refusals(made);
   EXPECT_NE(made.refused[0].find("blocks of 1 rows are 12 for 132 multiprocessors"), std::string::npos) << made.refused[0];
+}
+
+/// Whatever is made of a program that nobody has thought of lowers, is no illegal plan, and is right.
+TEST(CudaSteps, OfRandomPrograms) {
+  const std::uint64_t seed = tessera::test::options().seed;
+  RecordProperty("seed", std::to_string(seed));
+  int unknown = 0;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    Rng rng(seed, {i});
+    const dsl::ComputeDag dag = driver::random_program(rng);
+    const auto nests = alignment_of(dag);
+    if (!nests) continue;
+    const CudaSteps made = cuda_steps(dag, *nests, target()).or_throw();
+    SCOPED_TRACE(std::to_string(i) + " " + dump_json(write_json(made.steps)) + refusals(made));
+    const auto finished = driver::finished_program(dag, made.steps, target());
+    ASSERT_TRUE(finished.ok()) << finished.reason();
+    const auto checked = driver::CheckedProgram::make(dag, seed).or_throw();
+    EXPECT_EQ(driver::check_emulated(checked, *finished, {.late = true, .seed = 1}).why, "");
+    const auto verdict = driver::verify(dag, made.steps, target());
+    ASSERT_TRUE(verdict.ok()) << verdict.reason();
+    EXPECT_FALSE(verdict->illegal()) << *verdict;
+    unknown += !verdict->ok();
+  }
+  RecordProperty("unknown", unknown);
 }
 
 /// Without its n-th barrier for the block; nothing when there are not so many.
