@@ -19,7 +19,8 @@ constexpr std::int64_t kMostOfThread = 64;   // results that a thread has in reg
 constexpr std::int64_t kThreads = 128;       // that a tile should give work to
 constexpr std::int64_t kMostThreads = 512;
 constexpr std::int64_t kTerms = 16;          // of the reduction that are in shared memory together
-constexpr double kFetch = 8;                 // multiply-adds in the time of an element
+constexpr double kFetch = 8;                 // multiply-adds in the time of an element from memory
+constexpr double kRead = 4;                  // and of one from shared memory
 
 std::int64_t power_above(std::int64_t n) { return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(1, n)))); }
 
@@ -281,7 +282,10 @@ BlockTile choose_tile(const Stage& product, const ProductShape& shape, const ir:
     std::vector<std::pair<std::size_t, std::int64_t>> cuts{{inner, i}, {rank - 1, c}};
     if (outer != inner) cuts.emplace_back(outer, o);
     for (const auto& [at, tile] : cuts) (whole[at] ? again : blocks) *= tiles(at, tile);
-    const double cost = std::ceil(blocks / arch.sms) * again * (all_rows * columns + kFetch * (all_rows + columns));
+    const ThreadTile own = thread_tile({o, i}, c);
+    const auto own_rows = static_cast<double>(own.rows[0] * own.rows[1]), own_columns = static_cast<double>(own.parts * own.neighbours);
+    const double reads = std::max(1.0, kRead * (own_rows + own_columns) / (own_rows * own_columns));
+    const double cost = std::ceil(blocks / arch.sms) * again * (all_rows * columns * reads + kFetch * (all_rows + columns));
     if (cost >= least) return;
     least = cost;
     best.assign(rank, 1);

@@ -30,10 +30,11 @@ using BlockTile = std::vector<std::int64_t>;
 
 /// Rows and columns of a block, from its architecture: of all tiles the one for which
 ///
-///   waves of blocks * (rows * columns + 8 * (rows + columns))
+///   waves of blocks * (rows * columns * max(1, 4 * (r + c) / (r * c)) + 8 * (rows + columns))
 ///
-/// is least, in multiply-adds for each term of the reduction: a multiprocessor does 128 of them in the time in which
-/// 16 elements arrive. Where `rows` is set it stands for the rows; `whole`: by data axis, those that a block has all of.
+/// is least, in multiply-adds for each term of the reduction, where r x c are a thread's own: while a multiprocessor does
+/// 128 of them 32 elements arrive from shared memory and 16 from the caches. Where `rows` is set it stands for the rows;
+/// `whole`: by data axis, those that a block has all of.
 BlockTile choose_tile(const schedule::Stage& product, const ProductShape& shape, const ir::CudaArch& arch, const std::optional<BlockTile>& rows, const std::vector<bool>& whole);
 
 /// Where the results go: `host` takes those of `sums` one by one. `grid`: data axes (by position) whose tiles are blocks;
