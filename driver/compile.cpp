@@ -10,6 +10,7 @@
 #include "codegen/llvm/target.h"
 #include "driver/detail/default_plan.h"
 #include "driver/detail/options_for.h"
+#include "driver/polyhedral.h"
 #include "support/large_stack.h"
 
 namespace tessera::driver {
@@ -58,10 +59,9 @@ ir::Target resolve_target(const std::string& text) {
 }
 
 Result<schedule::State> scheduled(const dsl::ComputeDag& dag, const schedule::Plan& plan) {
-  const auto* steps = std::get_if<schedule::StepList>(&plan);
-  if (steps == nullptr) return refuse("polyhedral plans cannot be replayed in this version");
+  TESSERA_TRY(steps, steps_of(dag, plan));
   TESSERA_TRY(initial, schedule::State::initial(std::make_shared<const dsl::ComputeDag>(dag)));
-  return schedule::replay(initial, *steps);
+  return schedule::replay(initial, steps);
 }
 
 Result<ir::Program> structured_loops(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <memory>
 
+#include "polyhedral/detail/panels.h"
 #include "polyhedral/detail/partial_sums.h"
 #include "polyhedral/detail/reads.h"
+#include "polyhedral/detail/register_tile.h"
+#include "polyhedral/detail/scratch.h"
+#include "support/nearest.h"
 
 namespace tessera::polyhedral {
 
@@ -13,11 +17,17 @@ namespace {
 using detail::contiguity;
 using detail::Contiguity;
 using detail::Draft;
-using detail::kRowsOfTile;
+using detail::kScratchBytes;
 using detail::Names;
+using detail::powers_up_to;
+using detail::scratch_bytes;
+using detail::up_to;
 using schedule::Stage;
 
-constexpr int kVectorsOfTile = 2;           // vectors of columns of a product that registers hold together
+constexpr std::int64_t kMostSize = 1 << 20;  // of any number of a plan
+constexpr double kReadsOfABorder = 64;       // of each element: above that a copy with a border is cheaper than loops that are cut
+constexpr std::int64_t kBytesOfRows = 32 << 10;  // that stages of a nest work on together
+constexpr std::int64_t kRowsOfSums = 4, kSumsAtATime = 8;  // of partial sums in registers
 constexpr double kCachedBytes = 256 << 10;  // what a core is taken to keep of an operand
 
 /// Loops of the last stage of a nest.
@@ -25,6 +35,7 @@ struct Loops {
   Names outer;            // those that others are computed inside of, outermost first
   std::string tile;       // the one around a tile of registers
   Names tiled;            // axes that have such a tile
+  schedule::Param rows, width;    // of it, in elements
   std::string place() const { return outer.empty() ? "" : outer.back(); }
 };
 
@@ -33,7 +44,37 @@ class Writer {
  public:
   Writer(Draft draft, const ir::Target& target, const CpuStepsOptions& options) : d_(std::move(draft)), target_(target), options_(options) {}
 
+  /// With tiles half as large as long as what is computed in them does not fit the memory of a thread.
   void add(const AlignedNest& nest) {
+    const Draft draft = d_;
+    const std::vector<std::string> refused = refused_;
+    const std::vector<SizeBound> bounds = bounds_;
+    for (tile_ = options_.tile;; tile_ /= 2) {
+      out_of_scratch_ = false;
+      plan(nest);
+      if (!out_of_scratch_ || tile_ < 2) return;
+      d_ = draft;
+      refused_ = refused;
+      bounds_ = bounds;
+    }
+  }
+
+  Result<CpuSteps> done() && {
+    std::vector<std::string> known;
+    for (const auto& [name, value] : asked_) known.push_back(name);
+    for (const auto& [name, value] : d_.decided) {
+      if (asked_.count(name) == 0) return refuse("nothing in the plan is called '", name, "'", nearest_text(name, known));
+    }
+    CpuSteps out{{}, std::move(refused_), d_.numbers, d_.steps, d_.open, std::move(bounds_)};
+    TESSERA_TRY(steps, schedule::fill_holes(d_.steps, d_.numbers));
+    out.steps = std::move(steps);
+    TESSERA_TRY(initial, schedule::State::initial(d_.state.dag_ptr()));
+    TESSERA_TRY_DONE(detail::bound_tiles(out, initial));
+    return out;
+  }
+
+ private:
+  void plan(const AlignedNest& nest) {
     const std::string last = nest.members.back().stage;
     last_ = last;
     loops_ = {};
@@ -54,18 +95,18 @@ class Writer {
     attempt("threads for " + last, [&] { return run_in_parallel(); });
   }
 
-  CpuSteps done() && { return {std::move(d_.steps), std::move(refused_)}; }
-
- private:
   /// All steps of `f`, or none of them.
   template <class F>
   bool attempt(const std::string& what, F&& f) {
     Draft before = d_;
     Loops loops = loops_;
+    const std::size_t bounds = bounds_.size();
     const Status s = f();
+    asked_.insert(d_.numbers.begin(), d_.numbers.end());
     if (s.ok()) return true;
     d_ = std::move(before);
     loops_ = std::move(loops);
+    bounds_.resize(bounds);
     refused_.push_back(what + ": " + s.reason());
     return false;
   }
@@ -81,16 +122,24 @@ class Writer {
     }
   }
 
-  /// Elementwise stages that one stage reads, an element of theirs for an element of its.
+  /// Stages that one stage reads: views, and elementwise ones of which it reads an element for each of its own.
   void inline_members(const AlignedNest& nest) {
     for (const Member& m : nest.members) {
       if (m.stage == nest.members.back().stage) continue;
       const Stage& s = d_.stage(m.stage);
       const auto readers = d_.state.consumers(s);
       if (s.is_output || s.is_reduction() || s.outputs.size() != 1 || readers.size() != 1) continue;
-      if (readers[0]->is_reduction() || elements(s) != elements(*readers[0])) continue;
-      attempt("inlining " + m.stage, [&] { return d_.step(schedule::ComputeInline{m.stage}); });
+      // A view costs its reader little: loops are cut where borders begin, and panels bring together what lies apart.
+      const bool much_read = readers[0]->is_reduction() && detail::has_border(s) && points(*readers[0]) > kReadsOfABorder * static_cast<double>(elements(s));
+      const std::int64_t rule = (detail::is_view(s) && !much_read) || (!readers[0]->is_reduction() && elements(s) == elements(*readers[0])) ? 1 : 0;
+      attempt("inlining " + m.stage, [&] { return d_.number(m.stage + ".inline", rule) == 0 ? Status(Done{}) : d_.step(schedule::ComputeInline{m.stage}); });
     }
+  }
+
+  static double points(const Stage& s) {
+    double out = 1;
+    for (const schedule::RootAxis& r : s.roots) out *= static_cast<double>(r.extent);
+    return out;
   }
 
   static std::int64_t elements(const Stage& s) {
@@ -100,10 +149,10 @@ class Writer {
   }
 
   /// A reduction in vectors along its last axis.
-  static bool suits_registers(const Stage& s) {
+  bool suits_registers(const Stage& s) const {
     if (!s.is_reduction() || s.outputs.size() != 1 || s.data_axes().empty()) return false;
     const schedule::RootAxis& r = s.roots[s.data_axes().size() - 1];
-    return r.extent >= 2 && contiguity(s, r.coordinate).fits;
+    return r.extent >= 2 && (contiguity(s, r.coordinate).fits || detail::needs_panel(d_.state, s));
   }
 
   /// The reduction that is summed up in registers, one tile of the last stage at a time; empty: none. Where the
@@ -130,12 +179,16 @@ class Writer {
   Status make_loops(const AlignedNest& nest, const std::string& product) {
     const std::size_t rank = d_.stage(last_).data_axes().size();
     if (rank == 0) return Done{};
+    if (!product.empty()) {
+      choose_tile(last_, loops_.rows, loops_.width);
+      attempt("panels for " + product, [&] { return detail::pack(d_, product, {loops_.width, lanes(d_.stage(product)), options_.parallelism > 1}); });
+    }
     Pieces pieces;
     for (std::size_t i = 0; i < rank; ++i) TESSERA_TRY_DONE(cut(nest, !product.empty(), i, pieces));
     Names order = pieces.outer;
     order.insert(order.end(), pieces.middle.begin(), pieces.middle.end());
     loops_.outer = pieces.outer;
-    if (!product.empty() && loops_.tiled.size() == 2 && stands_alone(nest, product) && columns_outside(product)) {
+    if (!product.empty() && loops_.tiled.size() == 2 && stands_alone(nest, product) && d_.number(last_ + ".columns_outside", columns_outside(product) ? 1 : 0) != 0) {
       std::swap(order[order.size() - 2], order.back());
       loops_.outer = order;
     }
@@ -146,6 +199,25 @@ class Writer {
       if (std::find(order.begin(), order.end(), leaf) == order.end()) order.push_back(leaf);
     }
     return order.size() > 1 ? d_.step(schedule::Reorder{last_, order}) : Status(Done{});
+  }
+
+  /// The register tile of a product whose results `host` stores.
+  void choose_tile(const std::string& host, schedule::Param& rows, schedule::Param& width) {
+    const Names axes = d_.stage(host).data_axes();
+    const std::int64_t columns = d_.extent(host, axes.back()), row_count = axes.size() > 1 ? d_.extent(host, axes[axes.size() - 2]) : 1;
+    const int vector = lanes(d_.stage(host));
+    const detail::RegisterTile rule = detail::register_tile(row_count, columns, vector, target_.vector_registers);
+    std::vector<std::int64_t> widths;
+    for (std::int64_t v = 1; v <= std::min(row_count < 2 ? detail::kMostVectorsOfARow : detail::kMostVectors, (columns + vector - 1) / vector); ++v) widths.push_back(v * vector);
+    width = d_.size(host + ".width", rule.vectors * vector, widths);
+    if (row_count < 2) return;
+    rows = d_.size(host + ".rows", rule.rows, up_to(std::min(detail::kMostRows, row_count)));
+    const std::int64_t room = std::max(1, target_.vector_registers - static_cast<int>(detail::kMostVectors) - 1) * vector;
+    SizeBound bound{"register file", 1, {}, std::max(room, d_.value(rows) * d_.value(width))};
+    for (const schedule::Param& p : {rows, width}) {
+      if (p.is_open()) bound.sizes.push_back(p.hole);
+    }
+    if (!bound.sizes.empty()) bounds_.push_back(std::move(bound));
   }
 
   struct Pieces {
@@ -161,42 +233,55 @@ class Writer {
     const auto k = std::find_if(nest.shared.begin(), nest.shared.end(), [&](const SharedAxis& s) { return s.coordinate == static_cast<int>(i); });
     const bool again = k != nest.shared.end() && computed_again(nest, static_cast<std::size_t>(k - nest.shared.begin()));
     const bool is_outer = k != nest.shared.end() && !again;
-    const std::int64_t n = last.find_axis(a)->extent, vector = lanes(last), width = has_product ? vector * kVectorsOfTile : vector;
-    const std::int64_t step = is_last ? width : is_row ? std::int64_t{kRowsOfTile} : 1;
-    const bool registers = n >= 2 && step > 1 && (!is_last || has_product || contiguity(last, last.roots[i].coordinate).moves);
+    const std::int64_t n = last.find_axis(a)->extent, vector = lanes(last);
+    const std::int64_t step = is_last ? (has_product ? d_.value(loops_.width) : vector) : is_row ? d_.value(loops_.rows) : 1;
+    const bool moves = is_last && !has_product && vector > 1 && contiguity(last, last.roots[i].coordinate).moves;
+    const bool registers = n >= 2 && (moves || is_row || (is_last && has_product));
     Names into;
     std::vector<schedule::Param> factors;
     const auto piece = [&](const std::string& suffix, Names& to) {
       into.push_back(a + suffix);
       to.push_back(a + suffix);
     };
-    if (const std::int64_t block = again ? block_of(n, step, is_last, pieces.iterations) : n; block < n) {
+    const bool rows_together = is_outer && !is_last && a == nest.shared.back().name && has_few_a_row(nest);
+    const std::int64_t block = again ? block_of(n, step, is_last, pieces.iterations) : rows_together ? d_.number(last_ + ".rows_together", vector) : n;
+    if (block > 0 && block < n) {
       piece(".0", pieces.outer);
+      const std::int64_t unit = registers ? step : 1;
+      factors.push_back(d_.size(last_ + "." + a + ".tile", block / unit, powers_up_to((n + unit - 1) / unit)));
       pieces.iterations *= (n + block - 1) / block;
-      factors.push_back(registers ? block / step : block);
     }
     if (registers) {
       piece(".1", is_row && is_outer ? pieces.outer : pieces.middle);
-      if (is_last && has_product) {
-        factors.push_back(kVectorsOfTile);
-        piece(".u", pieces.inner);
-      }
-      factors.push_back(is_last ? vector : step);
-      piece(is_last ? ".v" : ".r", pieces.inner);
+      factors.push_back(is_row ? loops_.rows : has_product ? loops_.width : schedule::Param(vector));
+      Names tile;
+      piece(is_row ? ".r" : has_product ? ".t" : ".v", has_product && is_last ? tile : pieces.inner);
+      if (!tile.empty()) pieces.inner.insert(pieces.inner.end(), {a + ".u", a + ".v"});
       loops_.tiled.push_back(a);
     } else {
-      Names& to = is_outer && !is_last ? pieces.outer : pieces.middle;
+      Names& to = is_outer && !is_last && !rows_together ? pieces.outer : pieces.middle;
       factors.empty() ? to.push_back(a) : piece(".1", to);
     }
     if (is_outer && !is_last) pieces.iterations *= is_row && registers ? (n + step - 1) / step : n;
-    return factors.empty() ? Status(Done{}) : d_.step(schedule::Split{last_, a, into, factors, ir::Tail::kPartition});
+    if (!factors.empty()) TESSERA_TRY_DONE(d_.step(schedule::Split{last_, a, into, factors, ir::Tail::kPartition}));
+    return registers && is_last && has_product ? d_.step(schedule::Split{last_, a + ".t", {a + ".u", a + ".v"}, {vector}, ir::Tail::kPartition}) : Status(Done{});
   }
 
   /// Elements of an axis of extent `n` for which what they need is computed once; a multiple of `step`. The
   /// first such axis is cut finer where nothing else gives the threads something to do.
   std::int64_t block_of(std::int64_t n, std::int64_t step, bool is_last, std::int64_t iterations) const {
-    const std::int64_t least = is_last ? std::max(options_.tile, 4 * step) : iterations > 1 ? options_.tile : std::clamp<std::int64_t>((n + 7) / 8, 4, options_.tile);
+    const std::int64_t least = is_last ? std::max(tile_, 4 * step) : iterations > 1 ? tile_ : std::clamp<std::int64_t>((n + 7) / 8, std::min<std::int64_t>(4, tile_), tile_);
     return (least + step - 1) / step * step;
+  }
+
+  /// Whether a stage of the nest has one element a row, which several rows at a time would make a vector of, and the rows
+  /// are short enough to stay near.
+  bool has_few_a_row(const AlignedNest& nest) const {
+    const Stage& last = d_.stage(last_);
+    std::int64_t row = last.outputs[0]->dtype.bytes();
+    for (std::size_t d = nest.shared.size(); d < last.data_axes().size(); ++d) row *= last.roots[d].extent;
+    const auto is_scalar = [&](const Member& m) { return m.stage != last_ && !is_inlined(m.stage) && !d_.stage(m.stage).is_reduction() && d_.stage(m.stage).data_axes().size() == nest.shared.size(); };
+    return row * lanes(last) <= kBytesOfRows && std::any_of(nest.members.begin(), nest.members.end(), is_scalar);
   }
 
   /// Whether nothing but the product is computed inside of the last stage, all of whose axes are shared.
@@ -213,8 +298,8 @@ class Writer {
     const schedule::RootAxis &row = s.roots[rank - 2], &column = s.roots[rank - 1];
     const double of_rows = detail::bytes_along(s, row.coordinate, column.coordinate), of_columns = detail::bytes_along(s, column.coordinate, row.coordinate);
     const auto traffic = [](double bytes, std::int64_t extent, std::int64_t tile) { return bytes > kCachedBytes ? bytes * static_cast<double>(extent) / static_cast<double>(tile) : bytes; };
-    const double rows_outside = traffic(of_columns, row.extent, kRowsOfTile) + of_rows;
-    return traffic(of_rows, column.extent, lanes(s) * kVectorsOfTile) + of_columns < rows_outside;
+    const double rows_outside = traffic(of_columns, row.extent, d_.value(loops_.rows)) + of_rows;
+    return traffic(of_rows, column.extent, d_.value(loops_.width)) + of_columns < rows_outside;
   }
 
   bool computed_again(const AlignedNest& nest, std::size_t k) const {
@@ -229,25 +314,38 @@ class Writer {
       if (attempt("registers for " + name, [&] { return put_product(name); })) return;
     }
     if (loops_.outer.empty()) return finish(name);
-    if (attempt("placing " + name, [&] { return d_.step(schedule::ComputeAt{name, last_, loops_.place()}); })) vectorize(name);
+    if (!attempt("placing " + name, [&] { return place(name); })) return;
+    vectorize(name);
+  }
+
+  /// Inside of the loops of the last stage.
+  Status place(const std::string& name) {
+    TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{name, last_, loops_.place()}));
+    const std::int64_t bytes = scratch_bytes(d_.state);
+    out_of_scratch_ = out_of_scratch_ || bytes > kScratchBytes;
+    return bytes <= kScratchBytes ? Status(Done{}) : refuse("its tile takes more scratch memory than the ", kScratchBytes, " bytes of a thread: ", bytes);
   }
 
   /// A reduction of a nest that is no copy of its last stage: a copy of it, and its sums in registers.
   Status put_product(const std::string& name) {
     const std::string sums = name + ".acc";
     TESSERA_TRY_DONE(d_.step(schedule::CacheWrite{name, sums, ir::Scope::kGlobal}));
-    if (!loops_.outer.empty()) TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{name, last_, loops_.place()}));
+    if (!loops_.outer.empty()) TESSERA_TRY_DONE(place(name));
     Names order = d_.stage(name).data_axes(), tiled, inner;
     const std::string column = order.back();
     if (d_.extent(name, column) < 2) return refuse("its last axis has a single element");
+    schedule::Param rows, width;
+    choose_tile(name, rows, width);
+    attempt("panels for " + name, [&] { return detail::pack(d_, sums, {width, lanes(d_.stage(sums)), options_.parallelism > 1}); });
     if (order.size() > 1 && d_.extent(name, order[order.size() - 2]) > 1) {
       std::string& row = order[order.size() - 2];
-      TESSERA_TRY_DONE(d_.step(schedule::Split{name, row, {row + ".1", row + ".r"}, {kRowsOfTile}, ir::Tail::kPartition}));
+      TESSERA_TRY_DONE(d_.step(schedule::Split{name, row, {row + ".1", row + ".r"}, {rows}, ir::Tail::kPartition}));
       tiled.push_back(row);
       inner.push_back(row + ".r");
       row += ".1";
     }
-    TESSERA_TRY_DONE(d_.step(schedule::Split{name, column, {column + ".1", column + ".u", column + ".v"}, {kVectorsOfTile, lanes(d_.stage(name))}, ir::Tail::kPartition}));
+    TESSERA_TRY_DONE(d_.step(schedule::Split{name, column, {column + ".1", column + ".t"}, {width}, ir::Tail::kPartition}));
+    TESSERA_TRY_DONE(d_.step(schedule::Split{name, column + ".t", {column + ".u", column + ".v"}, {lanes(d_.stage(name))}, ir::Tail::kPartition}));
     tiled.push_back(column);
     order.back() = column + ".1";
     inner.insert(inner.end(), {column + ".u", column + ".v"});
@@ -279,6 +377,9 @@ class Writer {
     TESSERA_TRY_DONE(d_.step(schedule::Split{product, column, {vectors, vector}, {lanes(d_.stage(product))}, ir::Tail::kPartition}));
     TESSERA_TRY_DONE(d_.step(schedule::Reorder{product, order}));
     for (const std::string& a : has_rows ? Names{row, vectors} : Names{vectors}) TESSERA_TRY_DONE(d_.step(schedule::Unroll{product, a}));
+    if (d_.extent(product, reduce.back()) > 1) {
+      TESSERA_TRY_DONE(d_.step(schedule::Annotate{product, reduce.back(), "unroll", d_.size(product + ".unroll", 2, powers_up_to(std::min<std::int64_t>(4, d_.extent(product, reduce.back()))))}));
+    }
     TESSERA_TRY_DONE(d_.step(schedule::Vectorize{product, vector}));
     if (has_rows) TESSERA_TRY_DONE(d_.step(schedule::Unroll{host, axes[axes.size() - 2] + ".r"}));
     TESSERA_TRY_DONE(d_.step(schedule::Unroll{host, axes.back() + ".u"}));
@@ -295,7 +396,7 @@ class Writer {
   std::string summed_in_vectors(const std::string& name) const {
     const Stage& s = d_.stage(name);
     if (!s.is_reduction() || s.outputs.size() != 1) return "";
-    if (!s.data_axes().empty() && contiguity(s, s.roots[s.data_axes().size() - 1].coordinate).fits) return "";
+    if (suits_registers(s) || (!s.data_axes().empty() && contiguity(s, s.roots[s.data_axes().size() - 1].coordinate).fits)) return "";
     for (const schedule::RootAxis& r : s.roots) {
       const Contiguity along = contiguity(s, r.coordinate);
       if (r.kind == schedule::AxisKind::kReduce && along.fits && along.moves && r.extent >= 2 * lanes(s)) return r.axis;
@@ -309,6 +410,11 @@ class Writer {
     if (s.data_axes().empty()) return;
     const std::string a = s.data_axes().back(), ready = a + ".v";
     if (a == s.step_axis) return;
+    attempt("lines for " + name, [&]() -> Status {
+      TESSERA_TRY(cut, detail::keep_lines(d_, name, lanes(d_.stage(name))));
+      if (name == last_ && !cut.empty()) std::replace(loops_.outer.begin(), loops_.outer.end(), cut, cut + ".0");
+      return Done{};
+    });
     attempt("vectors for " + name, [&]() -> Status {
       if (d_.stage(name).find_axis(ready) == nullptr) {
         if (d_.stage(name).leaf_index(a) < 0 || d_.extent(name, a) < 2) return Done{};
@@ -327,7 +433,19 @@ class Writer {
 
   /// A reduction along contiguous memory, inside of the loops of the last stage.
   Status sum(const std::string& name, const std::string& axis) {
-    detail::PartialSums sums{name, axis, lanes(d_.stage(name)), target_.vector_registers >= 32 ? 4 : 2, std::nullopt};
+    const Stage& s = d_.stage(name);
+    const int vector = lanes(s);
+    const std::int64_t vectors = (d_.extent(name, axis) + vector - 1) / vector;
+    detail::PartialSums sums{name, axis, vector, 1, 1, 1, 1, std::nullopt};
+    // Sums beside each other share what they read; where there is nothing to share, a sum has several vectors.
+    const bool shares = !s.data_axes().empty() && detail::rereads(s, s.roots[s.data_axes().size() - 1].coordinate);
+    sums.rows = shares ? kRowsOfSums : 1;
+    sums.columns = d_.number(name + ".sums", shares ? (target_.vector_registers >= 32 ? 4 : 2) : std::max<std::int64_t>(1, kSumsAtATime / vectors / 2));
+    if (!shares && vectors > 1) {
+      std::vector<std::int64_t> counts = up_to(std::min<std::int64_t>(16, vectors));
+      counts.erase(counts.begin());
+      sums.groups = d_.size(name + ".groups", std::min(kSumsAtATime, vectors), std::move(counts));
+    }
     if (name == last_) return detail::sum_in_vectors(d_, sums, loops_.outer);
     if (!loops_.outer.empty()) sums.place = {last_, loops_.place()};
     Names own;
@@ -336,14 +454,16 @@ class Writer {
 
   /// As many of the outer loops as give enough iterations, as one parallel loop.
   Status run_in_parallel() {
-    Names loops;
-    std::int64_t iterations = 1;
+    std::int64_t iterations = 1, enough = 0;
     for (const std::string& a : loops_.outer) {
       if (iterations >= options_.parallelism) break;
-      loops.push_back(a);
+      ++enough;
       iterations *= d_.extent(last_, a);
     }
-    if (iterations < 2) return Done{};
+    const std::int64_t count = d_.number(last_ + ".parallel", iterations < 2 ? 0 : enough);
+    if (count > static_cast<std::int64_t>(loops_.outer.size())) return refuse(count, " loops were to run in parallel, and there are ", loops_.outer.size(), " outside");
+    if (count == 0) return Done{};
+    const Names loops(loops_.outer.begin(), loops_.outer.begin() + count);
     std::string all = loops[0];
     if (loops.size() > 1) {
       all = "parallel";
@@ -356,20 +476,28 @@ class Writer {
   const ir::Target& target_;
   const CpuStepsOptions& options_;
   std::vector<std::string> refused_;
-  std::string last_;  // stage of the nest at hand
+  std::vector<SizeBound> bounds_;
+  std::map<std::string, std::int64_t> asked_;  // numbers, also of attempts that were refused
+  std::int64_t tile_ = 16;       // of the nest at hand: points of an axis that share what they need
+  bool out_of_scratch_ = false;  // in that nest
+  std::string last_;             // stage of it
   Loops loops_;
 };
 
 }  // namespace
 
-Result<CpuSteps> cpu_steps(const dsl::ComputeDag& dag, const Alignment& alignment, const ir::Target& target, const CpuStepsOptions& options) {
+Result<CpuSteps> cpu_steps(const dsl::ComputeDag& dag, const Alignment& alignment, const ir::Target& target, const CpuStepsOptions& options,
+                           const std::map<std::string, std::int64_t>& decided) {
+  for (const auto& [name, value] : decided) {
+    if (value < 0 || value > kMostSize) return refuse("'", name, "' is from 0 to ", kMostSize, ", not ", value);
+  }
   TESSERA_TRY(initial, schedule::State::initial(std::make_shared<const dsl::ComputeDag>(dag)));
   for (const AlignedNest& n : alignment.nests) {
     for (const Member& m : n.members) {
       if (initial.find(m.stage) == nullptr) return refuse("the program has no stage '", m.stage, "'");
     }
   }
-  Writer writer({std::move(initial), {}}, target, options);
+  Writer writer({std::move(initial), {}, decided}, target, options);
   for (const AlignedNest& n : alignment.nests) writer.add(n);
   return std::move(writer).done();
 }

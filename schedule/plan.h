@@ -50,26 +50,35 @@ inline Status from_json_value(const Json& j, Param& out) {
   return Done{};
 }
 
-/// What the polyhedral path decides (polyhedral/): the loop structure comes from ISL's dependences,
-/// so these few numbers and words rebuild it exactly.
+/// A stage of a nest: for every shared loop its own axis that the loop is, kSliding or kEach.
+struct MemberDecision {
+  std::string stage;
+  std::vector<std::string> along;
+
+  static constexpr const char* kSliding = "~";   // what a point of the loop needs slides along it
+  static constexpr const char* kEach = "each";   // every point of the loop needs the same
+  static constexpr auto fields() { return std::tuple{field("stage", &MemberDecision::stage), defaulted("along", &MemberDecision::along)}; }
+  bool operator==(const MemberDecision&) const = default;
+};
+
+/// Stages that one nest computes.
 struct GroupDecision {
-  std::vector<std::string> stages;             // fused into one nest, producers first
-  std::vector<std::int64_t> tile_sizes;        // one a band dimension, outermost level first
-  std::vector<std::string> parallel_axes;
-  std::string vector_axis;
-  static constexpr auto fields() {
-    return std::tuple{field("stages", &GroupDecision::stages), defaulted("tile_sizes", &GroupDecision::tile_sizes),
-                      defaulted("parallel_axes", &GroupDecision::parallel_axes),
-                      defaulted("vector_axis", &GroupDecision::vector_axis)};
-  }
+  std::vector<std::string> shared;      // axes of the last stage: the loops outside of all, outermost first
+  std::vector<MemberDecision> stages;   // producers first; others read the last
+  static constexpr auto fields() { return std::tuple{defaulted("shared", &GroupDecision::shared), field("stages", &GroupDecision::stages)}; }
   bool operator==(const GroupDecision&) const = default;
 };
 
+/// What the polyhedral path decides (polyhedral/decisions.h): steps follow from it and the program alone.
 struct PolyhedralDecisions {
-  std::string strategy = "max";  // grouping: max | keep-parallel | min
-  std::vector<GroupDecision> groups;
+  std::string target;            // ir::Target::text()
+  std::string strategy = "max";  // how stages were grouped: max | keep-parallel | min | ilp; a person's: any word
+  std::vector<GroupDecision> groups;  // in an order in which they can run
+  /// Of tiles, vectors and the like, by name ("C.rows"); those that are missing follow from rules.
+  std::map<std::string, std::int64_t> sizes;
   static constexpr auto fields() {
-    return std::tuple{field("strategy", &PolyhedralDecisions::strategy), field("groups", &PolyhedralDecisions::groups)};
+    return std::tuple{field("target", &PolyhedralDecisions::target), defaulted("strategy", &PolyhedralDecisions::strategy),
+                      field("groups", &PolyhedralDecisions::groups), defaulted("sizes", &PolyhedralDecisions::sizes)};
   }
   bool operator==(const PolyhedralDecisions&) const = default;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <iterator>
 
 #include "driver/compile.h"
 #include "runtime/cpu/cpu_info.h"
@@ -21,9 +22,33 @@ ProposerOptions proposer_options(const SearchOptions& o) {
           .use_model = o.use_model, .use_evolution = o.use_evolution, .prior = o.prior, .machine = o.machine};
 }
 
+/// What was planned without measuring.
+std::vector<PlannedSketch> planned_sketches(const Task& task, const SearchOptions& options) {
+  std::vector<PlannedSketch> out = options.planned;
+  if (options.path == Path::kSearch) return out;
+  auto planned = polyhedral_sketches(task);
+  if (!planned.ok() && options.path == Path::kPolyhedral) {
+    throw UserError("the polyhedral path cannot plan '" + task.op + "': " + planned.reason() + "; --path search can", 3);
+  }
+  if (planned.ok()) std::move(planned->begin(), planned->end(), std::back_inserter(out));
+  return out;
+}
+
+std::vector<Sketch> all_sketches(const Task& task, const std::vector<PlannedSketch>& planned, const SearchOptions& options) {
+  std::vector<Sketch> out;
+  if (options.path != Path::kPolyhedral) out = generate_sketches(task, options.rules);
+  for (const PlannedSketch& p : planned) out.push_back(p.sketch);
+  return out;
+}
+
 }  // namespace
 
-Search::Search(const Task& task, SearchOptions options) : Search(task, generate_sketches(task, options.rules), options) {}
+Search::Search(const Task& task, SearchOptions options) : Search(task, planned_sketches(task, options), options) {}
+
+Search::Search(const Task& task, const std::vector<PlannedSketch>& planned, SearchOptions options)
+    : Search(task, all_sketches(task, planned, options), options) {
+  for (const PlannedSketch& p : planned) suggest(p.sketch.name, p.chosen);
+}
 
 Search::Search(const Task& task, std::vector<Sketch> sketches, SearchOptions options)
     : task_(task), options_(std::move(options)), sketches_(std::move(sketches)), proposer_(task_, sketches_, proposer_options(options_)) {}
@@ -223,6 +248,7 @@ SearchResult Search::finish(Measurer& measurer, const SearchHooks& hooks) {
   SearchResult result;
   result.stopped = stopped_;
   result.settled = settled_;
+  result.planned = static_cast<int>(std::count_if(ok_.begin(), ok_.end(), [](const Trial& t) { return is_polyhedral(t.candidate.sketch); }));
   result.best = final_comparison(measurer, hooks, stopped_);
   if (result.best && options_.verify != driver::VerifyWhen::kNever) result.proof = proof_of(*result.best);
   progress_.wall_seconds += now_seconds() - start;

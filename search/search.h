@@ -15,6 +15,7 @@
 
 #include "driver/verify.h"
 #include "search/candidate.h"
+#include "search/polyhedral_path.h"
 #include "search/proposer.h"
 #include "search/rules/sketch_builder.h"
 
@@ -31,6 +32,8 @@ struct SearchOptions {
   int patience = 0;       // stop after that many batches with an expected gain under 0.5 %; 0: never
   int jobs = 1;           // threads that score candidates
   bool default_first = true;  // the first trial is the default plan, so that tuning never makes slower
+  Path path = Path::kSearch;
+  std::vector<PlannedSketch> planned = {};  // a person's, besides those of `path`
   bool use_draft = true, use_prior = true, use_model = true;
   driver::VerifyWhen verify = driver::VerifyWhen::kBest;
   Verifier verifier = nullptr;  // nullptr: driver::verify
@@ -57,6 +60,7 @@ struct SearchResult {
   std::optional<Trial> best;     // from the final comparison
   bool stopped = false;          // by the caller before all trials were done
   bool settled = false;          // by `patience`
+  int planned = 0;               // trials of the polyhedral path
   std::optional<polyhedral::Verdict> proof = std::nullopt;  // of the best; nullopt: not asked for
 };
 
@@ -69,6 +73,8 @@ struct SearchHooks {
 
 class Search {
  public:
+  /// The sketches of `options.path`; what the polyhedral path planned is measured first. UserError (exit code 3) where it
+  /// is asked for alone and cannot plan the program.
   Search(const Task& task, SearchOptions options);
   /// With sketches of the caller's: a recorded space, a part of the usual one.
   Search(const Task& task, std::vector<Sketch> sketches, SearchOptions options);
@@ -96,6 +102,7 @@ class Search {
   int rejected() const { return proposer_.rejected() + rejected_; }
 
  private:
+  Search(const Task& task, const std::vector<PlannedSketch>& planned, SearchOptions options);
   void learn_until(int batch);
   void note(const Trial& t);
   /// The trial, failed as illegal where the verifier finds it so: asked as options.verify says.

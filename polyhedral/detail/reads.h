@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "schedule/state.h"
 
@@ -26,6 +27,31 @@ Contiguity contiguity(const schedule::Stage& s, const ir::Var& v);
 
 /// Bytes of the tensors that `s` reads, those whose place depends on coordinate `v` and not on `other`.
 double bytes_along(const schedule::Stage& s, const ir::Var& v, const ir::Var& other);
+
+/// A tensor that a product reads along its columns alone, the same for every row: what panels are made of.
+struct Panel {
+  const ir::BufferNode* tensor = nullptr;
+  std::size_t dimension = 0;  // of the tensor: its index is the column
+  double reuse = 1;           // points of other data axes that read the same element
+};
+/// The largest of them; nothing where there is none.
+std::optional<Panel> panel_of(const schedule::Stage& product);
+
+/// Whether vectors fit along the columns once that tensor is in panels.
+bool fits_with_panel(const schedule::Stage& product, const Panel& panel);
+
+/// Whether some read of `s` is the same for all values of `v`.
+bool rereads(const schedule::Stage& s, const ir::Var& v);
+
+/// Whether `s` shows a tensor in another order, or with a border around it: one read, where a condition on coordinates holds,
+/// else a number.
+bool is_view(const schedule::Stage& s);
+/// Of a view.
+bool has_border(const schedule::Stage& s);
+
+/// The data axis along which memory is read that lies across the last one: of a transpose. Empty where all reads fit
+/// the last.
+std::string axis_of_lines(const schedule::Stage& s);
 
 /// Whether `reader` reads `s` at its own coordinates alone; true when it does not read it.
 bool reads_in_place(const schedule::Stage& reader, const schedule::Stage& s);

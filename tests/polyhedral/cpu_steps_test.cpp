@@ -106,7 +106,7 @@ std::vector<std::string> names() {
 
 INSTANTIATE_TEST_SUITE_P(Ops, CpuStepsOf, ::testing::ValuesIn(names()), [](const auto& info) { return info.param; });
 
-/// The stages of a fused operator hang on one parallel loop.
+/// The stages of a fused operator hang on one parallel loop; operands are copied into panels before it.
 TEST(CpuSteps, OneParallelNest) {
   for (const std::string name : {"softmax", "layer_norm", "attention", "matmul_bias_gelu", "conv2d_bn_relu", "depthwise_pointwise"}) {
     const dsl::ComputeDag dag = ops::build({name, {}, "", ""}).or_throw();
@@ -115,6 +115,7 @@ TEST(CpuSteps, OneParallelNest) {
     int nests = 0, parallel = 0;
     for (std::size_t i = 0; i < state.size(); ++i) {
       const schedule::Stage& s = state.stage(i);
+      if (dag.find(s.name) == nullptr) continue;  // a copy of an operand, or sums of the stage that it is for
       nests += !s.is_input() && s.placement == schedule::Placement::kRoot;
       for (const std::string& leaf : s.leaves) parallel += s.find_axis(leaf)->loop == ir::ForKind::kParallel;
     }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "driver/polyhedral.h"
 #include "search/session.h"
 
 namespace tessera::autotune {
@@ -30,6 +31,8 @@ search::Task make_task(const ProblemArgs& args);
 void check_measured_here(const ir::Target& target, const char* command);
 /// Comma-separated words.
 std::vector<std::string> split_words(const std::string& text);
+/// What a file that a person wrote holds, at most a megabyte of it; UserError with exit code 1 when it cannot be read.
+std::string read_text(const std::string& file, const char* what);
 
 /// How to search, common to commands that tune.
 struct SearchArgs {
@@ -40,6 +43,7 @@ struct SearchArgs {
   std::string prior;    // file; empty: the shipped one
   std::string verify = "best";  // when to ask the verifier: always, best, never
   std::string transfer; // logs of similar programs to start from, separated by commas
+  std::string path = "search";  // where schedules come from: search, polyhedral, both
 };
 /// "always", "best" or "never".
 driver::VerifyWhen verify_when(const std::string& word);
@@ -49,6 +53,7 @@ search::SessionOptions session_options(const SearchArgs& args, int trials, const
 struct TuneArgs {
   ProblemArgs problem;
   SearchArgs search;
+  std::string decisions;  // file of a person's decisions, measured first
   int trials = 64;
   std::string log;
   std::string build_only;  // pack to write instead of measuring
@@ -93,12 +98,34 @@ struct ReplayArgs {
 };
 int run_replay(const ReplayArgs& args);
 
+struct CompareArgs {
+  std::vector<std::string> logs;     // of one program
+  std::vector<std::string> planned;  // strategies of the polyhedral path
+  int threads = 0;  // 0: as logged
+  bool json = false;
+};
+/// Times the best kernels of logs, and plans that nobody measured, in turns.
+int run_compare(const CompareArgs& args);
+
 struct ShowArgs {
   std::string log;
   ProblemArgs problem;
   std::string print = "steps";  // steps | loops | ir | llvm | asm | cuda | ptx | code (asm or ptx)
 };
 int run_show(const ShowArgs& args);
+
+struct ScheduleArgs {
+  ProblemArgs problem;
+  std::string strategy = "max";  // how stages are grouped: max, keep-parallel, min
+  std::string decisions;         // file of decisions instead
+  std::string print = "tree";    // tree | decisions | as ShowArgs
+  std::string verify = "best";
+};
+/// The polyhedral path's plan of a program, without measuring. 5 where the verifier finds it illegal.
+int run_schedule(const ScheduleArgs& args);
+/// The plan of a file as `schedule --print decisions` writes it, proved as `verify` says. UserError for what is no such file, is
+/// about another program or target, or illegal (exit code 5).
+driver::PolyhedralPlan planned_by_hand(const search::Task& task, const std::string& file, const std::string& verify);
 
 /// A line of a file of tasks.
 struct TaskLine {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "driver/polyhedral.h"
 #include "support/error.h"
 #include "support/nearest.h"
 #include "tools/autotune/commands.h"
@@ -69,8 +70,11 @@ void add_search(CLI::App& app, SearchArgs& s) {
   app.add_option("--without", s.without, "leave out parts of the search: prior, draft, model, evolution");
   app.add_option("--prior", s.prior, "file of autotune train (default: the shipped one)")->check(kNotEmpty);
   app.add_option("--transfer", s.transfer, "logs of similar programs to start from")->check(kNotEmpty);
+  app.add_option("--path", s.path, "where schedules come from: search (rules), polyhedral (integer sets), both")->check(CLI::IsMember({"search", "polyhedral", "both"}));
   add_verify(app, s.verify);
 }
+
+const std::vector<std::string> kForms{"steps", "loops", "ir", "llvm", "asm", "cuda", "ptx"};
 
 /// CLI11 wants --seed as it is; values are checked here so that the message names flag and range.
 int dispatch(int argc, char** argv) {
@@ -84,6 +88,7 @@ int dispatch(int argc, char** argv) {
   app.add_option("--trials", tune.trials, "candidates to measure in all")->check(CLI::Range(1, 1000000));
   add_search(app, tune.search);
   app.add_option("--log", tune.log, "file of records (default: OPERATOR.jsonl)")->check(kNotEmpty);
+  app.add_option("--decisions", tune.decisions, "file of autotune schedule --print decisions, changed by hand: proved, then measured first")->check(kNotEmpty);
   app.add_flag("--resume", tune.resume, "go on from the log; --trials is the total");
   app.add_option("--build-only", tune.build_only, "CUDA targets: compile the best --trials candidates into this pack, after what --log has measured; needs no device")->check(kNotEmpty);
   app.add_flag("--json", tune.json, "one JSON object on stdout at the end");
@@ -109,6 +114,13 @@ int dispatch(int argc, char** argv) {
   add_verify(*replay_cmd, replay.verify);
   replay_cmd->add_flag("--json", replay.json, "one JSON object on stdout");
 
+  CompareArgs compare;
+  CLI::App* compare_cmd = app.add_subcommand("compare", "time the best kernels of several logs of a program in turns");
+  compare_cmd->add_option("logs", compare.logs, "log files; speeds are relative to the first")->required();
+  compare_cmd->add_option("--planned", compare.planned, "also what the polyhedral path plans without measuring: max, keep-parallel, min")->delimiter(',')->check(CLI::IsMember(driver::polyhedral_strategies()));
+  compare_cmd->add_option("--threads", compare.threads, "threads (default: as logged)")->check(CLI::Range(1, 1024));
+  compare_cmd->add_flag("--json", compare.json, "one JSON object on stdout");
+
   VerifyArgs verify;
   CLI::App* verify_cmd = app.add_subcommand("verify", "prove that the schedules of a log compute their programs, or say why not");
   verify_cmd->add_option("log", verify.log, "log file; without one, the default plan of a program");
@@ -122,8 +134,22 @@ int dispatch(int argc, char** argv) {
   CLI::App* show_cmd = app.add_subcommand("show", "print a schedule: steps, loops, IR, LLVM IR, assembly, CUDA text or PTX");
   show_cmd->add_option("log", show.log, "log file (its best kernel)");
   add_problem(*show_cmd, show.problem);
-  show_cmd->add_option("--print", show.print, "steps, loops, ir; llvm, asm (CPU); cuda, ptx (CUDA)")->check(CLI::IsMember({"steps", "loops", "ir", "llvm", "asm", "cuda", "ptx"}));
+  show_cmd->add_option("--print", show.print, "steps, loops, ir; llvm, asm (CPU); cuda, ptx (CUDA)")->check(CLI::IsMember(kForms));
   show_cmd->add_flag("-S", assembly, "the same as --print asm, of CUDA targets --print ptx");
+
+  ScheduleArgs schedule;
+  bool schedule_assembly = false;
+  std::string planner = "polyhedral";
+  CLI::App* schedule_cmd = app.add_subcommand("schedule", "plan a program without measuring, by integer sets");
+  add_problem(*schedule_cmd, schedule.problem);
+  schedule_cmd->add_option("--path", planner, "who plans: polyhedral")->check(CLI::IsMember({"polyhedral"}));
+  schedule_cmd->add_option("--strategy", schedule.strategy, "how many stages share a nest: max, keep-parallel, min")->check(CLI::IsMember(driver::polyhedral_strategies()));
+  schedule_cmd->add_option("--decisions", schedule.decisions, "file of decisions to follow instead, proved first")->check(kNotEmpty);
+  std::vector<std::string> forms = kForms;
+  forms.insert(forms.begin(), {"tree", "decisions"});
+  schedule_cmd->add_option("--print", schedule.print, "tree, decisions (JSON); steps, loops, ir; llvm, asm")->check(CLI::IsMember(forms));
+  schedule_cmd->add_flag("-S", schedule_assembly, "the same as --print asm");
+  add_verify(*schedule_cmd, schedule.verify);
 
   LogArgs logs;
   CLI::App* log_cmd = app.add_subcommand("log", "check, query and merge logs");
@@ -237,9 +263,12 @@ int dispatch(int argc, char** argv) {
   }
   if (suite_cmd->parsed()) return run_suite(suite);
   if (replay_cmd->parsed()) return run_replay(replay);
+  if (compare_cmd->parsed()) return run_compare(compare);
   if (verify_cmd->parsed()) return run_verify(verify);
   if (assembly) show.print = "code";
   if (show_cmd->parsed()) return run_show(show);
+  if (schedule_assembly) schedule.print = "code";
+  if (schedule_cmd->parsed()) return run_schedule(schedule);
   if (check_cmd->parsed()) return run_log_check(logs);
   if (best_cmd->parsed()) return run_log_best(logs);
   if (merge_cmd->parsed()) return run_log_merge(logs);

@@ -69,12 +69,7 @@ dsl::ComputeDag program_of_expr(const ProblemArgs& args, tuning_logs::Request& r
 
 dsl::ComputeDag program_of_file(const ProblemArgs& args, tuning_logs::Request& request, std::string& op) {
   TESSERA_USER_CHECK(args.dtype.empty() && args.dtypes.empty()) << "--dtype and --dtypes are not for --program, whose inputs have their types in the text";
-  constexpr std::size_t kMostBytes = 1 << 20;
-  std::ifstream in(args.program, std::ios::binary);
-  TESSERA_ENVIRONMENT_CHECK(static_cast<bool>(in)) << "cannot read the program '" << args.program << "'";
-  std::string text(kMostBytes, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
+  const std::string text = read_text(args.program, "program");
   auto dag = dsl::parse_definition(text, args.where);
   TESSERA_USER_CHECK(dag.ok()) << args.program << ": " << dag.reason();
   request.expr = text;
@@ -89,6 +84,16 @@ dsl::ComputeDag program_of(const ProblemArgs& args, tuning_logs::Request& reques
 }
 
 }  // namespace
+
+std::string read_text(const std::string& file, const char* what) {
+  constexpr std::size_t kMostBytes = 1 << 20;
+  std::ifstream in(file, std::ios::binary);
+  TESSERA_ENVIRONMENT_CHECK(static_cast<bool>(in)) << "cannot read the " << what << " '" << file << "'";
+  std::string text(kMostBytes, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
+}
 
 std::vector<std::string> split_words(const std::string& text) {
   std::vector<std::string> out;

@@ -29,6 +29,10 @@ search::SessionOptions session_options(const SearchArgs& args, int trials, const
   };
   set("--with", args.with, true);
   set("--without", args.without, false);
+  const std::vector<const char*> paths = enum_names(search::Path{});
+  const auto path = std::find(paths.begin(), paths.end(), args.path);
+  TESSERA_CHECK(path != paths.end()) << "--path " << args.path;
+  o.search.path = static_cast<search::Path>(path - paths.begin());
   o.search.verify = verify_when(args.verify);
   if (o.search.use_prior) {
     auto prior = args.prior.empty() ? cost_model::shipped_prior() : cost_model::Prior::load(args.prior);

@@ -1,24 +1,32 @@
 #include <fmt/format.h>
 
-#include "driver/compile.h"
+#include "driver/polyhedral.h"
 #include "ir/print.h"
 #include "tools/autotune/code_text.h"
 #include "tools/autotune/commands.h"
 #include "tools/autotune/logged.h"
+#include "tools/autotune/print_plan.h"
 
 namespace tessera::autotune {
 
-namespace {
-
-void print_steps(const search::Task& task, const schedule::Plan& plan) {
-  fmt::print("{}\n", task.dag.to_string());
-  if (const auto* steps = std::get_if<schedule::StepList>(&plan)) {
-    for (const schedule::Step& s : *steps) fmt::print("{}\n", schedule::to_string(s));
+void print_plan(const search::Task& task, const schedule::Plan& plan, const std::string& form) {
+  if (form == "steps") {
+    fmt::print("{}\n", task.dag.to_string());
+    for (const schedule::Step& s : driver::steps_of(task.dag, plan).or_throw()) fmt::print("{}\n", schedule::to_string(s));
+    fmt::print("\n{}", driver::scheduled(task.dag, plan).or_throw().print_loops());
+    return;
   }
-  fmt::print("\n{}", driver::scheduled(task.dag, plan).or_throw().print_loops());
+  if (form == "loops") {
+    fmt::print("{}", ir::to_string(driver::structured_loops(task.dag, plan, task.target).or_throw()));
+    return;
+  }
+  const ir::Program p = driver::finished_program(task.dag, plan, task.target).or_throw();
+  if (form == "ir") {
+    fmt::print("{}", ir::to_string(p));
+  } else {
+    fmt::print("{}", code_text(p, task.target, form == "code" ? lowest_form(task.target) : form).or_throw());
+  }
 }
-
-}  // namespace
 
 int run_show(const ShowArgs& args) {
   TESSERA_USER_CHECK(args.log.empty() || !args.problem.given()) << "show takes a log or --op, not both";
@@ -33,19 +41,7 @@ int run_show(const ShowArgs& args) {
     task = make_task(args.problem);
     plan = driver::default_plan(task.dag, task.target);
   }
-  if (args.print == "steps") {
-    print_steps(task, plan);
-  } else if (args.print == "loops") {
-    fmt::print("{}", ir::to_string(driver::structured_loops(task.dag, plan, task.target).or_throw()));
-  } else {
-    const ir::Program p = driver::finished_program(task.dag, plan, task.target).or_throw();
-    if (args.print == "ir") {
-      fmt::print("{}", ir::to_string(p));
-    } else {
-      const std::string form = args.print == "code" ? lowest_form(task.target) : args.print;
-      fmt::print("{}", code_text(p, task.target, form).or_throw());
-    }
-  }
+  print_plan(task, plan, args.print);
   return 0;
 }
 

@@ -44,6 +44,7 @@ Json json_of(const search::Task& task, const std::string& log, const search::Sea
   j["search_share"] = wall_seconds > 0 ? r.progress.search_seconds / wall_seconds : 0;
   j["model_share"] = wall_seconds > 0 ? r.progress.model_seconds / wall_seconds : 0;
   j["settled"] = r.settled;
+  j["polyhedral"] = Json{{"trials", r.planned}, {"best", r.best && search::is_polyhedral(r.best->candidate.sketch)}};
   j["trials_per_second"] = wall_seconds > 0 ? r.progress.trials / wall_seconds : 0;
   j["threads"] = task.threads;
   return j;
@@ -59,6 +60,7 @@ void print_summary(const search::Task& task, const std::string& log, const searc
   for (const auto& [status, why] : reasons) fmt::print("  {}: {}\n", status, why);
   if (best != nullptr) {
     fmt::print("best: {}  ({})\n", best->text(), r.best->candidate.sketch);
+    if (r.planned > 0) fmt::print("path: {} trials of the polyhedral path; the best is {}of them\n", r.planned, search::is_polyhedral(r.best->candidate.sketch) ? "one " : "none ");
     if (r.proof && !r.proof->ok()) fmt::print("proof: {}\n", to_string(*r.proof));
     fmt::print("log:  {}   replay: autotune replay {}\n", log, log);
   } else {
@@ -72,7 +74,8 @@ int run_tune(const TuneArgs& args) {
   const auto start = std::chrono::steady_clock::now();
   check_measured_here(driver::resolve_target(args.problem.target), "tuning");
   const search::Task task = make_task(args.problem);
-  const search::SessionOptions options = session_options(args.search, args.trials, args.log.empty() ? default_log(task) : args.log, args.resume);
+  search::SessionOptions options = session_options(args.search, args.trials, args.log.empty() ? default_log(task) : args.log, args.resume);
+  if (!args.decisions.empty()) options.search.planned = {search::sketch_of(planned_by_hand(task, args.decisions, args.search.verify), "given")};
   check_log_writable(options.log);
   check_memory(task);
 

@@ -77,7 +77,9 @@ TEST(StepJson, HostileTextIsRefused) {
 TEST(StepJson, PlansAreStepsOrDecisions) {
   const Plan steps = every_step();
   PolyhedralDecisions d;
-  d.groups.push_back({{"B", "C"}, {8, 16}, {"i"}, "j"});
+  d.target = "cpu";
+  d.groups.push_back({{"i"}, {{"B", {"i"}}, {"C", {"~"}}}});
+  d.sizes = {{"C.rows", 4}};
   for (const Plan& p : {steps, Plan(d)}) {
     Plan back;
     ASSERT_TRUE(read_json(*parse_json(dump_json(write_json(p))), back).ok());

@@ -34,7 +34,9 @@ TEST(LogRecord, RoundTripsEveryKind) {
 TEST(LogRecord, HoldsThePolyhedralPlanToo) {
   Record r = trial(1);
   schedule::PolyhedralDecisions d;
-  d.groups = {{{"C"}, {32, 32, 8}, {"i"}, "j"}};
+  d.target = "cpu";
+  d.groups = {{{"i"}, {{"C", {"i"}}}}};
+  d.sizes = {{"C.rows", 4}};
   r.plan = d;
   EXPECT_EQ(round_trip(r), r);
 }
