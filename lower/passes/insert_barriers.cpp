@@ -104,7 +104,8 @@ class Barriers {
       entry = std::move(next);
       state = std::move(end);
     }
-    merge(state, entry);
+    std::int64_t count = 0;
+    if (!ir::is_const_int(n.extent, &count) || count < 1) merge(state, entry);  // it may not run at all
     return make_stmt<ir::For>(n.var, n.min, n.extent, n.loop, body, n.notes);
   }
 

@@ -1,16 +1,23 @@
 #include "polyhedral/detail/reads.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "ir/analysis/affine.h"
 #include "ir/rewrite.h"
 
 namespace tessera::polyhedral::detail {
 
-namespace {
+std::vector<const ir::Load*> reads_of(const schedule::Stage& s) {
+  std::vector<const ir::Load*> out;
+  for (const ir::Expr& body : s.body) {
+    ir::walk(body, [&](const ir::Expr& e) {
+      if (const auto* read = e.as<ir::Load>()) out.push_back(read);
+      return true;
+    });
+  }
+  return out;
+}
 
-/// Elements that a read moves by in memory when `v` grows by one; nothing where that is not constant.
 std::optional<std::int64_t> stride_along(const ir::Load& read, const ir::Var& v) {
   const std::vector<std::int64_t> shape = ir::Buffer(read.buffer).extents();
   std::int64_t out = 0, element = 1;
@@ -24,39 +31,28 @@ std::optional<std::int64_t> stride_along(const ir::Load& read, const ir::Var& v)
   return out;
 }
 
-template <class F>
-void for_each_read(const schedule::Stage& s, F&& f) {
-  for (const ir::Expr& body : s.body) {
-    ir::walk(body, [&](const ir::Expr& e) {
-      if (const auto* read = e.as<ir::Load>()) f(*read);
-      return true;
-    });
-  }
+bool moves_with(const ir::Load& read, const ir::Var& v) {
+  return std::any_of(read.indices.begin(), read.indices.end(), [&](const ir::Expr& i) { return ir::uses_var(i, v.id()); });
 }
-
-}  // namespace
 
 Contiguity contiguity(const schedule::Stage& s, const ir::Var& v) {
   Contiguity out;
-  for_each_read(s, [&](const ir::Load& read) {
-    const auto stride = stride_along(read, v);
+  for (const ir::Load* read : reads_of(s)) {
+    const auto stride = stride_along(*read, v);
     out.fits &= stride && (*stride == 0 || *stride == 1);
     out.moves |= stride == 1;
-  });
+  }
   return out;
 }
 
 double bytes_along(const schedule::Stage& s, const ir::Var& v, const ir::Var& other) {
   double out = 0;
-  for_each_read(s, [&](const ir::Load& read) {
-    const auto uses = [&](const ir::Var& x) {
-      return std::any_of(read.indices.begin(), read.indices.end(), [&](const ir::Expr& i) { return ir::uses_var(i, x.id()); });
-    };
-    if (!uses(v) || uses(other)) return;
-    double bytes = read.buffer->dtype.bytes();
-    for (const std::int64_t n : ir::Buffer(read.buffer).extents()) bytes *= static_cast<double>(n);
+  for (const ir::Load* read : reads_of(s)) {
+    if (!moves_with(*read, v) || moves_with(*read, other)) continue;
+    double bytes = read->buffer->dtype.bytes();
+    for (const std::int64_t n : ir::Buffer(read->buffer).extents()) bytes *= static_cast<double>(n);
     out += bytes;
-  });
+  }
   return out;
 }
 
@@ -66,11 +62,12 @@ std::optional<Panel> panel_of(const schedule::Stage& product) {
   const schedule::RootAxis &row = product.roots[rank - 2], &column = product.roots[rank - 1];
   std::optional<Panel> out;
   double largest = 0;
-  for_each_read(product, [&](const ir::Load& read) {
+  for (const ir::Load* l : reads_of(product)) {
+    const ir::Load& read = *l;
     const auto uses = [&](const schedule::RootAxis& a) {
       return std::any_of(read.indices.begin(), read.indices.end(), [&](const ir::Expr& i) { return ir::uses_var(i, a.coordinate.id()); });
     };
-    if (!uses(column) || uses(row) || read.indices.size() < 2) return;
+    if (!uses(column) || uses(row) || read.indices.size() < 2) continue;
     Panel p{read.buffer.get(), 0, 1};
     double elements = 1;
     std::size_t columns = 0;
@@ -79,29 +76,31 @@ std::optional<Panel> panel_of(const schedule::Stage& product) {
       if (ir::equal(read.indices[d], column.coordinate)) p.dimension = d;
       columns += ir::uses_var(read.indices[d], column.coordinate.id());
     }
-    if (columns != 1 || !ir::equal(read.indices[p.dimension], column.coordinate) || elements <= largest) return;
+    if (columns != 1 || !ir::equal(read.indices[p.dimension], column.coordinate) || elements <= largest) continue;
     for (std::size_t a = 0; a < rank; ++a) p.reuse *= uses(product.roots[a]) ? 1 : static_cast<double>(product.roots[a].extent);
     largest = elements;
     out = p;
-  });
+  }
   return out;
 }
 
 bool fits_with_panel(const schedule::Stage& product, const Panel& panel) {
   const ir::Var& column = product.roots[product.data_axes().size() - 1].coordinate;
   bool fits = true;
-  for_each_read(product, [&](const ir::Load& read) {
+  for (const ir::Load* l : reads_of(product)) {
+    const ir::Load& read = *l;
     const auto stride = stride_along(read, column);
     fits &= read.buffer.get() == panel.tensor || (stride && (*stride == 0 || *stride == 1));
-  });
+  }
   return fits;
 }
 
 bool rereads(const schedule::Stage& s, const ir::Var& v) {
   bool found = false;
-  for_each_read(s, [&](const ir::Load& read) {
+  for (const ir::Load* l : reads_of(s)) {
+    const ir::Load& read = *l;
     found |= std::none_of(read.indices.begin(), read.indices.end(), [&](const ir::Expr& i) { return ir::uses_var(i, v.id()); });
-  });
+  }
   return found;
 }
 
@@ -133,23 +132,24 @@ std::string axis_of_lines(const schedule::Stage& s) {
   const std::size_t rank = s.data_axes().size();
   if (rank < 2 || s.is_reduction()) return "";
   std::string out;
-  for_each_read(s, [&](const ir::Load& read) {
+  for (const ir::Load* l : reads_of(s)) {
+    const ir::Load& read = *l;
     const auto across = stride_along(read, s.roots[rank - 1].coordinate);
-    if (!across || *across == 0 || *across == 1) return;
+    if (!across || *across == 0 || *across == 1) continue;
     for (std::size_t a = 0; a + 1 < rank; ++a) {
       if (stride_along(read, s.roots[a].coordinate) == 1) out = s.roots[a].axis;
     }
-  });
+  }
   return out;
 }
 
 bool reads_in_place(const schedule::Stage& reader, const schedule::Stage& s) {
   bool same = true;
-  for_each_read(reader, [&](const ir::Load& read) {
-    if (read.buffer.get() != s.outputs[0].get()) return;
-    same = same && read.indices.size() == reader.data_axes().size();
-    for (std::size_t i = 0; same && i < read.indices.size(); ++i) same = ir::equal(read.indices[i], reader.roots[i].coordinate);
-  });
+  for (const ir::Load* read : reads_of(reader)) {
+    if (read->buffer.get() != s.outputs[0].get()) continue;
+    same = same && read->indices.size() == reader.data_axes().size();
+    for (std::size_t i = 0; same && i < read->indices.size(); ++i) same = ir::equal(read->indices[i], reader.roots[i].coordinate);
+  }
   return same;
 }
 

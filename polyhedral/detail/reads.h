@@ -8,6 +8,15 @@
 
 namespace tessera::polyhedral::detail {
 
+/// All reads in the body of a stage, which they live as long as.
+std::vector<const ir::Load*> reads_of(const schedule::Stage& s);
+
+/// Elements that a read moves by in memory when `v` grows by one; nothing where that is not constant.
+std::optional<std::int64_t> stride_along(const ir::Load& read, const ir::Var& v);
+
+/// Whether the place of a read depends on `v`.
+bool moves_with(const ir::Load& read, const ir::Var& v);
+
 /// Along one variable of a stage.
 struct Contiguity {
   bool fits = true;    // every read stands still or goes to the next element
