@@ -4,17 +4,18 @@
 #include <string>
 #include <vector>
 
-#include "polyhedral/cpu_steps.h"
+#include "ir/target.h"
+#include "polyhedral/decisions.h"
 
 namespace tessera::driver {
 
 struct PolyhedralPlan {
   schedule::PolyhedralDecisions decisions;  // with all numbers: the same steps come again from them alone
   polyhedral::Alignment nests;
-  polyhedral::CpuSteps plan;
+  polyhedral::PlannedSteps plan;
 };
 
-/// How stages can be grouped: "max", "keep-parallel", "min" (polyhedral/align.h).
+/// How stages can be grouped: "max", "keep-parallel", "min" (polyhedral/align.h), "ilp" (ISL's scheduler, polyhedral/ilp.h).
 const std::vector<std::string>& polyhedral_strategies();
 
 /// Nothing is measured. Refuses a program with externs, which have no dependences to go by, and what ISL does not

@@ -59,13 +59,13 @@ class Writer {
     }
   }
 
-  Result<CpuSteps> done() && {
+  Result<PlannedSteps> done() && {
     std::vector<std::string> known;
     for (const auto& [name, value] : asked_) known.push_back(name);
     for (const auto& [name, value] : d_.decided) {
       if (asked_.count(name) == 0) return refuse("nothing in the plan is called '", name, "'", nearest_text(name, known));
     }
-    CpuSteps out{{}, std::move(refused_), d_.numbers, d_.steps, d_.open, std::move(bounds_)};
+    PlannedSteps out{{}, std::move(refused_), d_.numbers, d_.steps, d_.open, std::move(bounds_)};
     TESSERA_TRY(steps, schedule::fill_holes(d_.steps, d_.numbers));
     out.steps = std::move(steps);
     TESSERA_TRY(initial, schedule::State::initial(d_.state.dag_ptr()));
@@ -486,7 +486,7 @@ class Writer {
 
 }  // namespace
 
-Result<CpuSteps> cpu_steps(const dsl::ComputeDag& dag, const Alignment& alignment, const ir::Target& target, const CpuStepsOptions& options,
+Result<PlannedSteps> cpu_steps(const dsl::ComputeDag& dag, const Alignment& alignment, const ir::Target& target, const CpuStepsOptions& options,
                            const std::map<std::string, std::int64_t>& decided) {
   for (const auto& [name, value] : decided) {
     if (value < 0 || value > kMostSize) return refuse("'", name, "' is from 0 to ", kMostSize, ", not ", value);

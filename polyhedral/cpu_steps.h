@@ -22,22 +22,9 @@ struct CpuStepsOptions {
   std::int64_t tile = 16;         // of AlignOptions
 };
 
-struct CpuSteps {
-  schedule::StepList steps;
-  /// What could not be done and why, a line each; a stage that has no place in its nest stays on its own.
-  std::vector<std::string> refused;
-  /// Every number in the steps, by name: decided so, the same steps come again.
-  std::map<std::string, std::int64_t> numbers;
-
-  // The same steps for other numbers: every choice within the domains that keeps the bounds replays.
-  schedule::StepList open_steps;  // with holes
-  std::vector<OpenSize> sizes;    // of the holes
-  std::vector<SizeBound> bounds;
-};
-
 /// `alignment` is of `dag` as it stands, without inlined stages. Numbers are as `decided` says, else by rule; refuses a
 /// name that nothing asks for.
-Result<CpuSteps> cpu_steps(const dsl::ComputeDag& dag, const Alignment& alignment, const ir::Target& target, const CpuStepsOptions& options = {},
+Result<PlannedSteps> cpu_steps(const dsl::ComputeDag& dag, const Alignment& alignment, const ir::Target& target, const CpuStepsOptions& options = {},
                            const std::map<std::string, std::int64_t>& decided = {});
 
 }  // namespace tessera::polyhedral

@@ -51,7 +51,7 @@ class Writer {
     }
   }
 
-  CudaSteps done() && { return {std::move(d_.steps), std::move(refused_)}; }
+  PlannedSteps done() && { return {d_.steps, std::move(refused_), {}, d_.steps, {}, {}}; }
 
  private:
   /// All steps of `f`, if the program then lowers within the limits of the architecture; else none of them, and why.
@@ -204,7 +204,7 @@ class Writer {
 
 }  // namespace
 
-Result<CudaSteps> cuda_steps(const dsl::ComputeDag& dag, const Alignment& alignment, const ir::Target& target, const CudaStepsOptions& options) {
+Result<PlannedSteps> cuda_steps(const dsl::ComputeDag& dag, const Alignment& alignment, const ir::Target& target, const CudaStepsOptions& options) {
   if (target.kind != ir::TargetKind::kCuda) return refuse("'", target.text(), "' is no CUDA target");
   TESSERA_TRY(arch, ir::cuda_arch(target.arch));
   TESSERA_TRY(initial, schedule::State::initial(std::make_shared<const dsl::ComputeDag>(dag)));

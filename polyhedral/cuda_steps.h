@@ -15,8 +15,7 @@
 #include <vector>
 
 #include "ir/target.h"
-#include "polyhedral/align.h"
-#include "schedule/step.h"
+#include "polyhedral/decisions.h"
 
 namespace tessera::polyhedral {
 
@@ -24,14 +23,8 @@ struct CudaStepsOptions {
   double large = 1 << 20;  // points of a nest, from which on it must give work to a quarter of the multiprocessors
 };
 
-struct CudaSteps {
-  schedule::StepList steps;
-  /// Nests and stages that could not be done as they should, and why, a line each.
-  std::vector<std::string> refused;
-};
-
-/// `alignment` is of `dag` as it stands, without inlined stages. The plan lowers. Refuses targets that are not CUDA, or of
+/// `alignment` is of `dag` as it stands, without inlined stages. The plan lowers; none of its numbers are open. Refuses targets that are not CUDA, or of
 /// no known architecture.
-Result<CudaSteps> cuda_steps(const dsl::ComputeDag& dag, const Alignment& alignment, const ir::Target& target, const CudaStepsOptions& options = {});
+Result<PlannedSteps> cuda_steps(const dsl::ComputeDag& dag, const Alignment& alignment, const ir::Target& target, const CudaStepsOptions& options = {});
 
 }  // namespace tessera::polyhedral

@@ -3,11 +3,13 @@
 // plan slow, or one that a step refuses; the verifier judges what is left.
 #pragma once
 
+#include <map>
 #include <string>
+#include <vector>
 
 #include "dsl/dag.h"
 #include "polyhedral/align.h"
-#include "schedule/plan.h"
+#include "schedule/step.h"
 
 namespace tessera::polyhedral {
 
@@ -24,6 +26,20 @@ struct SizeBound {
   std::int64_t weight = 1;
   std::vector<std::string> sizes;
   std::int64_t at_most = 0;
+};
+
+/// What shared loops become: a plan, and which of its numbers can be chosen again.
+struct PlannedSteps {
+  schedule::StepList steps;
+  /// What could not be done as it should and why, a line each; a stage that has no place in its nest stays on its own.
+  std::vector<std::string> refused;
+  /// Every number in the steps, by name: decided so, the same steps come again.
+  std::map<std::string, std::int64_t> numbers;
+
+  // The same steps for other numbers: every choice within the domains that keeps the bounds replays.
+  schedule::StepList open_steps;  // with holes
+  std::vector<OpenSize> sizes;    // of the holes
+  std::vector<SizeBound> bounds;
 };
 
 /// Without sizes.

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "driver/builder.h"
@@ -48,14 +49,18 @@ tuning_logs::PackedCandidate build(const Task& task, const Candidate& c) {
 }  // namespace
 
 std::vector<Candidate> pack_candidates(const Task& task, const PackOptions& options, const std::vector<Trial>& measured) {
-  const std::vector<Sketch> sketches = generate_sketches(task);
+  const std::vector<PlannedSketch> planned = planned_sketches(task, options.path);
+  const std::vector<Sketch> sketches = sketches_of(task, options.path, planned, {});
   Proposer proposer(task, sketches,
                     {.seed = options.seed, .batch_size = options.count, .population = kPopulation, .generations = kGenerations,
                      .jobs = options.jobs, .random_share = kRandomShare, .use_prior = false, .use_evolution = true});
   int trial = 0;
   bool default_known = false;
+  std::set<Point> known;  // measured, or in the pack
   for (const Trial& t : measured) {
-    proposer.learn(t, point_of(sketches, t.candidate.sketch, t.candidate.decisions));
+    const auto point = point_of(sketches, t.candidate.sketch, t.candidate.decisions);
+    proposer.learn(t, point);
+    if (point) known.insert(*point);
     trial = std::max(trial, t.candidate.trial + 1);
     default_known |= t.candidate.sketch == kDefaultPlan;
   }
@@ -63,11 +68,13 @@ std::vector<Candidate> pack_candidates(const Task& task, const PackOptions& opti
   if (options.count > 0 && !default_known) {
     out.push_back({.trial = trial++, .sketch = kDefaultPlan, .decisions = {}, .steps = driver::default_plan(task.dag, task.target)});
   }
-  const Proposal proposal = proposer.propose(trial, options.count - static_cast<int>(out.size()));
-  for (const Point& p : proposal.points) {
+  const auto add = [&](const Point& p) {
+    if (static_cast<int>(out.size()) >= options.count || !known.insert(p).second) return;
     const Sketch& s = sketches[p.sketch];
     out.push_back({.trial = trial++, .sketch = s.name, .decisions = s.space.decisions(p.values), .steps = steps_of(sketches, p).or_throw()});
-  }
+  };
+  for (const PlannedSketch& p : planned) add(*point_of(sketches, p.sketch.name, p.chosen));
+  for (const Point& p : proposer.propose(trial, options.count - static_cast<int>(out.size())).points) add(p);
   return out;
 }
 

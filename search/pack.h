@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "search/candidate.h"
+#include "search/polyhedral_path.h"
 #include "search/task.h"
 #include "tuning_logs/log_file.h"
 #include "tuning_logs/pack.h"
@@ -15,11 +16,12 @@ struct PackOptions {
   int count = 64;
   std::uint64_t seed = 1;
   int jobs = 1;  // threads that score
+  Path path = Path::kSearch;
 };
 
 /// What is worth measuring next, best first: distinct points that are not in `measured`, ordered by the
-/// draft and by what the measured ones teach. Where nothing is measured the default plan comes first, and a
-/// quarter are drawn evenly over the sketches. Trials are numbered from the last measured one on; fewer than
+/// draft and by what the measured ones teach. Where nothing is measured the default plan comes first, then what the
+/// polyhedral path planned, if `path` has it, and a quarter are drawn evenly over the sketches. Trials are numbered from the last measured one on; fewer than
 /// `count` where the spaces are smaller. The same seed and trials give the same ones.
 std::vector<Candidate> pack_candidates(const Task& task, const PackOptions& options, const std::vector<Trial>& measured);
 

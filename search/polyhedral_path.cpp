@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "search/rules/sketch_builder.h"
+
 namespace tessera::search {
 
 namespace {
@@ -25,11 +27,28 @@ PlannedSketch sketch_of(const driver::PolyhedralPlan& p, const std::string& name
 Result<std::vector<PlannedSketch>> polyhedral_sketches(const Task& task) {
   std::vector<PlannedSketch> out;
   for (const std::string& strategy : driver::polyhedral_strategies()) {
-    TESSERA_TRY(plan, driver::polyhedral_plan(task.dag, task.target, task.threads, strategy));
-    PlannedSketch made = sketch_of(plan, strategy);
+    const auto plan = driver::polyhedral_plan(task.dag, task.target, task.threads, strategy);
+    if (!plan.ok() && strategy == driver::polyhedral_strategies().front()) return Refusal{plan.reason()};
+    if (!plan.ok()) continue;  // not in time
+    PlannedSketch made = sketch_of(*plan, strategy);
     const bool again = std::any_of(out.begin(), out.end(), [&](const PlannedSketch& o) { return o.sketch.steps == made.sketch.steps && o.chosen == made.chosen; });
     if (!again) out.push_back(std::move(made));
   }
+  return out;
+}
+
+std::vector<PlannedSketch> planned_sketches(const Task& task, Path path) {
+  if (path == Path::kSearch) return {};
+  auto planned = polyhedral_sketches(task);
+  if (planned.ok()) return std::move(*planned);
+  if (path == Path::kBoth) return {};
+  throw UserError("the polyhedral path cannot plan '" + task.op + "': " + planned.reason() + "; --path search can", 3);
+}
+
+std::vector<Sketch> sketches_of(const Task& task, Path path, const std::vector<PlannedSketch>& planned, const std::vector<Rule>& user_rules) {
+  std::vector<Sketch> out;
+  if (path != Path::kPolyhedral) out = generate_sketches(task, user_rules);
+  for (const PlannedSketch& p : planned) out.push_back(p.sketch);
   return out;
 }
 

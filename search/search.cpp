@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
-#include <iterator>
 
 #include "driver/compile.h"
 #include "runtime/cpu/cpu_info.h"
@@ -22,31 +21,19 @@ ProposerOptions proposer_options(const SearchOptions& o) {
           .use_model = o.use_model, .use_evolution = o.use_evolution, .prior = o.prior, .machine = o.machine};
 }
 
-/// What was planned without measuring.
-std::vector<PlannedSketch> planned_sketches(const Task& task, const SearchOptions& options) {
+/// A person's plans, then those of the path.
+std::vector<PlannedSketch> all_planned(const Task& task, const SearchOptions& options) {
   std::vector<PlannedSketch> out = options.planned;
-  if (options.path == Path::kSearch) return out;
-  auto planned = polyhedral_sketches(task);
-  if (!planned.ok() && options.path == Path::kPolyhedral) {
-    throw UserError("the polyhedral path cannot plan '" + task.op + "': " + planned.reason() + "; --path search can", 3);
-  }
-  if (planned.ok()) std::move(planned->begin(), planned->end(), std::back_inserter(out));
-  return out;
-}
-
-std::vector<Sketch> all_sketches(const Task& task, const std::vector<PlannedSketch>& planned, const SearchOptions& options) {
-  std::vector<Sketch> out;
-  if (options.path != Path::kPolyhedral) out = generate_sketches(task, options.rules);
-  for (const PlannedSketch& p : planned) out.push_back(p.sketch);
+  for (PlannedSketch& p : planned_sketches(task, options.path)) out.push_back(std::move(p));
   return out;
 }
 
 }  // namespace
 
-Search::Search(const Task& task, SearchOptions options) : Search(task, planned_sketches(task, options), options) {}
+Search::Search(const Task& task, SearchOptions options) : Search(task, all_planned(task, options), options) {}
 
 Search::Search(const Task& task, const std::vector<PlannedSketch>& planned, SearchOptions options)
-    : Search(task, all_sketches(task, planned, options), options) {
+    : Search(task, sketches_of(task, options.path, planned, options.rules), options) {
   for (const PlannedSketch& p : planned) suggest(p.sketch.name, p.chosen);
 }
 

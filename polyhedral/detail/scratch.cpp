@@ -16,7 +16,7 @@ std::int64_t scratch_bytes(const schedule::State& state) {
   return bytes;
 }
 
-Status bound_tiles(CpuSteps& plan, const schedule::State& initial) {
+Status bound_tiles(PlannedSteps& plan, const schedule::State& initial) {
   const auto is_tile = [](const OpenSize& s) { return s.name.ends_with(".tile"); };
   std::map<std::string, std::int64_t> least = plan.numbers;
   SizeBound bound{"scratch memory of a thread", 1, {}, kScratchBytes};

@@ -12,7 +12,7 @@ namespace tessera::polyhedral {
 namespace {
 
 /// Nothing for programs with externs, which have no sets.
-std::optional<CpuSteps> steps_of(const dsl::ComputeDag& dag, Grouping grouping = Grouping::kMax) {
+std::optional<PlannedSteps> steps_of(const dsl::ComputeDag& dag, Grouping grouping = Grouping::kMax) {
   const auto scop = Scop::of(equations_of(dag).or_throw());
   if (!scop.ok()) return std::nullopt;
   AlignOptions options;
@@ -20,7 +20,7 @@ std::optional<CpuSteps> steps_of(const dsl::ComputeDag& dag, Grouping grouping =
   return cpu_steps(dag, align(*scop, options).or_throw(), driver::resolve_target("cpu -mcpu=x86-64-v3")).or_throw();
 }
 
-std::string refusals(const CpuSteps& s) {
+std::string refusals(const PlannedSteps& s) {
   std::string out;
   for (const std::string& r : s.refused) out += "\n  " + r;
   return out;

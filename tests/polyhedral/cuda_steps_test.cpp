@@ -34,7 +34,7 @@ std::optional<Alignment> alignment_of(const dsl::ComputeDag& dag, Grouping group
   return align(*scop, options).or_throw();
 }
 
-std::string refusals(const CudaSteps& s) {
+std::string refusals(const PlannedSteps& s) {
   std::string out;
   for (const std::string& r : s.refused) out += "\n  " + r;
   return out;
@@ -64,7 +64,7 @@ TEST_P(CudaStepsOf, AreLegal) {
     const std::clock_t start = std::clock();
     const auto nests = alignment_of(dag);
     if (!nests) continue;
-    const CudaSteps made = cuda_steps(dag, *nests, target(arch)).or_throw();
+    const PlannedSteps made = cuda_steps(dag, *nests, target(arch)).or_throw();
     RecordProperty(std::string(arch) + "_ms", std::to_string(1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC));
     RecordProperty(std::string(arch) + "_refused", refusals(made));
     SCOPED_TRACE(arch + dump_json(write_json(made.steps)) + refusals(made));
@@ -81,7 +81,7 @@ TEST_P(CudaStepsOf, AreLegal) {
 void expect_right(const dsl::ComputeDag& dag, Grouping grouping, driver::EmulationOracle& oracle) {
   const auto nests = alignment_of(dag, grouping);
   if (!nests) return;
-  const CudaSteps made = cuda_steps(dag, *nests, target()).or_throw();
+  const PlannedSteps made = cuda_steps(dag, *nests, target()).or_throw();
   SCOPED_TRACE(std::string(to_string(grouping)) + " " + dump_json(write_json(made.steps)) + refusals(made));
   const auto finished = driver::finished_program(dag, made.steps, target());
   ASSERT_TRUE(finished.ok()) << finished.reason();
@@ -125,7 +125,7 @@ TEST_P(CudaStepsOf, LaunchAtEveryPreset) {
       const std::clock_t start = std::clock();
       const auto nests = alignment_of(dag);
       if (!nests) continue;
-      const CudaSteps made = cuda_steps(dag, *nests, target(arch)).or_throw();
+      const PlannedSteps made = cuda_steps(dag, *nests, target(arch)).or_throw();
       EXPECT_LT(1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, kMostMs);
       const auto finished = driver::finished_program(dag, made.steps, target(arch));
       ASSERT_TRUE(finished.ok()) << finished.reason() << refusals(made);
@@ -135,13 +135,13 @@ TEST_P(CudaStepsOf, LaunchAtEveryPreset) {
   }
 }
 
-CudaSteps steps_of(const dsl::ComputeDag& dag) { return cuda_steps(dag, *alignment_of(dag), target()).or_throw(); }
+PlannedSteps steps_of(const dsl::ComputeDag& dag) { return cuda_steps(dag, *alignment_of(dag), target()).or_throw(); }
 
 TEST(CudaSteps, OneKernel) {
   for (const std::string name : {"softmax", "layer_norm", "attention", "dense_bias_gelu", "matmul_bias_gelu", "conv2d_bias_relu", "conv2d_bn_relu", "depthwise_pointwise",
                                  "transpose_batch_matmul_softmax"}) {
     const dsl::ComputeDag dag = ops::build({name, {}, "", ""}).or_throw();
-    const CudaSteps made = steps_of(dag);
+    const PlannedSteps made = steps_of(dag);
     const ir::Program finished = driver::finished_program(dag, made.steps, target()).or_throw();
     EXPECT_EQ(finished.launches.size(), 1U) << name << refusals(made);
   }
@@ -163,7 +163,7 @@ TEST(CudaSteps, NamesWhatItCannotDo) {
   const auto other = cuda_steps(ops::build({"softmax", {}, "", ""}).or_throw(), Alignment{{AlignedNest{{}, {Member{"Z", {}, 1}}, ""}}}, target());
   EXPECT_EQ(other.reason(), "the program has no stage 'Z'");
   // Blocks that are too few for the device: the nest is aligned again, with more to do side by side.
-  const CudaSteps made = steps_of(ops::build({"transpose_batch_matmul_softmax", {}, "", ""}).or_throw());
+  const PlannedSteps made = steps_of(ops::build({"transpose_batch_matmul_softmax", {}, "", ""}).or_throw());
   ASSERT_EQ(made.refused.size(), 1U) << refusals(made);
   EXPECT_NE(made.refused[0].find("blocks of 1 rows are 12 for 132 multiprocessors"), std::string::npos) << made.refused[0];
 }
@@ -178,7 +178,7 @@ TEST(CudaSteps, OfRandomPrograms) {
     const dsl::ComputeDag dag = driver::random_program(rng);
     const auto nests = alignment_of(dag);
     if (!nests) continue;
-    const CudaSteps made = cuda_steps(dag, *nests, target()).or_throw();
+    const PlannedSteps made = cuda_steps(dag, *nests, target()).or_throw();
     SCOPED_TRACE(std::to_string(i) + " " + dump_json(write_json(made.steps)) + refusals(made));
     const auto finished = driver::finished_program(dag, made.steps, target());
     ASSERT_TRUE(finished.ok()) << finished.reason();
@@ -209,7 +209,7 @@ class CudaStepsBarriers : public ::testing::TestWithParam<std::string> {};
 /// What lowering puts between the stages of a block is enough, and none of it can be left out.
 TEST_P(CudaStepsBarriers, AreEnoughAndNeeded) {
   const dsl::ComputeDag dag = small(*ops::find_operator(GetParam()).or_throw(), "");
-  const CudaSteps made = steps_of(dag);
+  const PlannedSteps made = steps_of(dag);
   const schedule::State state = driver::scheduled(dag, made.steps).or_throw();
   lower::Options options;
   options.target = ir::TargetKind::kCuda;

@@ -80,6 +80,17 @@ TEST(Decisions, WrongOnesAreRefusedByName) {
   EXPECT_NE(refusal("matmul", good).find("in no group"), std::string::npos);
 }
 
+TEST(Decisions, OfCudaTakeNoSizes) {
+  const ir::Target target = driver::resolve_target("cuda -arch=sm_90a");
+  const dsl::ComputeDag dag = program("softmax");
+  const auto made = driver::polyhedral_plan(dag, target, 1, "max").or_throw();
+  EXPECT_EQ(driver::steps_of(dag, schedule::Plan(made.decisions)).or_throw(), made.plan.steps);
+  EXPECT_EQ(to_string(driver::verify(dag, schedule::Plan(made.decisions), target).or_throw()), "ok");
+  PolyhedralDecisions d = made.decisions;
+  d.sizes["Y.rows"] = 2;
+  EXPECT_NE(refusal("softmax", d).find("'Y.rows'"), std::string::npos);
+}
+
 /// A hand that shares a loop along which a stage needs everything makes a slow plan, not a wrong one.
 TEST(Decisions, AnyGroupingThatReplaysIsLegal) {
   const dsl::ComputeDag dag = program("softmax");

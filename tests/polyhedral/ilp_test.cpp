@@ -50,7 +50,7 @@ TEST_P(IlpOf, IsLegalWithinItsLimit) {
   for (const Grouping g : {Grouping::kMax, Grouping::kKeepParallel, Grouping::kMin}) {
     const IlpAlignment a = scheduled_in_time(*scop, {g, 1s});
     SCOPED_TRACE(std::string(to_string(g)) + "\n" + trace(a));
-    const CpuSteps made = cpu_steps(dag, a.alignment, target).or_throw();
+    const PlannedSteps made = cpu_steps(dag, a.alignment, target).or_throw();
     expect_legal(dag, made.steps, target);
   }
 }
@@ -66,7 +66,7 @@ TEST_P(IlpOf, IsRight) {
   for (const Grouping g : {Grouping::kMax, Grouping::kKeepParallel, Grouping::kMin}) {
     const IlpAlignment a = scheduled_in_time(*scop, {g, 1s});
     SCOPED_TRACE(std::string(to_string(g)) + "\n" + trace(a));
-    const CpuSteps made = cpu_steps(dag, a.alignment, driver::resolve_target("cpu -mcpu=x86-64-v3")).or_throw();
+    const PlannedSteps made = cpu_steps(dag, a.alignment, driver::resolve_target("cpu -mcpu=x86-64-v3")).or_throw();
     expect_right(dag, made.steps, seed);
   }
 }
@@ -229,7 +229,7 @@ TEST(Ilp, AnyLimitGivesLegalNests) {
         continue;
       }
       SCOPED_TRACE(std::string(name) + "\n" + trace(*a));
-      const CpuSteps made = cpu_steps(dag, a->alignment, target).or_throw();
+      const PlannedSteps made = cpu_steps(dag, a->alignment, target).or_throw();
       expect_legal(dag, made.steps, target);
       expect_right(dag, made.steps, 1);
     }

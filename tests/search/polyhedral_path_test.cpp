@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "driver/compile.h"
 #include "driver/fuzz/check_pair.h"
 #include "driver/verify.h"
 #include "ops/catalog.h"
+#include "search/pack.h"
 #include "search/search.h"
 #include "tests/support/options.h"
 
@@ -90,6 +92,19 @@ TEST(PolyhedralPath, IsMeasuredFirstAndNamed) {
   EXPECT_GE(planned(both), 1);
   EXPECT_LT(planned(both), 7);
   EXPECT_EQ(planned(alone), static_cast<std::ptrdiff_t>(alone.size()) - 1);  // all but the default plan
+}
+
+TEST(PolyhedralPath, PlansOfGpusAreInPacks) {
+  Task task = task_of({"conv2d_bn_relu", {}, "", ""});
+  task.target = driver::resolve_target("cuda -arch=sm_90a");
+  const auto pack = pack_candidates(task, {.count = 6, .path = Path::kBoth}, {});
+  ASSERT_EQ(pack.size(), 6u);
+  EXPECT_EQ(pack[1].sketch, "polyhedral.max");
+  for (const Candidate& c : pack) EXPECT_TRUE(driver::scheduled(task.dag, c.steps).ok()) << c.sketch;
+  std::set<schedule::StepList, decltype([](const auto& a, const auto& b) { return dump_json(write_json(a)) < dump_json(write_json(b)); })> different;
+  for (const Candidate& c : pack) different.insert(c.steps);
+  EXPECT_EQ(different.size(), pack.size());
+  for (const Candidate& c : pack_candidates(task, {.count = 4, .path = Path::kPolyhedral}, {})) EXPECT_TRUE(c.sketch == "default" || is_polyhedral(c.sketch)) << c.sketch;
 }
 
 TEST(PolyhedralPath, ProgramsThatItCannotPlan) {

@@ -81,7 +81,7 @@ int run_build_only(const TuneArgs& args) {
   catch_interrupts();
   const std::vector<search::Trial> measured = args.log.empty() ? std::vector<search::Trial>{} : measured_trials(task, args.log);
   const std::vector<search::Candidate> candidates =
-      search::pack_candidates(task, {.count = args.trials, .seed = args.search.seed, .jobs = args.search.jobs}, measured);
+      search::pack_candidates(task, {.count = args.trials, .seed = args.search.seed, .jobs = args.search.jobs, .path = path_of(args.search.path)}, measured);
   Outcome outcome;
   const bool terminal = isatty(2) != 0;
   const auto done = [&](const tuning_logs::PackedCandidate& c) {

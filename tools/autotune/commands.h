@@ -47,6 +47,8 @@ struct SearchArgs {
 };
 /// "always", "best" or "never".
 driver::VerifyWhen verify_when(const std::string& word);
+/// "search", "polyhedral" or "both".
+search::Path path_of(const std::string& word);
 /// UserError for what is not known.
 search::SessionOptions session_options(const SearchArgs& args, int trials, const std::string& log, bool resume);
 
@@ -116,7 +118,7 @@ int run_show(const ShowArgs& args);
 
 struct ScheduleArgs {
   ProblemArgs problem;
-  std::string strategy = "max";  // how stages are grouped: max, keep-parallel, min
+  std::string strategy = "max";  // how stages are grouped: driver::polyhedral_strategies
   std::string decisions;         // file of decisions instead
   std::string print = "tree";    // tree | decisions | as ShowArgs
   std::string verify = "best";

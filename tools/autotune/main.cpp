@@ -117,7 +117,7 @@ int dispatch(int argc, char** argv) {
   CompareArgs compare;
   CLI::App* compare_cmd = app.add_subcommand("compare", "time the best kernels of several logs of a program in turns");
   compare_cmd->add_option("logs", compare.logs, "log files; speeds are relative to the first")->required();
-  compare_cmd->add_option("--planned", compare.planned, "also what the polyhedral path plans without measuring: max, keep-parallel, min")->delimiter(',')->check(CLI::IsMember(driver::polyhedral_strategies()));
+  compare_cmd->add_option("--planned", compare.planned, "also what the polyhedral path plans without measuring: max, keep-parallel, min, ilp")->delimiter(',')->check(CLI::IsMember(driver::polyhedral_strategies()));
   compare_cmd->add_option("--threads", compare.threads, "threads (default: as logged)")->check(CLI::Range(1, 1024));
   compare_cmd->add_flag("--json", compare.json, "one JSON object on stdout");
 
@@ -143,7 +143,7 @@ int dispatch(int argc, char** argv) {
   CLI::App* schedule_cmd = app.add_subcommand("schedule", "plan a program without measuring, by integer sets");
   add_problem(*schedule_cmd, schedule.problem);
   schedule_cmd->add_option("--path", planner, "who plans: polyhedral")->check(CLI::IsMember({"polyhedral"}));
-  schedule_cmd->add_option("--strategy", schedule.strategy, "how many stages share a nest: max, keep-parallel, min")->check(CLI::IsMember(driver::polyhedral_strategies()));
+  schedule_cmd->add_option("--strategy", schedule.strategy, "how stages share nests: max, keep-parallel, min; ilp (by ISL's scheduler)")->check(CLI::IsMember(driver::polyhedral_strategies()));
   schedule_cmd->add_option("--decisions", schedule.decisions, "file of decisions to follow instead, proved first")->check(kNotEmpty);
   std::vector<std::string> forms = kForms;
   forms.insert(forms.begin(), {"tree", "decisions"});

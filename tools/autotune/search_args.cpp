@@ -13,6 +13,13 @@ driver::VerifyWhen verify_when(const std::string& word) {
   return static_cast<driver::VerifyWhen>(it - names.begin());
 }
 
+search::Path path_of(const std::string& word) {
+  const std::vector<const char*> names = enum_names(search::Path{});
+  const auto it = std::find(names.begin(), names.end(), word);
+  TESSERA_CHECK(it != names.end()) << "--path " << word;
+  return static_cast<search::Path>(it - names.begin());
+}
+
 search::SessionOptions session_options(const SearchArgs& args, int trials, const std::string& log, bool resume) {
   search::SessionOptions o;
   o.search.trials = trials;
@@ -29,10 +36,7 @@ search::SessionOptions session_options(const SearchArgs& args, int trials, const
   };
   set("--with", args.with, true);
   set("--without", args.without, false);
-  const std::vector<const char*> paths = enum_names(search::Path{});
-  const auto path = std::find(paths.begin(), paths.end(), args.path);
-  TESSERA_CHECK(path != paths.end()) << "--path " << args.path;
-  o.search.path = static_cast<search::Path>(path - paths.begin());
+  o.search.path = path_of(args.path);
   o.search.verify = verify_when(args.verify);
   if (o.search.use_prior) {
     auto prior = args.prior.empty() ? cost_model::shipped_prior() : cost_model::Prior::load(args.prior);
