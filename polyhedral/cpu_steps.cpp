@@ -26,7 +26,7 @@ using schedule::Stage;
 
 constexpr std::int64_t kMostSize = 1 << 20;  // of any number of a plan
 constexpr double kReadsOfABorder = 64;       // of each element: above that a copy with a border is cheaper than loops that are cut
-constexpr std::int64_t kBytesOfRows = 32 << 10;  // that stages of a nest work on together
+constexpr double kBytesOfRows = 32 << 10;  // that stages of a nest work on together
 constexpr std::int64_t kRowsOfSums = 4, kSumsAtATime = 8;  // of partial sums in registers
 constexpr double kCachedBytes = 256 << 10;  // what a core is taken to keep of an operand
 
@@ -243,9 +243,11 @@ class Writer {
       into.push_back(a + suffix);
       to.push_back(a + suffix);
     };
-    const bool rows_together = is_outer && !is_last && a == nest.shared.back().name && has_few_a_row(nest);
-    const std::int64_t block = again ? block_of(n, step, is_last, pieces.iterations) : rows_together ? d_.number(last_ + ".rows_together", vector) : n;
-    if (block > 0 && block < n) {
+    const bool is_chain = is_outer && !is_last && !has_product && a == nest.shared.back().name && nest.members.size() > 1;
+    const std::int64_t together = is_chain ? d_.number(last_ + ".rows_together", rows_that_fit(nest)) : 1;
+    const bool rows_together = together > 1;
+    const std::int64_t block = again ? block_of(n, step, is_last, pieces.iterations) : rows_together ? together : n;
+    if (block < n) {
       piece(".0", pieces.outer);
       const std::int64_t unit = registers ? step : 1;
       factors.push_back(d_.size(last_ + "." + a + ".tile", block / unit, powers_up_to((n + unit - 1) / unit)));
@@ -274,14 +276,15 @@ class Writer {
     return (least + step - 1) / step * step;
   }
 
-  /// Whether a stage of the nest has one element a row, which several rows at a time would make a vector of, and the rows
-  /// are short enough to stay near.
-  bool has_few_a_row(const AlignedNest& nest) const {
+  /// Rows that the stages of a chain work on together: they stay near, stages with one element a row have vectors of
+  /// them, and the rows do not wait for each other.
+  std::int64_t rows_that_fit(const AlignedNest& nest) const {
     const Stage& last = d_.stage(last_);
-    std::int64_t row = last.outputs[0]->dtype.bytes();
-    for (std::size_t d = nest.shared.size(); d < last.data_axes().size(); ++d) row *= last.roots[d].extent;
-    const auto is_scalar = [&](const Member& m) { return m.stage != last_ && !is_inlined(m.stage) && !d_.stage(m.stage).is_reduction() && d_.stage(m.stage).data_axes().size() == nest.shared.size(); };
-    return row * lanes(last) <= kBytesOfRows && std::any_of(nest.members.begin(), nest.members.end(), is_scalar);
+    double row = last.outputs[0]->dtype.bytes();
+    for (std::size_t d = nest.shared.size(); d < last.data_axes().size(); ++d) row *= static_cast<double>(last.roots[d].extent);
+    std::int64_t rows = lanes(last);
+    while (rows > 1 && static_cast<double>(rows) * row > kBytesOfRows) rows /= 2;
+    return rows;
   }
 
   /// Whether nothing but the product is computed inside of the last stage, all of whose axes are shared.

@@ -235,8 +235,7 @@ INSTANTIATE_TEST_SUITE_P(Operators, LoweredLoopsOf, testing::Values(std::tuple{"
 TEST(SummaryTemplate, FeaturesOfAPointAreThoseOfItsSteps) {
   // The last one has an algorithm with a number in it (the chunks of a split product).
   for (const auto& [op, target] : {std::pair{"matmul", "cpu"}, {"conv2d_bias_relu", "cpu"}, {"softmax", "cpu"}, {"matmul", "cuda -arch=sm_90a"}}) {
-    Task task = task_of(op, 2);
-    task.target = driver::resolve_target(target);
+    const Task task = task_of(op, 2, {}, "", target);
     const std::vector<Sketch> sketches = generate_sketches(task);
     std::vector<Point> points;
     Rng rng(17);
