@@ -9,21 +9,13 @@
 #include "codegen/llvm/compile.h"
 #include "codegen/llvm/target.h"
 #include "driver/detail/default_plan.h"
+#include "driver/detail/on_large_stack.h"
 #include "driver/detail/options_for.h"
 #include "driver/polyhedral.h"
-#include "support/large_stack.h"
 
 namespace tessera::driver {
 
 namespace {
-
-/// Deep expressions recurse: every road through the compiler runs on a large stack.
-template <class T, class F>
-Result<T> on_large_stack(F f) {
-  std::optional<Result<T>> out;
-  run_with_large_stack([&] { out.emplace(f()); });
-  return std::move(*out);
-}
 
 /// The first device here; a driver that is missing or without devices gives none.
 std::optional<runtime::CudaDevice> first_device() {
@@ -65,14 +57,14 @@ Result<schedule::State> scheduled(const dsl::ComputeDag& dag, const schedule::Pl
 }
 
 Result<ir::Program> structured_loops(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {
-  return on_large_stack<ir::Program>([&]() -> Result<ir::Program> {
+  return detail::on_large_stack<ir::Program>([&]() -> Result<ir::Program> {
     TESSERA_TRY(state, scheduled(dag, plan));
     return lower::build(state, detail::options_for(dag, target));
   });
 }
 
 Result<ir::Program> finished_program(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {
-  return on_large_stack<ir::Program>([&]() -> Result<ir::Program> {
+  return detail::on_large_stack<ir::Program>([&]() -> Result<ir::Program> {
     TESSERA_TRY(state, scheduled(dag, plan));
     return lower::lower(state, detail::options_for(dag, target));
   });
@@ -86,7 +78,7 @@ Status check_launchable(const ir::Program& finished, const ir::Target& target) {
 }
 
 Result<runtime::KernelImage> compile(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target) {
-  return on_large_stack<runtime::KernelImage>([&]() -> Result<runtime::KernelImage> {
+  return detail::on_large_stack<runtime::KernelImage>([&]() -> Result<runtime::KernelImage> {
     TESSERA_TRY(state, scheduled(dag, plan));
     TESSERA_TRY(program, lower::lower(state, detail::options_for(dag, target)));
     const bool cuda = target.kind == ir::TargetKind::kCuda;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "driver/compile.h"
+#include "driver/detail/on_large_stack.h"
 #include "polyhedral/cpu_steps.h"
 #include "polyhedral/cuda_steps.h"
 #include "polyhedral/ilp.h"
@@ -51,17 +52,21 @@ const std::vector<std::string>& polyhedral_strategies() {
 Result<PolyhedralPlan> polyhedral_plan(const dsl::ComputeDag& dag, const ir::Target& target, int threads, const std::string& strategy) {
   const std::vector<std::string>& known = polyhedral_strategies();
   if (std::find(known.begin(), known.end(), strategy) == known.end()) return refuse("there is no strategy '", strategy, "'; known are ", joined(known));
-  TESSERA_TRY(equations, polyhedral::equations_of(dag));
-  TESSERA_TRY(scop, polyhedral::Scop::of(equations));
-  TESSERA_TRY(nests, nests_of(scop, strategy));
-  schedule::PolyhedralDecisions decisions = polyhedral::decisions_of(dag, nests, strategy, target.text());
-  return planned(dag, std::move(nests), std::move(decisions), target, threads);
+  return detail::on_large_stack<PolyhedralPlan>([&]() -> Result<PolyhedralPlan> {
+    TESSERA_TRY(equations, polyhedral::equations_of(dag));
+    TESSERA_TRY(scop, polyhedral::Scop::of(equations));
+    TESSERA_TRY(nests, nests_of(scop, strategy));
+    schedule::PolyhedralDecisions decisions = polyhedral::decisions_of(dag, nests, strategy, target.text());
+    return planned(dag, std::move(nests), std::move(decisions), target, threads);
+  });
 }
 
 Result<PolyhedralPlan> polyhedral_plan(const dsl::ComputeDag& dag, const schedule::PolyhedralDecisions& decisions) {
-  TESSERA_TRY(nests, polyhedral::alignment_of(dag, decisions));
-  TESSERA_TRY(target, ir::parse_target(decisions.target));
-  return planned(dag, std::move(nests), decisions, resolve_target(target.text()), 0);
+  return detail::on_large_stack<PolyhedralPlan>([&]() -> Result<PolyhedralPlan> {
+    TESSERA_TRY(nests, polyhedral::alignment_of(dag, decisions));
+    TESSERA_TRY(target, ir::parse_target(decisions.target));
+    return planned(dag, std::move(nests), decisions, resolve_target(target.text()), 0);
+  });
 }
 
 Result<schedule::StepList> steps_of(const dsl::ComputeDag& dag, const schedule::Plan& plan) {

@@ -1,12 +1,11 @@
 #include "driver/verify.h"
 
 #include <iterator>
-#include <optional>
 
+#include "driver/detail/on_large_stack.h"
 #include "driver/detail/options_for.h"
 #include "lower/passes/insert_barriers.h"
 #include "lower/passes/pipeline_loops.h"
-#include "support/large_stack.h"
 
 namespace tessera::driver {
 
@@ -35,9 +34,7 @@ Result<polyhedral::Verdict> verify_here(const dsl::ComputeDag& dag, const schedu
 }  // namespace
 
 Result<polyhedral::Verdict> verify(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target, const polyhedral::VerifyOptions& options) {
-  std::optional<Result<polyhedral::Verdict>> out;
-  run_with_large_stack([&] { out.emplace(verify_here(dag, plan, target, options)); });
-  return std::move(*out);
+  return detail::on_large_stack<polyhedral::Verdict>([&] { return verify_here(dag, plan, target, options); });
 }
 
 }  // namespace tessera::driver
