@@ -107,15 +107,28 @@ class SimtTile {
     } else {
       b_.require({"threads of a block", {threads}, 1, kMostThreads});
     }
-    b_.require({"registers of a thread", {accumulators}, 0, kMostAccumulators});
-    b_.require({"registers of a block", {block}, 0, kMostOfBlock});
     k_ = shape_.reduce.back();
     for (const RootAxis& r : shape_.reduce) {
       if (r.extent > k_.extent) k_ = r;
     }
+    // Terms along a window share elements, which the compiler keeps in registers from one to the next.
+    b_.require({"registers of a thread", {accumulators}, 0, is_of_window(k_) ? kMostAccumulators / 2 : kMostAccumulators});
+    b_.require({"registers of a block", {block}, 0, kMostOfBlock});
     b_.hole(name_ + "." + k_.axis + ".block", powers_between(std::min<std::int64_t>(4, k_.extent), std::min<std::int64_t>(32, k_.extent)));
     const bool async = arch_of(b_.task()).capability >= 80 && k_.extent > 4;
     b_.hole(name_ + ".slots", async ? std::vector<std::int64_t>{1, 2, 3, 4} : std::vector<std::int64_t>{1});
+  }
+
+  /// Whether `r` moves along a tensor together with a row or column of results.
+  bool is_of_window(const RootAxis& r) const {
+    bool found = false;
+    for (const ir::Load* read : reads_of(b_.stage(name_))) {
+      for (const ir::Expr& index : read->indices) {
+        const auto uses = [&](const TiledAxis& t) { return ir::uses_var(index, t.axis.coordinate.id()); };
+        found |= ir::uses_var(index, r.coordinate.id()) && std::any_of(tiled_.begin(), tiled_.end(), uses);
+      }
+    }
+    return found;
   }
 
   /// The levels of an axis of a stage inside of loops `outer`: over blocks, or over the one tile of a block, which is
