@@ -10,10 +10,17 @@ namespace tessera::search {
 
 cost_model::Machine machine_of(const Task& task) { return cost_model::make_machine(task.target, task.threads, read_cache_sizes()); }
 
-/// Templates of a sketch, one for each choice of what changes more than numbers (the chunks of an algorithm).
+/// Templates of a sketch: some for each choice of what changes more than numbers (the chunks of an algorithm), since one
+/// often tells only of points whose regions have the form that its first one has.
 struct FeatureSource::SketchSummaries {
+  struct Templates {
+    std::vector<schedule::SummaryTemplate> made;
+    int tried = 0;
+  };
+  static constexpr int kMostTemplates = 24;
+
   std::mutex mutex;
-  std::map<Values, std::optional<schedule::SummaryTemplate>> of;  // by the values of `fixed`; nothing: points are replayed
+  std::map<Values, Templates> of;  // by the values of `fixed`
   std::once_flag once;
   std::vector<std::size_t> fixed;  // holes of use_algorithm
 };
@@ -30,9 +37,9 @@ std::vector<std::size_t> structural_holes(const Sketch& s) {
   return out;
 }
 
-/// Of the points that have the values of `like` in the holes `fixed`.
+/// From the point `like`, compared at others that have its values in the holes `fixed`.
 std::optional<schedule::SummaryTemplate> made_summaries(const schedule::State& initial, const Sketch& s, const std::vector<std::size_t>& fixed, const Values& like) {
-  constexpr int kProbes = 8;
+  constexpr std::size_t kProbes = 8;
   std::vector<std::string> holes;
   std::vector<std::vector<std::int64_t>> domains;
   for (const Hole& h : s.space.holes()) {
@@ -47,9 +54,9 @@ std::optional<schedule::SummaryTemplate> made_summaries(const schedule::State& i
     if (!filled.ok()) return std::nullopt;
     step = std::move(filled->front());
   }
-  std::vector<Values> probes;
+  std::vector<Values> probes{like};
   Rng rng(1);  // of its own, so that what a search draws does not depend on the road
-  for (int i = 0; i < kProbes; ++i) {
+  while (probes.size() < kProbes) {
     auto probe = fixed.empty() ? s.space.sample(rng) : s.space.solve(domains, rng);
     if (!probe) return std::nullopt;
     probes.push_back(std::move(*probe));
@@ -76,24 +83,33 @@ Result<cost_model::Features> FeatureSource::of_steps(const schedule::StepList& s
   return cost_model::extract(nest, machine_);
 }
 
-const schedule::SummaryTemplate* FeatureSource::summaries_of(const Point& p) const {
+bool FeatureSource::summarize(const Point& p, ir::NestSummary& out) const {
   SketchSummaries& s = summaries_[p.sketch];
   const Sketch& sketch = (*sketches_)[p.sketch];
   std::call_once(s.once, [&] { s.fixed = structural_holes(sketch); });
   Values key;
   for (const std::size_t h : s.fixed) key.push_back(p.values[h]);
-  const std::lock_guard lock(s.mutex);
-  auto it = s.of.find(key);
-  if (it == s.of.end()) it = s.of.emplace(std::move(key), made_summaries(initial_, sketch, s.fixed, p.values)).first;
-  return it->second ? &*it->second : nullptr;
+  std::unique_lock lock(s.mutex);
+  SketchSummaries::Templates& templates = s.of[key];
+  const std::vector<schedule::SummaryTemplate> made = templates.made;
+  lock.unlock();
+  for (const schedule::SummaryTemplate& t : made) {
+    if (t.evaluate(p.values, out)) return true;
+  }
+  lock.lock();
+  if (templates.tried >= SketchSummaries::kMostTemplates) return false;
+  ++templates.tried;
+  auto another = made_summaries(initial_, sketch, s.fixed, p.values);
+  if (!another || !another->evaluate(p.values, out)) return false;
+  templates.made.push_back(std::move(*another));
+  return true;
 }
 
 void FeatureSource::one(const Point& p, cost_model::Features& out) const {
   thread_local ir::NestSummary nest;
   const Sketch& sketch = (*sketches_)[p.sketch];
   // Numbers tell nothing of a point outside the space: only a replay refuses it.
-  const auto* summaries = sketch.space.contains(p.values) ? summaries_of(p) : nullptr;
-  if (summaries != nullptr && summaries->evaluate(p.values, nest)) {
+  if (sketch.space.contains(p.values) && summarize(p, nest)) {
     cost_model::extract(nest, machine_, out);
     return;
   }

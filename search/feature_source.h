@@ -32,7 +32,8 @@ class FeatureSource {
   /// The summaries of a sketch, made when first asked for.
   struct SketchSummaries;
 
-  const schedule::SummaryTemplate* summaries_of(const Point& p) const;
+  /// False where no template tells of the point.
+  bool summarize(const Point& p, ir::NestSummary& out) const;
   void one(const Point& p, cost_model::Features& out) const;
 
   const std::vector<Sketch>* sketches_;

@@ -36,7 +36,11 @@ TEST_P(PolyhedralPoints, Replay) {
   for (const int threads : {1, 2}) {
     const Task task = task_of({GetParam(), {}, "", ""}, threads);
     const auto sketches = polyhedral_sketches(task);
-    if (!sketches.ok()) GTEST_SKIP() << sketches.reason();
+    if (GetParam() == "csr_spmm") {  // hand-written loops have no dependences to go by
+      EXPECT_FALSE(sketches.ok());
+      return;
+    }
+    ASSERT_TRUE(sketches.ok()) << sketches.reason();
     for (const PlannedSketch& p : *sketches) {
       ASSERT_TRUE(p.sketch.space.values(p.chosen) && p.sketch.space.contains(*p.sketch.space.values(p.chosen))) << p.sketch.text();
       Rng rng(seed, {task.hash()});
