@@ -12,6 +12,7 @@
 #include "polyhedral/detail/cuda_product.h"
 #include "polyhedral/detail/cuda_rows.h"
 #include "polyhedral/detail/cuda_threads.h"
+#include "schedule/costly.h"
 #include "schedule/storage.h"
 #include "support/large_stack.h"
 
@@ -98,7 +99,7 @@ class Writer {
       const bool dear = std::any_of(readers.begin(), readers.end(), [&](const Stage* r) {
         const double uses = detail::volume(*r, AxisKind::kData) * detail::volume(*r, AxisKind::kReduce);
         if (repeated && !r->is_reduction()) return false;
-        return detail::is_costly(s, detail::product_shape(*r).has_value()) && (uses > 1.5 * own || readers.size() > 1);
+        return schedule::is_costly(s, detail::product_shape(*r).has_value()) && (uses > 1.5 * own || readers.size() > 1);
       });
       if (dear) continue;
       Draft before = d_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "ir/rewrite.h"
 #include "polyhedral/detail/cuda_elements.h"
 #include "polyhedral/detail/cuda_product.h"
 #include "polyhedral/detail/cuda_threads.h"
@@ -112,20 +111,6 @@ Result<std::string> sums_of(Draft& d, const std::string& name) {
   const std::string sums = name + ".acc";
   TESSERA_TRY_DONE(d.step(schedule::CacheWrite{name, sums, ir::Scope::kGlobal}));
   return sums;
-}
-
-bool is_costly(const Stage& s, bool to_product) {
-  bool found = false;
-  for (const ir::Expr& body : s.body) {
-    ir::walk(body, [&](const ir::Expr& e) {
-      const ir::ExprKind k = e->kind;
-      const bool divides = k == ir::ExprKind::kDiv && e.type().is_float();
-      const bool chooses = k == ir::ExprKind::kSelect || k == ir::ExprKind::kIfThenElseExpr || k == ir::ExprKind::kFloorDiv || k == ir::ExprKind::kFloorMod;
-      found |= k == ir::ExprKind::kCall || divides || (chooses && to_product);
-      return !found;
-    });
-  }
-  return found;
 }
 
 Status reduction_kernel_of(Draft& d, const std::string& host, const std::string& reduction, const ir::CudaArch& arch) {

@@ -6,9 +6,6 @@
 
 namespace tessera::polyhedral::detail {
 
-/// Whether elements of a stage cost a function or a division; to a product, which reads them many times, a branch and
-/// divisions of indices too.
-bool is_costly(const schedule::Stage& s, bool to_product);
 /// Whether several threads add up a result: long reductions whose terms lie beside each other.
 bool joins_threads(const schedule::Stage& s);
 /// Threads for the elements of a stage, no more than there are, up to a block's.

@@ -8,6 +8,7 @@
 #include "polyhedral/detail/cuda_product.h"
 #include "polyhedral/detail/cuda_threads.h"
 #include "polyhedral/detail/reads.h"
+#include "schedule/costly.h"
 
 namespace tessera::polyhedral::detail {
 
@@ -66,7 +67,7 @@ Names stages_near(const Draft& d, const KernelNest& nest, const std::string& rea
     const auto readers = d.state.consumers(s);
     const auto product = readers.size() == 1 ? product_shape(*readers[0]) : std::nullopt;
     const bool once = product && product->column.extent <= kMostColumns;
-    if (s.is_reduction() || readers.size() > 1 || (is_costly(s, false) && !once)) out.push_back(q);
+    if (s.is_reduction() || readers.size() > 1 || (schedule::is_costly(s, false) && !once)) out.push_back(q);
   }
   return out;
 }
@@ -208,7 +209,7 @@ Status reduction_nest(Draft& d, const KernelNest& nest, const ir::CudaArch& arch
     const Stage& s = d.stage(q);
     const auto readers = d.state.consumers(s);
     if (s.is_reduction() || s.outputs.size() > 1 || s.is_output || readers.size() != 1 || readers[0]->name != taken->sums) return refuse("stage '", q, "' is no operand of the product alone");
-    cheap &= !is_costly(s, false);
+    cheap &= !schedule::is_costly(s, false);
   }
   // What is fetched by every block may as well be computed by every block, where that is no work.
   std::vector<bool> grid = nest.shared, whole;

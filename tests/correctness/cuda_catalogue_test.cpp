@@ -9,28 +9,13 @@
 #include "dsl/inputs.h"
 #include "ops/catalog.h"
 #include "search/sketch.h"
+#include "tests/support/emulated_shapes.h"
 #include "tests/support/options.h"
 
 namespace tessera::driver {
 namespace {
 
 constexpr int kPoints = 2;
-constexpr double kMostFlops = 3e5;  // of a program; the emulator runs every thread
-
-/// Primes in place of large extents, larger than a warp where that stays small enough.
-dsl::ComputeDag small(const ops::Operator& op) {
-  static constexpr std::int64_t kPrimes[][4] = {{37, 19, 51, 13}, {19, 11, 13, 17}, {7, 5, 11, 13}};
-  for (const auto& primes : kPrimes) {
-    ops::Request r{op.name, {}, "", ""};
-    std::size_t i = 0;
-    for (const ops::Parameter& p : op.parameters) {
-      if (p.fallback > 8) r.shape[p.name] = std::max(p.min, primes[i++ % 4]);
-    }
-    dsl::ComputeDag dag = ops::build(r).or_throw();
-    if (dag.flops() < kMostFlops || &primes == std::end(kPrimes) - 1) return dag;
-  }
-  throw std::logic_error("no shapes");
-}
 
 /// The oracle's verdict of one result; empty when it is right.
 std::string verdict(dsl::Evaluator& reference, bool exact, const std::string& name, const ir::Tensor& got) {
@@ -42,7 +27,7 @@ std::string verdict(dsl::Evaluator& reference, bool exact, const std::string& na
 class CudaCatalogue : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(CudaCatalogue, SketchesAreRight) {
-  const dsl::ComputeDag dag = small(*ops::find_operator(GetParam()).or_throw());
+  const dsl::ComputeDag dag = tessera::test::small_for_emulator(*ops::find_operator(GetParam()).or_throw());
   const std::uint64_t seed = test::options().seed;
   search::Task task;
   task.op = dag.name();

@@ -15,6 +15,7 @@
 #include "lower/passes/insert_barriers.h"
 #include "lower/passes/pipeline_loops.h"
 #include "ops/catalog.h"
+#include "tests/support/emulated_shapes.h"
 #include "tests/support/options.h"
 
 namespace tessera::polyhedral {
@@ -38,22 +39,6 @@ std::string refusals(const PlannedSteps& s) {
   std::string out;
   for (const std::string& r : s.refused) out += "\n  " + r;
   return out;
-}
-
-/// Primes in place of large extents, larger than a warp where that stays small enough for the emulator.
-dsl::ComputeDag small(const ops::Operator& op, const std::string& layout, const std::string& dtype = "") {
-  static constexpr double kMostFlops = 3e5;
-  static constexpr std::int64_t kPrimes[][4] = {{37, 19, 51, 13}, {19, 11, 13, 17}, {7, 5, 11, 13}};
-  for (const auto& primes : kPrimes) {
-    ops::Request r{op.name, {}, layout, dtype};
-    std::size_t i = 0;
-    for (const ops::Parameter& p : op.parameters) {
-      if (p.fallback > 8) r.shape[p.name] = std::max(p.min, primes[i++ % 4]);
-    }
-    dsl::ComputeDag dag = ops::build(r).or_throw();
-    if (dag.flops() < kMostFlops || &primes == std::end(kPrimes) - 1) return dag;
-  }
-  throw std::logic_error("no shapes");
 }
 
 class CudaStepsOf : public ::testing::TestWithParam<std::string> {};
@@ -94,14 +79,14 @@ TEST_P(CudaStepsOf, AreRight) {
   RecordProperty("seed", std::to_string(seed));
   for (const std::string& layout : op.layouts.empty() ? std::vector<std::string>{""} : op.layouts) {
     SCOPED_TRACE(layout);
-    const dsl::ComputeDag dag = small(op, layout);
+    const dsl::ComputeDag dag = tessera::test::small_for_emulator(op, layout);
     driver::EmulationOracle oracle(dag, seed);
     for (const Grouping g : {Grouping::kMax, Grouping::kKeepParallel, Grouping::kMin}) expect_right(dag, g, oracle);
   }
   for (const ir::Type dtype : op.dtypes) {
     if (dtype == op.dtypes[0]) continue;
     SCOPED_TRACE(ir::to_string(dtype));
-    const dsl::ComputeDag dag = small(op, "", ir::to_string(dtype));
+    const dsl::ComputeDag dag = tessera::test::small_for_emulator(op, "", ir::to_string(dtype));
     driver::EmulationOracle oracle(dag, seed);
     expect_right(dag, Grouping::kMax, oracle);
   }
@@ -208,7 +193,7 @@ class CudaStepsBarriers : public ::testing::TestWithParam<std::string> {};
 
 /// What lowering puts between the stages of a block is enough, and none of it can be left out.
 TEST_P(CudaStepsBarriers, AreEnoughAndNeeded) {
-  const dsl::ComputeDag dag = small(*ops::find_operator(GetParam()).or_throw(), "");
+  const dsl::ComputeDag dag = tessera::test::small_for_emulator(*ops::find_operator(GetParam()).or_throw(), "");
   const PlannedSteps made = steps_of(dag);
   const schedule::State state = driver::scheduled(dag, made.steps).or_throw();
   lower::Options options;

@@ -1,31 +1,10 @@
 // Elementwise stages disappear into their readers, except into a reduction that reads their elements
 // many times and where they cost more than a product: those are computed once a tile, into shared memory
 // (cuda_tile), or once a row (cuda_rows).
-#include <algorithm>
-
-#include "ir/rewrite.h"
+#include "schedule/costly.h"
 #include "search/rules/cuda/rules.h"
 
 namespace tessera::search {
-
-namespace {
-
-/// A function or a division; and a branch or a division of indices, where the sum of a reduction would wait for it.
-bool is_costly(const schedule::Stage& s, const schedule::Stage& reader) {
-  bool found = false;
-  for (const ir::Expr& body : s.body) {
-    ir::walk(body, [&](const ir::Expr& e) {
-      const ir::ExprKind k = e->kind;
-      const bool divides = k == ir::ExprKind::kDiv && e.type().is_float();
-      const bool chooses = k == ir::ExprKind::kSelect || k == ir::ExprKind::kIfThenElseExpr || k == ir::ExprKind::kFloorDiv || k == ir::ExprKind::kFloorMod;
-      found |= k == ir::ExprKind::kCall || divides || (chooses && reader.is_reduction());
-      return !found;
-    });
-  }
-  return found;
-}
-
-}  // namespace
 
 Verdict cuda_inline_meets(const SketchBuilder& b, const std::string& name) {
   const schedule::Stage& s = b.stage(name);
@@ -35,7 +14,7 @@ Verdict cuda_inline_meets(const SketchBuilder& b, const std::string& name) {
   const double own = volume(s, schedule::AxisKind::kData);
   for (const schedule::Stage* r : readers) {
     const double uses = volume(*r, schedule::AxisKind::kData) * volume(*r, schedule::AxisKind::kReduce);
-    if (is_costly(s, *r) && (uses > 1.5 * own || readers.size() > 1)) return Verdict::kPass;
+    if (schedule::is_costly(s, r->is_reduction()) && (uses > 1.5 * own || readers.size() > 1)) return Verdict::kPass;
   }
   return Verdict::kApplyAndSkipRest;
 }
