@@ -173,8 +173,10 @@ void PointGeometry::outside_spans(int stage, const PlaceShape& place) {
   if (q.placement == Placement::kAt && !here) {
     required_region(stage, place, inner);
     box = &inner;
-    // A padded box of which less is needed somewhere ends past it, by how much a state tells.
-    told_ &= uneven_[at(stage)] == 0;
+    // A padded box begins inside of what is needed, and where that is less than the box it ends past it.
+    for (std::size_t d = 0; d < q.rank; ++d) {
+      if ((uneven_[at(stage)] >> d & 1) != 0) inner[d].extent.constant += regions_[at(stage)][d].bound;
+    }
   }
   algebra_.use_bounds(false);
   for (std::size_t d = 0; d < q.roots.size(); ++d) {
@@ -207,6 +209,10 @@ void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out
     }
   }
   algebra_.use_bounds(true);
+  if (s.padded && place.id == s.place.id) {
+    uneven_[at(stage)] = 0;
+    for (std::size_t d = 0; d < s.rank; ++d) uneven_[at(stage)] |= static_cast<std::uint8_t>((seen[d] && is_always_whole(lo[d], hi[d]) ? 0 : 1) << d);
+  }
   const bool past = s.padded && is_read_past_end(s);
   for (std::size_t d = 0; d < s.rank; ++d) {
     const std::int64_t n = number(s.roots[d].extent);
@@ -234,6 +240,8 @@ void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out
     box.lo = IndexSum(0);
   }
 }
+
+bool PointGeometry::is_always_whole(const IndexSum& lo, const IndexSum& hi) { return algebra_.simplified(algebra_.sum(hi, lo, -1)).is_constant(); }
 
 void PointGeometry::intersect(Box& a, const Box& b, std::size_t rank) {
   algebra_.use_bounds(true);
