@@ -87,7 +87,12 @@ class PointGeometry {
   Span fuse_span(const RelationShape& r, Atom axis, const PlaceShape& place);
   Span full(Atom axis, const PlaceShape& place);
   IndexSum span_extent(Atom axis, const PlaceShape& place);
-  void form_range(const Form& f, const PlaceShape& place, IndexSum& lo, IndexSum& hi);
+  /// Of an index of `reader`.
+  void form_range(int reader, const Form& f, const PlaceShape& place, IndexSum& lo, IndexSum& hi);
+  /// FusedIndex of geometry.cpp: coordinates of fused axes that an index flattens become the fused axis, as a variable.
+  IndexSum joined(const StageShape& reader, IndexSum index);
+  /// The variable for an axis there; -1 where there is none.
+  Atom joined_atom(const StageShape& s, Atom axis) const;
   void index_range(const IndexSum& index, const PlaceShape& place, IndexSum& lo, IndexSum& hi);
   void atom_range(Atom atom, const PlaceShape& place, IndexSum& lo, IndexSum& hi);
 
