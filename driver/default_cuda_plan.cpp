@@ -33,6 +33,43 @@ bool share_out(PlanDraft& draft, const std::string& name, bool accumulate) {
   return done;
 }
 
+/// The data axes of a stage as one loop over threads, and what is left of it outside.
+bool share_row(PlanDraft& d, const std::string& name, const std::vector<std::string>& axes) {
+  const std::string f = axes.size() == 1 ? axes[0] : "f";
+  if (axes.size() > 1 && !d.step(schedule::Fuse{name, axes, f})) return false;
+  const std::int64_t threads = std::min(kThreads, d.state.find(name)->find_axis(f)->extent);
+  return d.step(schedule::Split{name, f, {f + ".0", f + ".x"}, {threads}, ir::Tail::kPartition}) && d.step(schedule::Bind{name, f + ".x", ir::ForKind::kThreadX});
+}
+
+/// A scan whose elements meet: a block for what never meets, threads for a row, the stages of a step in shared memory.
+bool share_out_scan(PlanDraft& draft, const std::string& name) {
+  PlanDraft d = draft;
+  const schedule::Stage& scan = *d.state.find(name);
+  const std::string step = scan.step_axis;
+  const std::vector<bool> independent = schedule::independent_dimensions(d.state, scan);
+  std::vector<std::string> blocks, row, parts;
+  for (std::size_t i = 0; i < independent.size(); ++i) {
+    const std::string axis = scan.data_axes()[i];
+    if (axis != step) (independent[i] ? blocks : row).push_back(axis);
+  }
+  for (const schedule::Stage* s : schedule::step_of(d.state, scan)) {
+    if (s->name != name) parts.insert(parts.begin(), s->name);  // consumers first
+  }
+  if (row.empty()) return false;
+  std::vector<std::string> order = blocks;
+  order.push_back(step);
+  order.insert(order.end(), row.begin(), row.end());
+  if (!d.step(schedule::Reorder{name, order})) return false;
+  if (blocks.size() > 1 && !d.step(schedule::Fuse{name, blocks, "block"})) return false;
+  if (!blocks.empty() && !d.step(schedule::Bind{name, blocks.size() > 1 ? "block" : blocks[0], ir::ForKind::kBlockX})) return false;
+  for (const std::string& p : parts) {
+    if (!d.step(schedule::ComputeAt{p, name, step}) || !d.step(schedule::SetScope{p, ir::Scope::kShared}) || !share_row(d, p, d.state.find(p)->data_axes())) return false;
+  }
+  if (!share_row(d, name, row)) return false;
+  draft = std::move(d);
+  return true;
+}
+
 }  // namespace
 
 schedule::StepList default_cuda_plan(const dsl::ComputeDag& dag) {
@@ -41,6 +78,7 @@ schedule::StepList default_cuda_plan(const dsl::ComputeDag& dag) {
   for (const dsl::Stage& d : dag.stages()) {
     const schedule::Stage& s = *draft.state.find(d.name);
     if (d.is_input() || d.code || s.placement != schedule::Placement::kRoot || schedule::axes_beside_steps(s).empty()) continue;
+    if (s.is_scan() && share_out_scan(draft, d.name)) continue;
     const bool sums = s.is_reduction() && s.outputs.size() == 1;
     if (sums && share_out(draft, d.name, true)) continue;
     share_out(draft, d.name, false);  // else one thread computes it

@@ -88,36 +88,52 @@ class Algebra {
     return best;
   }
 
-  /// (y // c)*k*c + (y % c)*k = y*k, wherever both stand in one sum.
+  /// (y // c)*k*c + (y % c)*k = y*k, wherever both stand in one sum; and (y % a // c)*k*c + (y % c)*k = (y % a)*k where c
+  /// divides a.
   AffineSum rejoin(AffineSum s) const {
-    for (bool again = true; again;) {
-      again = false;
-      for (const Term& t : s.terms) {
-        const auto* m = t.atom.as<FloorMod>();
-        std::int64_t c = 0;
-        if (m == nullptr || !is_const_int(m->b, &c) || c <= 0) continue;
-        const AffineSum y = affine_sum(m->a);
-        // The divided form may carry whole multiples outside, so compare through divide().
-        const AffineSum q = divide(y, c);
-        if (q.terms.size() != 1 || q.terms[0].coefficient != 1) continue;
-        for (const Term& d : s.terms) {
-          if (d.coefficient != wrapping_mul(t.coefficient, c) || !equal(d.atom, q.terms[0].atom)) continue;
-          const std::int64_t k = t.coefficient;
-          const Term drop_mod = t, drop_div = d;
-          s.add(drop_mod.atom, wrapping_mul(drop_mod.coefficient, -1));
-          s.add(drop_div.atom, wrapping_mul(drop_div.coefficient, -1));
-          s.add(y, k);
-          s.constant = wrapping_add(s.constant, wrapping_mul(wrapping_mul(q.constant, c), wrapping_mul(k, -1)));
-          again = true;
-          break;
-        }
-        if (again) break;
-      }
-    }
+    while (rejoin_one(s)) continue;
     return s;
   }
 
  private:
+  bool rejoin_one(AffineSum& s) const {
+    for (const Term& t : s.terms) {
+      const auto* m = t.atom.as<FloorMod>();
+      std::int64_t c = 0;
+      if (m == nullptr || !is_const_int(m->b, &c) || c <= 0) continue;
+      const AffineSum y = affine_sum(m->a);
+      // The divided form may carry whole multiples outside, so compare through divide().
+      const AffineSum q = divide(y, c);
+      const bool single = q.terms.size() == 1 && q.terms[0].coefficient == 1;
+      for (const Term& d : s.terms) {
+        if (d.coefficient != wrapping_mul(t.coefficient, c)) continue;
+        const bool whole = single && equal(d.atom, q.terms[0].atom);
+        const Expr remainder = whole ? Expr() : divided_remainder(d.atom, m->a, c);
+        if (!whole && !remainder.defined()) continue;
+        const Term mod = t, div = d;
+        s.add(mod.atom, wrapping_mul(mod.coefficient, -1));
+        s.add(div.atom, wrapping_mul(div.coefficient, -1));
+        if (whole) {
+          s.add(y, mod.coefficient);
+          s.constant = wrapping_add(s.constant, wrapping_mul(wrapping_mul(q.constant, c), wrapping_mul(mod.coefficient, -1)));
+        } else {
+          s.add(remainder, mod.coefficient);
+        }
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// y % a of an atom (y % a) // c, where c divides a; nothing of any other.
+  static Expr divided_remainder(const Expr& atom, const Expr& y, std::int64_t c) {
+    const auto* d = atom.as<FloorDiv>();
+    const auto* m = d == nullptr ? nullptr : d->a.as<FloorMod>();
+    std::int64_t by = 0, a = 0;
+    const bool fits = m != nullptr && is_const_int(d->b, &by) && by == c && is_const_int(m->b, &a) && a > 0 && a % c == 0 && equal(m->a, y);
+    return fits ? d->a : Expr();
+  }
+
   void split(const AffineSum& x, std::int64_t c, AffineSum& quotient, AffineSum& rest) const {
     quotient.constant = floor_div(x.constant, c);
     rest.constant = wrapping_add(x.constant, wrapping_mul(quotient.constant, -c));

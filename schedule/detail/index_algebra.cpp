@@ -128,20 +128,36 @@ bool IndexAlgebra::rejoin_one(IndexSum& s, const IndexTerm& t) {
   const IndexSum y = load(node(t.atom).a);
   // The divided form may carry whole multiples outside, so compare through divide().
   const IndexSum q = divide(y, c);
-  if (q.size != 1 || q.terms[0].coefficient != 1) return false;
+  const bool single = q.size == 1 && q.terms[0].coefficient == 1;
   for (const IndexTerm& d : s) {
-    if (d.atom != q.terms[0].atom || d.coefficient != k * c) continue;
+    if (d.coefficient != k * c) continue;
+    const bool whole = single && d.atom == q.terms[0].atom;
+    const Atom remainder = whole ? -1 : divided_remainder(d.atom, y, c);
+    if (!whole && remainder < 0) continue;
     const Atom mod = t.atom, div = d.atom;
     add_term(s, mod, -k);
     add_term(s, div, -k * c);
-    add_to(s, y, k);
-    s.constant -= q.constant * c * k;
+    if (whole) {
+      add_to(s, y, k);
+      s.constant -= q.constant * c * k;
+    } else {
+      add_term(s, remainder, k);
+    }
     return true;
   }
   return false;
 }
 
-/// (y // c)*k*c + (y % c)*k = y*k, wherever both stand in one sum.
+/// y % a of an atom (y % a) // c, where c divides a; -1 of any other.
+Atom IndexAlgebra::divided_remainder(Atom atom, const IndexSum& y, std::int64_t c) const {
+  if (is_variable(atom) || node(atom).kind != Kind::kDiv || node(atom).divisor != c) return -1;
+  const IndexSum inner = load(node(atom).a);
+  if (inner.constant != 0 || inner.size != 1 || inner.terms[0].coefficient != 1 || is_variable(inner.terms[0].atom)) return -1;
+  const Node& m = node(inner.terms[0].atom);
+  return m.kind == Kind::kMod && m.divisor % c == 0 && equal(m.a, y) ? inner.terms[0].atom : -1;
+}
+
+/// As in ir/simplify.cpp.
 void IndexAlgebra::rejoin(IndexSum& s) {
   for (bool again = true; again;) {
     again = false;

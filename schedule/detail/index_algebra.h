@@ -108,6 +108,7 @@ class IndexAlgebra {
   void rejoin(IndexSum& s);
   bool has_modulo(const IndexSum& s) const;
   bool rejoin_one(IndexSum& s, const IndexTerm& t);
+  Atom divided_remainder(Atom atom, const IndexSum& y, std::int64_t c) const;
   IndexSum extremum(const IndexSum& a, const IndexSum& b, Kind kind);
   void split(const IndexSum& x, std::int64_t c, IndexSum& quotient, IndexSum& rest);
   /// x = g*y + low with low in [0, g): the largest such g that divides c; 1 when there is none.

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "codegen/cuda/source.h"
 #include "driver/compile.h"
 #include "ops/catalog.h"
 #include "schedule/summary.h"
@@ -92,6 +93,35 @@ std::vector<std::string> operator_names() {
   std::vector<std::string> out;
   for (const ops::Operator* op : ops::catalog()) out.push_back(op->name);
   return out;
+}
+
+/// Points of spaces whose limits do not follow from a shape at a glance: chunks of rows, patches of groups of channels, rows
+/// of a recurrence shared out to threads.
+TEST(KernelSketches, EveryPointIsPrinted) {
+  const std::vector<ops::Request> requests{{"norm", {{"b", 2}, {"m", 256}, {"n", 256}}, "", "f32"},
+                                           {"norm", {{"m", 512}, {"n", 768}}, "", "f32"},
+                                           {"capsule_conv2d", {}, "", "f16"},
+                                           {"rnn", {}, "", ""},
+                                           {"rnn", {{"seq", 3}, {"batch", 5}, {"hidden", 37}}, "", ""},
+                                           {"rnn", {{"seq", 2}, {"batch", 1}, {"hidden", 1100}}, "", ""}};
+  for (const ops::Request& r : requests) {
+    Task task;
+    task.op = r.op;
+    task.dag = ops::build(r).or_throw();
+    task.target = driver::resolve_target("cuda -arch=sm_80");
+    Rng rng(3);
+    for (const Sketch& s : generate_sketches(task)) {
+      for (int i = 0; i < 20; ++i) {
+        const auto point = s.space.sample(rng);
+        ASSERT_TRUE(point.has_value()) << r.op << " " << s.name;
+        const auto steps = schedule::fill_holes(s.steps, s.space.decisions(*point)).or_throw();
+        const auto finished = driver::finished_program(task.dag, steps, task.target);
+        ASSERT_TRUE(finished.ok()) << r.op << " " << s.name << ": " << finished.reason();
+        const auto source = codegen::cuda_source(*finished);
+        ASSERT_TRUE(source.ok()) << r.op << " " << s.name << ": " << source.reason();
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, EveryOperator, testing::ValuesIn(operator_names()), [](const auto& info) { return info.param; });

@@ -9,6 +9,7 @@ const std::vector<Rule>& cuda_rules() {
       {"cuda_mma_form", cuda_mma_form_meets, cuda_mma_form_expand, When::kAlgorithms},
       {"cuda_split_k", cuda_split_k_meets, cuda_split_k_expand, When::kAlgorithms},
       {"cuda_inline", cuda_inline_meets, cuda_inline_expand, When::kEarly},
+      {"cuda_scan", cuda_scan_meets, cuda_scan_expand},  // before the rules that take the stages of its step for programs' own
       {"cuda_rows", cuda_rows_meets, cuda_rows_expand},  // before the rules that take its stages one by one
       {"cuda_mma", cuda_mma_meets, cuda_mma_expand},
       {"cuda_tile", cuda_tile_meets, cuda_tile_expand},

@@ -135,6 +135,14 @@ namespace {
 constexpr double kFewResults = 16384;   // that do not fill a device with a thread each
 constexpr double kLongReduction = 1024;
 
+/// Of a reduction of `length` elements in rows of `row`: where a chunk can be part of a row, all are, since their reads are then
+/// made vectors, which do not go on from one row to the next.
+std::vector<std::int64_t> chunks_of(std::int64_t length, std::int64_t row) {
+  std::vector<std::int64_t> out = powers_between(256, std::min<std::int64_t>(16384, length / 2));
+  if (row % out[0] == 0) std::erase_if(out, [&](std::int64_t c) { return row % c != 0; });
+  return out;
+}
+
 }  // namespace
 
 Verdict cuda_rfactor_meets(const SketchBuilder& b, const std::string& name) {
@@ -151,7 +159,7 @@ std::vector<SketchBuilder> cuda_rfactor_expand(const SketchBuilder& b, const std
   const auto run = [&]() -> Status {
     TESSERA_TRY(k, fused(next, name, axes_of(b.stage(name), schedule::AxisKind::kReduce), "k"));
     const std::int64_t length = next.stage(name).find_axis(k)->extent;
-    const schedule::Param chunk = next.hole(name + ".chunk", powers_between(256, std::min<std::int64_t>(16384, length / 2)));
+    const schedule::Param chunk = next.hole(name + ".chunk", chunks_of(length, last_reduced(b.stage(name)).extent));
     TESSERA_TRY_DONE(next.step(schedule::Split{name, k, {k + ".o", k + ".i"}, {chunk}, ir::Tail::kPartition}));
     return next.step(schedule::Rfactor{name, k + ".o", part});
   };

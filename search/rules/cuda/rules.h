@@ -11,6 +11,10 @@ namespace tessera::search {
 Verdict cuda_inline_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> cuda_inline_expand(const SketchBuilder& b, const std::string& stage);
 
+/// Rows in blocks of threads that step together.
+Verdict cuda_scan_meets(const SketchBuilder& b, const std::string& stage);
+std::vector<SketchBuilder> cuda_scan_expand(const SketchBuilder& b, const std::string& stage);
+
 Verdict cuda_rows_meets(const SketchBuilder& b, const std::string& stage);
 std::vector<SketchBuilder> cuda_rows_expand(const SketchBuilder& b, const std::string& stage);
 

@@ -75,6 +75,9 @@ TEST(Simplify, DivisionAndRemainderOfLinearForms) {
             expect_same(floordiv(x, c) * (2 * c) + floormod(x, c), box);  // not a pair
             expect_same(floordiv(floordiv(x, c), 3), box);
             expect_same(floormod(floormod(x, c * 2), c), box);
+            expect_same(floordiv(floormod(x, c * 2), c) * c + floormod(x, c), box);
+            expect_same(floordiv(floormod(x, c * 3), c) * (2 * c) + floormod(x, c) * 2 + i, box);
+            expect_same(floordiv(floormod(x, c * 2 + 1), c) * c + floormod(x, c), box);  // not a pair
           }
         }
       }
@@ -281,6 +284,8 @@ TEST(Simplify, GivesTheFormsThatItPromises) {
   EXPECT_EQ(to_string(simplify(text("k * 8 < i * 16 - j"), b)), "k * 8 < i * 16");
   EXPECT_EQ(to_string(simplify(text("min(4, 10 - i * 4)"), b)), "4");
   EXPECT_EQ(to_string(simplify(text("(k // 7) * 7 + k % 7"))), "k");
+  EXPECT_EQ(to_string(simplify(text("(k % 8 // 2) * 32 + k % 2 * 16"))), "k % 8 * 16");
+  EXPECT_EQ(to_string(simplify(text("(k % 9 // 2) * 2 + k % 2"))), "k % 9 // 2 * 2 + k % 2");
   EXPECT_EQ(to_string(simplify(text("(k * 6 + 3) // 4"))), "(k * 3 + 1) // 2");
   EXPECT_EQ(to_string(simplify(text("k - (i + k)"))), "i * -1");
   EXPECT_TRUE(proves(text("i * 4 + j < 8"), b));
