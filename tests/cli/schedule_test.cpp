@@ -41,19 +41,37 @@ TEST(Schedule, DecisionsOfAPerson) {
   const CommandResult tuned = autotune(with({}, {"--decisions", "mine.json", "--trials", "4", "--threads", "1", "--log", "m.jsonl", "--json"}), here);
   ASSERT_EQ(tuned.code, 0) << tuned.err;
   EXPECT_GE(parse_json(tuned.out).or_throw()["polyhedral"]["trials"].get<int>(), 1);
+  d["sizes"]["C.rows"] = 0;
+  write("zero.json");
   d["groups"][0]["shared"] = {"i", "zz"};
   write("wrong.json");
   std::ofstream(folder.path() + "/broken.json") << "{\"groups\":";
-  for (const auto& [file, code, word] : {std::tuple{"wrong.json", 2, "zz"}, {"broken.json", 2, "broken.json"}, {"none.json", 1, "none.json"}}) {
+  for (const auto& [file, code, word] : {std::tuple{"wrong.json", 2, "zz"}, {"broken.json", 2, "broken.json"}, {"none.json", 1, "none.json"}, {"zero.json", 2, "at least 1"}, {".", 1, "is a directory"}}) {
     const CommandResult r = autotune(with({"schedule"}, {"--decisions", file}), here);
     expect_one_line(r, code, {word});
   }
+}
+
+TEST(Schedule, DecisionsArePackedFirst) {
+  const TemporaryFolder folder;
+  const CommandOptions here{.folder = folder.path()};
+  const std::vector<std::string> target{"--target", "cuda -arch=sm_90a"};
+  const CommandResult planned = autotune(with({"schedule", "--strategy", "min", target[0], target[1]}, {"--print", "decisions"}), here);
+  ASSERT_EQ(planned.code, 0) << planned.err;
+  std::ofstream(folder.path() + "/mine.json") << planned.out;
+  const CommandResult packed = autotune(with({target[0], target[1]}, {"--decisions", "mine.json", "--build-only", "m.pack", "--trials", "2", "--json"}), here);
+  ASSERT_EQ(packed.code, 0) << packed.err;
+  const Json j = parse_json(packed.out).or_throw();
+  EXPECT_EQ(j["candidates"], 2);
+  EXPECT_TRUE(j["sketches"].contains("polyhedral.given")) << packed.out;
 }
 
 TEST(Schedule, Refusals) {
   expect_refused({
       {{"schedule"}, {"needs a program"}},
       {{"schedule", "--op", "matmul", "--strategy", "most"}, {"--strategy", "keep-parallel"}},
+      {{"schedule", "--op", "matmul", "--strategy", "min", "--decisions", "x.json"}, {"--strategy", "--decisions"}},
+      {{"schedule", "--program", "/"}, {"is a directory"}, 1},
       {{"schedule", "--op", "matmul", "--path", "search"}, {"--path", "polyhedral"}},
       {{"schedule", "--op", "csr_spmm"}, {"cannot plan 'csr_spmm'"}, 3},
       {{"--op", "csr_spmm", "--path", "polyhedral"}, {"--path search can"}, 3},
