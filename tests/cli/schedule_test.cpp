@@ -52,20 +52,6 @@ TEST(Schedule, DecisionsOfAPerson) {
   }
 }
 
-TEST(Schedule, DecisionsArePackedFirst) {
-  const TemporaryFolder folder;
-  const CommandOptions here{.folder = folder.path()};
-  const std::vector<std::string> target{"--target", "cuda -arch=sm_90a"};
-  const CommandResult planned = autotune(with({"schedule", "--strategy", "min", target[0], target[1]}, {"--print", "decisions"}), here);
-  ASSERT_EQ(planned.code, 0) << planned.err;
-  std::ofstream(folder.path() + "/mine.json") << planned.out;
-  const CommandResult packed = autotune(with({target[0], target[1]}, {"--decisions", "mine.json", "--build-only", "m.pack", "--trials", "2", "--json"}), here);
-  ASSERT_EQ(packed.code, 0) << packed.err;
-  const Json j = parse_json(packed.out).or_throw();
-  EXPECT_EQ(j["candidates"], 2);
-  EXPECT_TRUE(j["sketches"].contains("polyhedral.given")) << packed.out;
-}
-
 TEST(Schedule, Refusals) {
   expect_refused({
       {{"schedule"}, {"needs a program"}},
