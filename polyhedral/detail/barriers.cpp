@@ -63,7 +63,8 @@ class Barriers {
     const std::vector<Branch> parts = down_to_threads(path);
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const bool is_loop = parts[i].kind == Branch::Kind::kLoop;
-      if (is_loop || i >= times.prefix.size()) f(is_block(parts[i]), parts[i], l);
+      const bool shared = i < times.prefix.size();
+      if (is_loop || !shared) f(shared && is_block(parts[i]), parts[i], l);
       l += is_loop ? 1 : 0;
     }
   }
@@ -100,7 +101,11 @@ class Barriers {
 
   Times times_around(const std::vector<Inside>& touches) const {
     Times out{{}, 0, 1, {}, isl::manage(isl_map_universe(isl_space_alloc(j_.nest.ctx.get(), 0, 0, 0)))};
-    const std::vector<Branch> path = down_to_threads(touches[0].leaf->path);
+    std::vector<Branch> path = down_to_threads(touches[0].leaf->path);
+    for (const Inside& t : touches) {
+      const auto apart = std::mismatch(path.begin(), path.end(), t.leaf->path.begin(), t.leaf->path.end()).first;
+      path.erase(apart, path.end());
+    }
     out.prefix.assign(path.begin(), std::find_if(path.rbegin(), path.rend(), [&](const Branch& b) { return is_block(b); }).base());
     out.blocks = static_cast<int>(std::count_if(out.prefix.begin(), out.prefix.end(), [&](const Branch& b) { return is_block(b); }));
     for (const Event& e : j_.nest.events) {
@@ -121,10 +126,6 @@ class Barriers {
 
   void check(const ir::BufferNode& buffer, const std::vector<Inside>& touches) {
     const Times times = times_around(touches);
-    if (!std::all_of(touches.begin(), touches.end(), [&](const Inside& t) { return starts_with(t.leaf->path, times.prefix); })) {
-      verdict_.unknown.push_back({"buffer", "shared buffer '" + buffer.name + "' is used in several kernels"});
-      return;
-    }
     next_.clear();
     try {
       for (const Inside& a : touches) {
