@@ -41,7 +41,7 @@ TEST(Schedule, DecisionsOfAPerson) {
   const CommandResult tuned = autotune(with({}, {"--decisions", "mine.json", "--trials", "4", "--threads", "1", "--log", "m.jsonl", "--json"}), here);
   ASSERT_EQ(tuned.code, 0) << tuned.err;
   EXPECT_GE(parse_json(tuned.out).or_throw()["polyhedral"]["trials"].get<int>(), 1);
-  d["sizes"]["C.rows"] = 0;
+  d["sizes"]["C.i.rows"] = 0;
   write("zero.json");
   d["groups"][0]["shared"] = {"i", "zz"};
   write("wrong.json");
