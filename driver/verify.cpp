@@ -27,7 +27,9 @@ Result<polyhedral::Verdict> verify_here(const dsl::ComputeDag& dag, const schedu
   if (target.kind != ir::TargetKind::kCuda || !out.ok()) return out;
   TESSERA_TRY(pipelined, lower::pipeline_loops(loops, lowering));
   TESSERA_TRY(with_barriers, lower::insert_barriers(pipelined, lowering));
-  add(out, polyhedral::verify(*equations, with_barriers, options));
+  polyhedral::VerifyOptions waiting = options;
+  waiting.barriers = true;
+  add(out, polyhedral::verify(*equations, with_barriers, waiting));
   return out;
 }
 

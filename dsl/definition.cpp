@@ -3,9 +3,9 @@
 #include <optional>
 #include <set>
 
+#include "dsl/detail/ranges.h"
 #include "dsl/detail/statement.h"
 #include "dsl/text.h"
-#include "ir/analysis/affine.h"
 #include "ir/parse.h"
 #include "ir/print.h"
 #include "ir/rewrite.h"
@@ -19,6 +19,7 @@ namespace {
 using detail::Assign;
 using detail::fail;
 using detail::fail_at;
+using detail::Ranges;
 using detail::StatementAxis;
 using detail::StatementHead;
 using ir::Interval;
@@ -26,11 +27,12 @@ using ir::Token;
 
 constexpr std::size_t kMaxDefinition = 64 << 10;
 
-/// `text` with `# comments` blanked out: places stay what they are.
+/// `text` with `# comments` and a byte order mark blanked out: places stay what they are.
 std::string without_comments(std::string_view text) {
   std::string out(text);
+  if (text.starts_with("\xef\xbb\xbf")) out.replace(0, 3, 3, ' ');
   for (std::size_t at = 0; (at = out.find('#', at)) != std::string::npos;) {
-    while (at < out.size() && out[at] != '\n') out[at++] = ' ';
+    while (at < out.size() && out[at] != '\n' && out[at] != '\r') out[at++] = ' ';
   }
   return out;
 }
@@ -51,80 +53,6 @@ std::int64_t extent_of(const Expr& e) {
   TESSERA_CHECK(ir::is_const_int(e, &out)) << "extent " << to_string(e);
   return out;
 }
-
-std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0); }
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return -floor_div(-a, b); }
-
-/// One statement: its indices get their ranges from `where`, from the tensor it defines again, and from the reads
-/// that always happen, an index at a time.
-class Ranges {
- public:
-  void set(const std::string& name, Interval range) { known_[name] = range; }
-  void add(const std::string& name, const Var& v) { var_[name] = v; }
-
-  /// Decides every index it can: in each round those that stand alone, or beside decided ones, in an index of a read.
-  void infer(const Expr& body) {
-    std::vector<std::pair<ir::AffineSum, std::int64_t>> limits;  // 0 <= sum < extent
-    detail::for_each_read(body, [&](const ir::Load& l, const Expr&, const Exprs& conditions) {
-      if (!conditions.empty()) return;
-      for (std::size_t d = 0; d < l.indices.size(); ++d) {
-        std::int64_t extent = 0;
-        if (!detail::is_looked_up(l.indices[d]) && ir::is_const_int(l.buffer->shape[d], &extent)) limits.emplace_back(ir::affine_sum(l.indices[d]), extent);
-      }
-    });
-    for (std::size_t before = known_.size() + 1; before != known_.size();) {
-      before = known_.size();
-      std::map<std::string, Interval> found;
-      for (const auto& [sum, extent] : limits) restrict_one(sum, extent, found);
-      for (auto& [name, r] : found) known_[name] = {std::max<std::int64_t>(r.lo, 0), r.hi};
-    }
-  }
-
-  const Interval* find(const std::string& name) const {
-    const auto it = known_.find(name);
-    return it == known_.end() ? nullptr : &it->second;
-  }
-
-  ir::Bounds bounds() const {
-    ir::Bounds out;
-    for (const auto& [name, r] : known_) {
-      if (const auto v = var_.find(name); v != var_.end()) out[v->second.id()] = r;
-    }
-    return out;
-  }
-
- private:
-  /// What 0 <= sum < extent says of the one index of it that is not decided.
-  void restrict_one(const ir::AffineSum& sum, std::int64_t extent, std::map<std::string, Interval>& found) const {
-    const std::string* open = nullptr;
-    std::int64_t factor = 0;
-    Interval rest{sum.constant, sum.constant};
-    for (const auto& [term, k] : sum.terms) {
-      const auto* v = term.as<ir::VarNode>();
-      if (v == nullptr) return;  // a quotient, a remainder
-      const auto named = std::find_if(var_.begin(), var_.end(), [&](const auto& n) { return n.second.id() == v->id; });
-      if (named == var_.end()) return;
-      if (const Interval* r = find(named->first)) {
-        rest.lo += k > 0 ? k * r->lo : k * r->hi;
-        rest.hi += k > 0 ? k * r->hi : k * r->lo;
-      } else if (open != nullptr) {
-        return;
-      } else {
-        open = &named->first;
-        factor = k;
-      }
-    }
-    if (open == nullptr) return;
-    // 0 <= factor * x + rest <= extent - 1 for every value of the rest.
-    const std::int64_t low = -rest.lo, high = extent - 1 - rest.hi;
-    const Interval r = factor > 0 ? Interval{ceil_div(low, factor), floor_div(high, factor)} : Interval{ceil_div(-high, -factor), floor_div(-low, -factor)};
-    const auto [it, fresh] = found.emplace(*open, r);
-    if (!fresh) it->second = {std::max(it->second.lo, r.lo), std::min(it->second.hi, r.hi)};
-  }
-
-  std::map<std::string, Var> var_;
-  std::map<std::string, Interval> known_;
-};
 
 class Definition {
  public:
@@ -155,6 +83,15 @@ class Definition {
   void expect(const char* symbol, const char* where) {
     if (!accept(symbol)) wrong(std::string("expected '") + symbol + "' " + where);
   }
+  /// What `f` refuses is said of token `t`.
+  template <class F>
+  auto blame(const Token& t, const F& f) const {
+    try {
+      return f();
+    } catch (const UserError& e) {
+      fail_at(text_, t, e.what());
+    }
+  }
   Token word(const char* what) {
     if (peek().kind != Token::Kind::kWord) wrong(std::string("expected ") + what);
     return tokens_[at_++];
@@ -180,8 +117,8 @@ class Definition {
     do {
       const Token t = word("the name of an output");
       if (tensors_.count(t.text) != 0) fail_at(text_, t, "'" + t.text + "' is an input, and inputs are not written; give the output another name");
-      if (std::find(outputs_.begin(), outputs_.end(), t.text) != outputs_.end()) fail_at(text_, t, "output '" + t.text + "' stands twice");
-      outputs_.push_back(t.text);
+      if (std::any_of(outputs_.begin(), outputs_.end(), [&](const Token& o) { return o.text == t.text; })) fail_at(text_, t, "output '" + t.text + "' stands twice");
+      outputs_.push_back(t);
     } while (accept(","));
     expect(")", "or ',' and another output");
     expect("{", "and the statements");
@@ -201,8 +138,9 @@ class Definition {
     const Token name = word("the name of an input");
     if (sizes_.count(name.text) != 0) fail_at(text_, name, "'" + name.text + "' is a size already");
     const bool fixed = std::find(options_.constants.begin(), options_.constants.end(), name.text) != options_.constants.end();
-    const Tensor tensor = fixed ? constant(shape, *type, name.text, {}) : placeholder(shape, *type, name.text, {});
+    const Tensor tensor = blame(name, [&] { return fixed ? constant(shape, *type, name.text, {}) : placeholder(shape, *type, name.text, {}); });
     if (!tensors_.emplace(name.text, tensor).second) fail_at(text_, name, "input '" + name.text + "' stands twice");
+    named_.emplace(name.text, name);
     inputs_.push_back(name.text);
     wide_ |= *type == ir::f64;
   }
@@ -244,6 +182,7 @@ class Definition {
     if (std::find(inputs_.begin(), inputs_.end(), name) != inputs_.end()) {
       fail_at(text_, head.output, "'" + name + "' is an input, and inputs are not written; give the result another name");
     }
+    if (sizes_.count(name) != 0) fail_at(text_, head.output, "'" + name + "' is a size already; give the result another name");
     const auto earlier = tensors_.find(name);
     const bool adds = head.assign != Assign::kSet && !head.initialises;
     if (adds && earlier == tensors_.end()) {
@@ -254,6 +193,7 @@ class Definition {
     Ranges ranges;
     for (const std::string& a : head.axes) {
       if (sizes_.count(a) != 0) fail_at(text_, head.output, "'" + a + "' is a size, which cannot be an index of '" + name + "'");
+      if (is_tensor(a)) fail_at(text_, head.output, "'" + a + "' is a tensor, which cannot be an index of '" + name + "'");
       index(a);
     }
     const Expr body = expression(head);
@@ -262,12 +202,17 @@ class Definition {
     for (const auto& [n, v] : axes_) ranges.add(n, v);
     ranges.infer(body);
     const auto data = axes_of(head, ranges, true), reduced = axes_of(head, ranges, false);
-    check_reads(body, ranges);
+    check_reads(head, body, ranges);
     if (head.assign == Assign::kSet && !reduced.empty()) {
       fail_at(text_, head.output, "index '" + reduced[0].name + "' is none of '" + name + "', and = does not reduce; use +=! *=! max=! or min=!");
     }
-    define(head, data, reduced, shifted(body, ranges), earlier == tensors_.end() ? Tensor() : earlier->second);
+    const Tensor before = earlier == tensors_.end() ? Tensor() : earlier->second;
+    tensors_[name] = blame(head.output, [&] { return defined(head, data, reduced, shifted(body, ranges), before); });
+    named_[name] = head.output;
   }
+
+  /// Inputs, what is defined, and what will be.
+  bool is_tensor(const std::string& name) const { return tensors_.count(name) != 0 || definitions_.count(name) != 0; }
 
   Var index(const std::string& name) {
     if (const auto it = axes_.find(name); it != axes_.end()) return it->second;
@@ -278,15 +223,14 @@ class Definition {
   Expr expression(const StatementHead& head) {
     ir::ExprScope scope;
     scope.real = wide_ ? ir::f64 : ir::f32;
-    scope.tensor = [this](const std::string& n) { return tensors_.count(n) != 0; };
+    scope.tensor = [this](const std::string& n) { return is_tensor(n); };
+    scope.type = type_named;
     scope.variable = [this](const std::string& n) -> Expr {
       if (const auto size = sizes_.find(n); size != sizes_.end()) {
         used_.insert(n);
         return ir::int_imm(size->second);
       }
-      const auto t = tensors_.find(n);
-      if (t == tensors_.end()) return index(n);
-      return t->second.shape().empty() ? t->second.at({}) : Expr();
+      return index(n);
     };
     scope.read = [this](const std::string& n, const Exprs& i) { return read(n, i); };
     scope.names = [this] {
@@ -305,6 +249,7 @@ class Definition {
   Result<Expr> read(const std::string& name, const Exprs& indices) {
     const auto it = tensors_.find(name);
     if (it == tensors_.end()) {
+      if (definitions_.count(name) != 0) return refuse("'", name, "' is defined only here or below; a statement reads what stands above it");
       std::vector<std::string> known;
       for (const auto& [n, t] : tensors_) known.push_back(n);
       return refuse("'", name, "' is neither an input nor defined above", nearest_text(name, known));
@@ -325,11 +270,13 @@ class Definition {
     ++at_;
     do {
       const Token t = word("an index");
+      if (t.text == "exists") fail_at(text_, t, "'exists' is not known; give the range of an index: where i in 0:N");
       if (axes_.count(t.text) == 0) {
         std::vector<std::string> known;
         for (const auto& [n, v] : axes_) known.push_back(n);
         fail_at(text_, t, "'" + t.text + "' is no index of the statement" + nearest_text(t.text, known));
       }
+      if (ranges.find(t.text) != nullptr) fail_at(text_, t, "index '" + t.text + "' has a range already");
       if (!is_word("in")) wrong("expected 'in' and a range, for example i in 0:N");
       ++at_;
       const std::int64_t first = bound();
@@ -392,17 +339,19 @@ class Definition {
     return out;
   }
 
-  void check_reads(const Expr& body, const Ranges& ranges) const {
+  void check_reads(const StatementHead& head, const Expr& body, const Ranges& ranges) const {
     const ir::Bounds bounds = ranges.bounds();
     detail::for_each_read(body, [&](const ir::Load& l, const Expr& e, const Exprs& conditions) {
       for (std::size_t d = 0; d < l.indices.size(); ++d) {
         const Interval r = detail::range_of_read(l.indices[d], conditions, bounds);
         const std::int64_t extent = extent_of(l.buffer->shape[d]);
         if (r.hi < r.lo) continue;  // never read
-        if (!r.is_bounded()) fail("index ", d, " of '", to_string(e), "' has no known range; make it of indices and constants, or clamp it with min and max");
-        if (r.lo < 0 || r.hi >= extent) {
-          fail("index ", d, " of '", to_string(e), "' runs from ", r.lo, " to ", r.hi, ", and '", l.buffer->name, "' has ", extent, " there; guard the read by c ? a : b, or give a range: where ... in ...");
-        }
+        const std::string index = "index " + std::to_string(d) + " of '" + to_string(e) + "' ", last = std::to_string(extent - 1);
+        const std::string clamp = "clamp it: max(min(" + to_string(l.indices[d]) + ", " + last + "), 0)";
+        if (!r.is_bounded()) fail_at(text_, head.output, index + "has no known range; make it of indices and constants, or " + clamp);
+        if (r.lo >= 0 && r.hi < extent) continue;
+        fail_at(text_, head.output, index + "runs from " + std::to_string(r.lo) + " to " + std::to_string(r.hi) + ", and '" + l.buffer->name + "' has " + std::to_string(extent) + " there; " +
+                                        (detail::is_looked_up(l.indices[d]) ? clamp : "guard the read by c ? a : b, or give a range: where ... in ..."));
       }
     });
   }
@@ -416,20 +365,24 @@ class Definition {
     return with.empty() ? body : ir::substitute(body, with);
   }
 
-  void define(const StatementHead& head, const std::vector<StatementAxis>& data, const std::vector<StatementAxis>& reduced, const Expr& body, const Tensor& earlier) {
+  /// NAME.more, which no tensor of the text is called.
+  std::string own_name(const std::string& name, const std::string& more) const {
+    std::string out = name + "." + more;
+    while (is_tensor(out)) out += "_";
+    return out;
+  }
+
+  Tensor defined(const StatementHead& head, const std::vector<StatementAxis>& data, const std::vector<StatementAxis>& reduced, const Expr& body, const Tensor& earlier) {
     const std::string& name = head.output.text;
     const int number = ++defined_[name];
     const bool last = number == definitions_[name];
-    const std::string stage = last ? name : name + "." + std::to_string(number);
-    if (head.assign == Assign::kSet || head.initialises) {
-      tensors_[name] = detail::make_statement(stage, data, reduced, head.assign, body);
-      return;
-    }
+    const std::string stage = last ? name : own_name(name, std::to_string(number));
+    if (head.assign == Assign::kSet || head.initialises) return detail::make_statement(stage, data, reduced, head.assign, body);
     Expr added = body;
     Exprs at;
     for (const StatementAxis& a : data) at.emplace_back(a.var);
     if (!reduced.empty()) {
-      const Tensor part = detail::make_statement(stage + ".part", data, reduced, head.assign, body);
+      const Tensor part = detail::make_statement(own_name(stage, "part"), data, reduced, head.assign, body);
       added = part.at(at);
     }
     const Expr old = earlier.at(at);
@@ -437,14 +390,14 @@ class Definition {
                        : head.assign == Assign::kMultiply ? old * added
                        : head.assign == Assign::kMax      ? ir::max(old, added)
                                                           : ir::min(old, added);
-    tensors_[name] = detail::make_statement(stage, data, {}, Assign::kSet, value);
+    return detail::make_statement(stage, data, {}, Assign::kSet, value);
   }
 
   ComputeDag finish() const {
     std::vector<Tensor> outputs;
-    for (const std::string& o : outputs_) {
-      const auto it = tensors_.find(o);
-      if (it == tensors_.end()) fail("output '", o, "' is not defined");
+    for (const Token& o : outputs_) {
+      const auto it = tensors_.find(o.text);
+      if (it == tensors_.end()) fail_at(text_, o, "output '" + o.text + "' is not defined");
       outputs.push_back(it->second);
     }
     for (const auto& [n, v] : sizes_) {
@@ -454,10 +407,23 @@ class Definition {
       if (std::find(inputs_.begin(), inputs_.end(), n) == inputs_.end()) fail("constant '", n, "' is no input", nearest_text(n, inputs_));
     }
     ComputeDag dag = ComputeDag::from_outputs(outputs, name_);
+    std::set<const void*> reached;
+    for (const Tensor& o : outputs) reach(o.buffer(), reached);
     for (const auto& [n, t] : tensors_) {
-      if (dag.find(t.name()) == nullptr) fail("'", n, "' has no part in any output; leave it out");
+      if (reached.count(t.buffer()->origin.get()) == 0) fail_at(text_, named_.at(n), "'" + n + "' has no part in any output; leave it out");
     }
     return dag;
+  }
+
+  /// What the elements of a tensor are computed from.
+  static void reach(const Buffer& b, std::set<const void*>& reached) {
+    if (!reached.insert(b->origin.get()).second) return;
+    for (const Expr& body : Tensor(b).operation().body) {
+      ir::walk(body, [&](const Expr& e) {
+        if (const auto* l = e.as<ir::Load>()) reach(Buffer(l->buffer), reached);
+        return true;
+      });
+    }
   }
 
   std::string text_;
@@ -466,7 +432,9 @@ class Definition {
   std::vector<Token> tokens_;
   std::size_t at_ = 0;
   std::string name_;
-  std::vector<std::string> inputs_, outputs_;
+  std::vector<std::string> inputs_;
+  std::vector<Token> outputs_;
+  std::map<std::string, Token> named_;     // where each tensor was named last
   std::map<std::string, Tensor> tensors_;  // inputs, and what is defined so far, by the names of the text
   std::map<std::string, int> definitions_, defined_;
   std::set<std::string> used_;  // sizes

@@ -45,7 +45,8 @@ Status check_cover(const std::vector<std::int64_t>& shape, const std::vector<Lay
     for (const LayoutDigit& d : digits) {
       if (d.dim == static_cast<int>(dim)) mine.push_back(d);
     }
-    std::sort(mine.begin(), mine.end(), [](const auto& a, const auto& b) { return a.divisor < b.divisor; });
+    // Of those with one divisor, digits of a single value come first.
+    std::sort(mine.begin(), mine.end(), [](const auto& a, const auto& b) { return std::pair(a.divisor, a.extent) < std::pair(b.divisor, b.extent); });
     std::int64_t reach = 1;
     for (const LayoutDigit& d : mine) {
       if (d.extent < 1 || d.divisor != reach) {

@@ -28,8 +28,10 @@ struct ExprScope {
   std::function<Var(const std::string& name, Type type)> bind;
   /// Names to offer when one is not known.
   std::function<std::vector<std::string>()> names;
-  /// Whether a call of that name is a read: A(m, k) for A[m, k]. Absent: no call is.
+  /// Whether a call of that name is a read, A(m, k) for A[m, k], and the name alone one without indices. Absent: none is.
   std::function<bool(const std::string& name)> tensor;
+  /// Types by other names than the IR's: int32(x) for i32(x). Absent: none.
+  std::function<std::optional<Type>(const std::string& name)> type;
   /// What a literal with a point is until it meets another type; f64 keeps all digits.
   Type real = f32;
 };

@@ -25,7 +25,11 @@ constexpr std::pair<const char*, ExprKind> kBinaryWords[] = {
     {"shift_right", ExprKind::kShiftRight}};
 
 /// An element type that a value can be converted to.
-bool scalar_type(const std::string& word, Type& out) {
+bool scalar_type(const ExprScope& scope, const std::string& word, Type& out) {
+  if (const auto own = scope.type ? scope.type(word) : std::nullopt) {
+    out = *own;
+    return true;
+  }
   const auto t = parse_type(word);
   if (!t.ok() || !t->is_scalar() || t->code == TypeCode::kHandle) return false;
   out = *t;
@@ -75,7 +79,12 @@ Expr ExprParser::function(const Token& name) {
   }
   const IntrinsicInfo* info = find_intrinsic(name.text == "fabs" ? "abs" : name.text);
   if (info == nullptr) {
-    const std::string near = joined(nearest_names(name.text, function_names()));
+    std::vector<std::string> known = function_names();
+    if (scope_->tensor && scope_->names) {
+      const std::vector<std::string> tensors = scope_->names();
+      known.insert(known.end(), tensors.begin(), tensors.end());
+    }
+    const std::string near = joined(nearest_names(name.text, known));
     fail_at(name, "unknown function '" + name.text.substr(0, 40) + "'" +
                       (near.empty() ? "" : "; near it: " + near));
   }
@@ -193,19 +202,19 @@ bool ExprParser::conversion(const Token& name, Expr& out) {
   CastMode mode = CastMode::kWrap;
   if (name.text == "cast") {
     const Token at = peek();
-    if (!scalar_type(this->word("a dtype"), t))
+    if (!scalar_type(*scope_, this->word("a dtype"), t))
       fail_at(at, "cast needs an element dtype, for example f32");
     expect(",");
-  } else if (has_prefix(name.text, "reinterpret_", word) && scalar_type(word, t)) {
+  } else if (has_prefix(name.text, "reinterpret_", word) && scalar_type(*scope_, word, t)) {
     const Expr v = arguments(name, 1)[0];
     if (v.type().code == TypeCode::kHandle) fail_at(name, "a handle cannot be reinterpreted");
     out = build(name, [&] { return reinterpret(t, v); });
     return true;
-  } else if (has_prefix(name.text, "saturate_", word) && scalar_type(word, t)) {
+  } else if (has_prefix(name.text, "saturate_", word) && scalar_type(*scope_, word, t)) {
     mode = CastMode::kSaturate;
-  } else if (has_prefix(name.text, "round_", word) && scalar_type(word, t)) {
+  } else if (has_prefix(name.text, "round_", word) && scalar_type(*scope_, word, t)) {
     mode = CastMode::kRound;
-  } else if (!scalar_type(name.text, t)) {
+  } else if (!scalar_type(*scope_, name.text, t)) {
     return false;
   }
   if (mode == CastMode::kWrap && (out = literal_of(t, name)).defined()) return true;

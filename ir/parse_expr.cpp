@@ -218,10 +218,11 @@ Expr ExprParser::primary() {
     }
   }
   take();
-  const bool tensor = is("(") && scope_->tensor && scope_->tensor(at.text);
+  const bool tensor = scope_->tensor && scope_->tensor(at.text);
   if (is("(") && same_line() && !tensor) return function(at);
-  if ((is("[") || tensor) && same_line()) return access(at);
+  if ((is("[") || (is("(") && tensor)) && same_line()) return access(at, list(take().text == "(" ? ")" : "]"));
   height_ = 1;
+  if (tensor) return access(at, {});
   if (at.text == "true" || at.text == "false") return bool_imm(at.text == "true");
   Expr v = scope_->variable ? scope_->variable(at.text) : Expr();
   if (v.defined()) return v;
@@ -231,8 +232,7 @@ Expr ExprParser::primary() {
                   (near.empty() ? "" : "; near it: " + near));
 }
 
-Expr ExprParser::access(const Token& name) {
-  const Exprs indices = list(take().text == "(" ? ")" : "]");
+Expr ExprParser::access(const Token& name, const Exprs& indices) {
   if (!scope_->read) fail_at(name, "no buffer can be read here");
   return build(name, [&]() -> Expr {
     auto e = scope_->read(name.text, indices);

@@ -63,7 +63,9 @@ class Writer {
     std::vector<std::string> known;
     for (const auto& [name, value] : asked_) known.push_back(name);
     for (const auto& [name, value] : d_.decided) {
-      if (asked_.count(name) == 0) return refuse("nothing in the plan is called '", name, "'", nearest_text(name, known));
+      const auto used = asked_.find(name);
+      if (used == asked_.end()) return refuse("nothing in the plan is called '", name, "'", nearest_text(name, known));
+      if (used->second != value) return refuse("'", name, "' is at least 1, not ", value);
     }
     PlannedSteps out{{}, std::move(refused_), d_.numbers, d_.steps, d_.open, std::move(bounds_)};
     TESSERA_TRY(steps, schedule::fill_holes(d_.steps, d_.numbers));

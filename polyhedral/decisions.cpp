@@ -35,6 +35,7 @@ class Reader {
     const std::string& last = g.stages.back().stage;
     for (const std::string& a : g.shared) {
       TESSERA_TRY(c, coordinate(last, a));
+      if (std::any_of(out.shared.begin(), out.shared.end(), [&](const SharedAxis& s) { return s.coordinate == c; })) return refuse("axis '", a, "' of stage '", last, "' is shared twice");
       out.shared.push_back({a, c, stage(last).roots[static_cast<std::size_t>(c)].extent});
     }
     for (const MemberDecision& m : g.stages) {
@@ -73,8 +74,10 @@ class Reader {
         continue;
       }
       TESSERA_TRY(c, coordinate(m.stage, a));
+      if (std::find(out.coordinates.begin(), out.coordinates.end(), c) != out.coordinates.end()) return refuse("stage '", m.stage, "' is along its axis '", a, "' twice");
       out.coordinates.push_back(c);
     }
+    if (&m == &g.stages.back() && m.along != g.shared) return refuse("stage '", m.stage, "' is the last of its group, whose shared loops are its axes: it is along ", joined(g.shared));
     return out;
   }
 

@@ -50,7 +50,7 @@ struct PlannedSteps {
 schedule::PolyhedralDecisions decisions_of(const dsl::ComputeDag& dag, const Alignment& alignment, const std::string& strategy, const std::string& target);
 
 /// Refuses decisions about another program: a stage that it has not, or that is missing or stands twice; an axis
-/// that its stage has not; a stage that is computed before what it reads.
+/// that its stage has not, or that stands twice; a stage that is computed before what it reads.
 Result<Alignment> alignment_of(const dsl::ComputeDag& dag, const schedule::PolyhedralDecisions& decisions);
 
 }  // namespace tessera::polyhedral

@@ -62,7 +62,7 @@ class ExprParser {
   Expr unary();
   Expr primary();
   Expr number(bool negative);
-  Expr access(const Token& name);
+  Expr access(const Token& name, const Exprs& indices);
   Expr let();
   Expr function(const Token& name);
   bool structural(const Token& name, Expr& out);

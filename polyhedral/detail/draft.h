@@ -27,9 +27,9 @@ struct Draft {
     const auto it = decided.find(name);
     return numbers[name] = it == decided.end() ? by_rule : it->second;
   }
-  /// One that may be any of `domain` while the names of all loops stay.
+  /// One that may be any of `domain` while the names of all loops stay; at least 1, whatever was decided.
   schedule::Param size(const std::string& name, std::int64_t by_rule, std::vector<std::int64_t> domain) {
-    const std::int64_t chosen = number(name, by_rule);
+    const std::int64_t chosen = numbers[name] = std::max<std::int64_t>(1, number(name, by_rule));
     domain.push_back(chosen);
     std::sort(domain.begin(), domain.end());
     domain.erase(std::unique(domain.begin(), domain.end()), domain.end());

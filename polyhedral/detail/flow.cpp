@@ -26,14 +26,6 @@ isl::map later(isl::ctx ctx, int head, int size) {
   return isl::manage(isl_map_order_lt(m.release(), isl_dim_in, head, isl_dim_out, head));
 }
 
-/// The points of `s` as a function of their first `keys` dimensions: does each key have one point?
-bool one_each(const isl::set& s, int keys) {
-  const int size = static_cast<int>(s.tuple_dim());
-  isl::map m = isl::manage(isl_map_from_range(s.copy()));
-  m = isl::manage(isl_map_move_dims(m.release(), isl_dim_in, 0, isl_dim_out, 0, static_cast<unsigned>(keys)));
-  return size == keys || m.is_single_valued();
-}
-
 class Flow {
  public:
   Flow(const Judged& j, Verdict& verdict) : j_(j), verdict_(verdict), producers_(producers_of(j)) {}
@@ -107,7 +99,7 @@ class Flow {
       if (!junk.is_empty()) here = here.unite(image(junk, key_of(l.space, {loops, w.value->index, element_of(l), 1})));
       all = all ? all->unite(here) : here;
     }
-    return p.keeps[innermost] = !all || one_each(*all, keys);
+    return p.keeps[innermost] = !all || by_key(*all, keys).is_single_valued();
   }
 
   /// One read of `reader`, a leaf or the end of the program.
@@ -126,15 +118,20 @@ class Flow {
     }
     int innermost = 0;
     for (const Store& w : p.stores) innermost = std::max(innermost, common_loops(p, leaf(w.leaf), reader, a));
+    const bool amid = !a.any && stands_amid(p, reader);
+    isl::set spoilt = isl::set::empty(left.space());  // started again, and not complete
+    if (amid) spoilt = started(reader, a, p, innermost).intersect(left);
+    left = left.subtract(spoilt);
     for (int loops = innermost; loops >= p.allocated && !left.is_empty(); --loops) {
       isl::set after = left;
       for (std::size_t s = 0; s < p.stores.size(); ++s) after = after.subtract(covered(reader, a, p, s, loops));
       if (!a.any && !keeps(p, reader, loops)) {  // then the last store of all decides
-        if (!stands_amid(p, reader)) left = left.subtract(last_is_right(reader, a, p, left));
+        if (!amid) left = left.subtract(last_is_right(reader, a, p, left));
         break;
       }
       left = after;
     }
+    left = left.unite(spoilt);
     if (!left.is_empty()) missing(reader, a, p, left.coalesce().sample_point(), innermost);
   }
 
@@ -156,6 +153,17 @@ class Flow {
       after |= r.order >= 0 || r.common > p.depth;
     }
     return before && after;
+  }
+
+  /// Reads whose element a reduction starts in the same iteration of `loops` loops, before.
+  isl::set started(const Leaf& reader, const Access& a, const Producer& p, int loops) {
+    isl::set out = isl::set::empty(a.where.space());
+    for (std::size_t s = 0; s < p.stores.size(); ++s) {
+      const Leaf& writer = leaf(p.stores[s].leaf);
+      if (writer.phase != Phase::kInit || relation(writer, reader).order > 0) continue;
+      out = out.unite(put(p, s, loops, false).preimage(looked_up(reader, a, p, loops)));
+    }
+    return out;
   }
 
   /// Reads whose element store `s` has put in the same iteration of `loops` loops, before: it stands before, or

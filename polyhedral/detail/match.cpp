@@ -305,7 +305,8 @@ class Matcher {
     if (!holds(got.buffer.get(), want.buffer.get())) return differs(path, "'" + got.buffer->name + "' is read where the equation has '" + want.buffer->name + "'");
     for (std::size_t i = 0; i < want.indices.size() && i < got.indices.size(); ++i) bind(want.indices[i], got.indices[i], path);
     const bool stored = std::any_of(leaf_.stores.begin(), leaf_.stores.end(), [&](const StoredValue& s) { return s.buffer.get() == got.buffer.get(); });
-    const bool accumulator = stored && leaf_.phase == ir::Phase::kUpdate && program_.producer(want.buffer.get()) == leaf_.equation;
+    const bool accumulator = leaf_.phase == ir::Phase::kUpdate && program_.producer(want.buffer.get()) == leaf_.equation;
+    if (accumulator && !stored) return differs(path, "terms are added to '" + got.buffer->name + "' and stored elsewhere");
     const bool known = std::any_of(out_.reads.begin(), out_.reads.end(), [&](const Access& a) {
       return a.buffer == got.buffer.get() && equal(a.index, got.indices) && equal(a.wanted, want.indices) && path.is_subset(a.where);
     });

@@ -262,6 +262,7 @@ class Walker {
     const Equation* e = program_.find(n.stage);
     const std::size_t rank = e == nullptr ? 0 : n.phase == ir::Phase::kInit ? e->data_rank() : e->coordinates.size();
     if (e == nullptr || e->is_input() || n.coordinates.size() != rank) return unknown("an instance of '" + n.stage + "', which is no stage of that rank");
+    if ((e->reduce() != nullptr) == (n.phase == ir::Phase::kWhole)) return unknown("a part of '" + n.stage + "' that it has not: " + ir::to_string(n.phase));
     Leaf leaf{n.stage, n.phase, e, false, {}, a.loops, a.iteration, a.path, {}, a.space, a.domain, -1};
     for (const Expr& c : n.coordinates) leaf.coordinates.push_back(ir::substitute(c, a.lets));
     if (!stores(n.body, a.lets, leaf)) return;

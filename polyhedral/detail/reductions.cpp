@@ -75,11 +75,48 @@ class Reductions {
     }
   }
 
+  /// In an iteration around the reduction a place is started for one element; false when it is not.
+  bool check_starts(const Producer& p, const std::vector<Store>& inits) {
+    if (p.dense) return true;
+    std::optional<isl::set> all;
+    for (const Store& i : inits) {
+      const Leaf& l = leaf(i.leaf);
+      const isl::set here = image(matched(i.leaf).live, key_of(l.space, {p.depth, i.value->index, element_of(l), {}}));
+      all = all ? all->unite(here) : here;
+    }
+    const isl::map elements = by_key(*all, p.depth + static_cast<int>(inits[0].value->index.size()));
+    const isl::map both = elements.reverse().apply_range(elements);
+    const isl::map two = both.subtract(isl::set(both.domain()).identity());
+    if (two.is_empty()) return check_other_starts(p, inits, *all);
+    const isl::point x = two.wrap().sample_point();
+    const int rank = static_cast<int>(p.held.equation->data_rank());
+    violated(Fault::kReduction, leaf(inits[0].leaf), "reduction '" + p.held.equation->stage + "' adds up " + key_text(p, x, 0, rank) + " and " + key_text(p, x, rank, rank) + " in one place of '" + p.buffer->name + "'");
+    return false;
+  }
+
+  /// What is stored as the start of something else, or is none, spoils what is started there.
+  bool check_other_starts(const Producer& p, const std::vector<Store>& inits, const isl::set& started) {
+    const auto rank = static_cast<unsigned>(p.held.equation->data_rank());
+    const isl::set places = isl::manage(isl_set_project_out(started.copy(), isl_dim_set, static_cast<unsigned>(started.tuple_dim()) - rank, rank));
+    for (const Store& i : inits) {
+      const Leaf& l = leaf(i.leaf);
+      const isl::multi_pw_aff at = key_of(l.space, {p.depth, i.value->index, {}, {}});
+      const isl::set hit = places.preimage(at).intersect(l.domain.subtract(matched(i.leaf).live));
+      if (hit.is_empty()) continue;
+      const std::string& why = matched(i.leaf).wrong;
+      violated(why.empty() ? Fault::kReduction : Fault::kValue, l,
+               "in " + iteration_text(l, hit.sample_point()) + " the reduction '" + l.stage + "' is started from another value" + (why.empty() ? "" : ": " + why));
+      return false;
+    }
+    return true;
+  }
+
   /// Of the elements that are initialised in an iteration around the reduction, each gets each term once.
   void check_terms(const Producer& p, const std::vector<Store>& inits, const std::vector<Store>& updates) {
     const int v = p.depth, rank = static_cast<int>(p.held.equation->data_rank());
     const int places = p.dense ? 0 : static_cast<int>(updates[0].value->index.size());
     std::optional<isl::set> terms, started;
+    if (!check_starts(p, inits)) return;
     for (const Store& u : updates) {
       const Leaf& l = leaf(u.leaf);
       const isl::set done = image(matched(u.leaf).live, key_of(l.space, {v, place_of(p, u), l.coordinates, {}}));
@@ -103,7 +140,7 @@ class Reductions {
     for (std::size_t c = static_cast<std::size_t>(rank); c < p.held.equation->coordinates.size(); ++c) {
       const auto d = static_cast<unsigned>(v + places) + static_cast<unsigned>(c);
       needed = isl::manage(isl_set_lower_bound_si(needed.release(), isl_dim_set, d, 0));
-      needed = isl::manage(isl_set_upper_bound_si(needed.release(), isl_dim_set, d, static_cast<int>(p.held.equation->coordinates[c].extent - 1)));
+      needed = isl::manage(isl_set_upper_bound_val(needed.release(), isl_dim_set, d, isl_val_int_from_si(needed.ctx().get(), static_cast<long>(p.held.equation->coordinates[c].extent - 1))));
     }
     const isl::set missing = needed.subtract(*terms);
     if (!missing.is_empty()) return term_missing(p, updates, missing);

@@ -1,6 +1,7 @@
 #include "polyhedral/detail/stores.h"
 
 #include <isl/aff.h>
+#include <isl/map.h>
 #include <isl/point.h>
 
 #include <algorithm>
@@ -23,6 +24,11 @@ isl::multi_pw_aff key_of(const Space& space, const Key& key) {
 }
 
 isl::set image(const isl::set& domain, const isl::multi_pw_aff& f) { return domain.apply(f.as_map()).coalesce(); }
+
+isl::map by_key(const isl::set& s, int keys) {
+  isl::map m = isl::manage(isl_map_from_range(s.copy()));
+  return isl::manage(isl_map_move_dims(m.release(), isl_dim_in, 0, isl_dim_out, 0, static_cast<unsigned>(keys)));
+}
 
 bool same(const Exprs& a, const Exprs& b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](const ir::Expr& x, const ir::Expr& y) { return ir::equal(x, y); });

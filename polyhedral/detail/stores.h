@@ -38,6 +38,8 @@ struct Key {
 
 isl::multi_pw_aff key_of(const Space& space, const Key& key);
 isl::set image(const isl::set& domain, const isl::multi_pw_aff& f);
+/// The points of `s`, their first `keys` dimensions -> the others.
+isl::map by_key(const isl::set& s, int keys);
 bool same(const ir::Exprs& a, const ir::Exprs& b);
 /// The data coordinates of a leaf.
 ir::Exprs element_of(const Leaf& l);

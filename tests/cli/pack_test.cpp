@@ -1,6 +1,8 @@
 // Packs from the command line: compiled where there is no device, run in the emulator.
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "codegen/cuda/nvrtc.h"
 #include "support/json/json.h"
 #include "tests/cli/one_line.h"
@@ -31,6 +33,26 @@ TEST_F(Pack, IsCompiledAndRunInTheEmulator) {
   EXPECT_EQ(r.code, 0) << r.out << r.err;
   EXPECT_EQ(r.out, "matmul: 3 kernels emulated, 3 right, 0 wrong\n");
   expect_one_line(autotune({"measure", "p.pack"}, here_), 4, {"/nowhere/libcuda.so.1", "--emulate"});
+}
+
+TEST_F(Pack, BeginsWithThePlanOfAPerson) {
+  const std::vector<std::string> problem{"--op", "relu", "--shape", "m=40,n=36", "--target", "cuda -arch=sm_80"};
+  const auto command = [&](std::vector<std::string> words, const std::vector<std::string>& more) {
+    words.insert(words.end(), problem.begin(), problem.end());
+    words.insert(words.end(), more.begin(), more.end());
+    return autotune(words, here_);
+  };
+  const CommandResult planned = command({"schedule"}, {"--print", "decisions"});
+  ASSERT_EQ(planned.code, 0) << planned.err;
+  std::ofstream(folder_ / "mine.json") << planned.out;
+  const CommandResult r = command({}, {"--decisions", "mine.json", "--build-only", "d.pack", "--trials", "2"});
+  ASSERT_EQ(r.code, 0) << r.err;
+  std::int64_t damaged = 0;
+  const tuning_logs::Pack pack = tuning_logs::read_pack(folder_ / "d.pack", damaged);
+  ASSERT_EQ(pack.candidates.size(), 2U);
+  EXPECT_EQ(pack.candidates[0].sketch, "polyhedral.given");
+  EXPECT_EQ(pack.candidates[0].trial, 0);
+  EXPECT_EQ(pack.candidates[1].trial, 1);
 }
 
 TEST_F(Pack, SaysWhatBecameOfEachCandidate) {

@@ -41,10 +41,12 @@ TEST(Schedule, DecisionsOfAPerson) {
   const CommandResult tuned = autotune(with({}, {"--decisions", "mine.json", "--trials", "4", "--threads", "1", "--log", "m.jsonl", "--json"}), here);
   ASSERT_EQ(tuned.code, 0) << tuned.err;
   EXPECT_GE(parse_json(tuned.out).or_throw()["polyhedral"]["trials"].get<int>(), 1);
+  d["sizes"]["C.i.rows"] = 0;
+  write("zero.json");
   d["groups"][0]["shared"] = {"i", "zz"};
   write("wrong.json");
   std::ofstream(folder.path() + "/broken.json") << "{\"groups\":";
-  for (const auto& [file, code, word] : {std::tuple{"wrong.json", 2, "zz"}, {"broken.json", 2, "broken.json"}, {"none.json", 1, "none.json"}}) {
+  for (const auto& [file, code, word] : {std::tuple{"wrong.json", 2, "zz"}, {"broken.json", 2, "broken.json"}, {"none.json", 1, "none.json"}, {"zero.json", 2, "at least 1"}, {".", 1, "is a directory"}}) {
     const CommandResult r = autotune(with({"schedule"}, {"--decisions", file}), here);
     expect_one_line(r, code, {word});
   }
@@ -54,6 +56,8 @@ TEST(Schedule, Refusals) {
   expect_refused({
       {{"schedule"}, {"needs a program"}},
       {{"schedule", "--op", "matmul", "--strategy", "most"}, {"--strategy", "keep-parallel"}},
+      {{"schedule", "--op", "matmul", "--strategy", "min", "--decisions", "x.json"}, {"--strategy", "--decisions"}},
+      {{"schedule", "--program", "/"}, {"is a directory"}, 1},
       {{"schedule", "--op", "matmul", "--path", "search"}, {"--path", "polyhedral"}},
       {{"schedule", "--op", "csr_spmm"}, {"cannot plan 'csr_spmm'"}, 3},
       {{"--op", "csr_spmm", "--path", "polyhedral"}, {"--path search can"}, 3},

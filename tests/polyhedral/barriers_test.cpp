@@ -146,5 +146,17 @@ TEST(Barriers, AtTheCutThereAreNone) {
   EXPECT_TRUE(verify(program, loops, {.barriers = true}).illegal());
 }
 
+/// A tile that is filled before the loop over blocks in which it is read: every block fills its own and needs a barrier, which
+/// lowering does not put there (and refuses such kernels later).
+TEST(Barriers, BlocksInsideOfWhatIsShared) {
+  auto x = placeholder({4, 64}, f32, "X");
+  Schedule s(ComputeDag::from_outputs({compute({4, 64}, [&](Var i, Var j) { return x(i, 63 - j) * 2.0; }, "Y")}));
+  s.split("Y", "j", {"j0", "j1"}, {32}).bind("Y", "i", ForKind::kBlockX).bind("Y", "j0", ForKind::kBlockY).bind("Y", "j1", ForKind::kThreadX);
+  s.cache_read("X", {"Y"}, "Xs", ir::Scope::kShared).compute_at("Xs", "Y", "i").bind("Xs", s.state().find("Xs")->data_axes()[1], ForKind::kThreadX);
+  const Verdict v = verify(equations_of(s.state()).or_throw(), with_barriers(s), {.barriers = true});
+  ASSERT_TRUE(v.illegal()) << v;
+  EXPECT_EQ(v.violations[0].fault, Fault::kBarrier) << v;
+}
+
 }  // namespace
 }  // namespace tessera::polyhedral::test

@@ -76,8 +76,36 @@ TEST(Decisions, WrongOnesAreRefusedByName) {
   EXPECT_NE(with([](auto& d) { d.groups[0].stages[0].along.clear(); }).find("its group shares 1"), std::string::npos);
   EXPECT_NE(with([](auto& d) { d.sizes["zz"] = 1; }).find("called 'zz'"), std::string::npos);
   EXPECT_NE(with([](auto& d) { d.sizes.begin()->second = -1; }).find("not -1"), std::string::npos);
+  EXPECT_NE(with([](auto& d) { d.sizes.begin()->second = 1 << 21; }).find("not 2097152"), std::string::npos);
+  EXPECT_NE(with([](auto& d) {
+              d.groups[0].shared.push_back("i");
+              for (auto& m : d.groups[0].stages) m.along.push_back("each");
+            }).find("'i' of stage 'Y' is shared twice"), std::string::npos);
+  EXPECT_NE(with([](auto& d) { d.groups[0].stages.back().along[0] = "each"; }).find("is along i"), std::string::npos);
   EXPECT_NE(with([](auto& d) { d.target = "toaster"; }).find("toaster"), std::string::npos);
   EXPECT_NE(refusal("matmul", good).find("in no group"), std::string::npos);
+}
+
+/// Sizes of tiles are at least 1; what a hand may switch off is 0.
+TEST(Decisions, NoNumberBreaksThePlanner) {
+  for (const std::string op : {"matmul", "softmax", "conv2d_bn_relu", "transpose"}) {
+    const PolyhedralDecisions good = plan_of(op).decisions;
+    for (const auto& [name, value] : good.sizes) {
+      for (const std::int64_t v : {std::int64_t{0}, std::int64_t{1}, std::int64_t{1} << 20}) {
+        PolyhedralDecisions d = good;
+        d.sizes[name] = v;
+        const auto made = driver::polyhedral_plan(program(op), d);
+        if (!made.ok()) {
+          EXPECT_NE(made.reason().find("'"), std::string::npos) << op << " " << name << " " << v << ": " << made.reason();
+          continue;
+        }
+        EXPECT_EQ(to_string(driver::verify(program(op), schedule::Plan(d), driver::resolve_target(kTarget)).or_throw()), "ok") << op << " " << name << " " << v;
+      }
+    }
+  }
+  PolyhedralDecisions d = plan_of("matmul").decisions;
+  d.sizes["C.i.rows"] = 0;
+  EXPECT_EQ(refusal("matmul", d), "'C.i.rows' is at least 1, not 0");
 }
 
 TEST(Decisions, OfCudaTakeNoSizes) {

@@ -62,6 +62,15 @@ std::vector<search::Trial> measured_trials(const search::Task& task, const std::
   return out;
 }
 
+/// A person's plan comes first; the last of the others makes room for it.
+void put_first(const driver::PolyhedralPlan& plan, int most, int next_trial, std::vector<search::Candidate>& all) {
+  search::Candidate given{.trial = all.empty() ? next_trial : all.front().trial, .sketch = search::sketch_of(plan, "given").sketch.name, .decisions = {}, .steps = plan.plan.steps};
+  std::erase_if(all, [&](const search::Candidate& c) { return c.steps == given.steps; });
+  all.insert(all.begin(), std::move(given));
+  if (all.size() > static_cast<std::size_t>(most)) all.pop_back();
+  for (std::size_t i = 1; i < all.size(); ++i) all[i].trial = all[0].trial + static_cast<int>(i);
+}
+
 }  // namespace
 
 int run_build_only(const TuneArgs& args) {
@@ -71,6 +80,8 @@ int run_build_only(const TuneArgs& args) {
   TESSERA_USER_CHECK(task.target.kind == ir::TargetKind::kCuda)
       << "--build-only is for CUDA targets, such as --target 'cuda -arch=sm_90a'; for '" << args.problem.target << "' candidates are measured as they are built";
   (void)codegen::needed_nvrtc();
+  std::optional<driver::PolyhedralPlan> given;
+  if (!args.decisions.empty()) given = planned_by_hand(task, args.decisions, args.search.verify);
   tuning_logs::PackHeader header;
   header.task = tuning_logs::make_task(task.dag, task.op, task.request);
   header.target = task.target.text();
@@ -80,8 +91,9 @@ int run_build_only(const TuneArgs& args) {
 
   catch_interrupts();
   const std::vector<search::Trial> measured = args.log.empty() ? std::vector<search::Trial>{} : measured_trials(task, args.log);
-  const std::vector<search::Candidate> candidates =
+  std::vector<search::Candidate> candidates =
       search::pack_candidates(task, {.count = args.trials, .seed = args.search.seed, .jobs = args.search.jobs, .path = path_of(args.search.path)}, measured);
+  if (given) put_first(*given, args.trials, measured.empty() ? 0 : measured.back().candidate.trial + 1, candidates);
   Outcome outcome;
   const bool terminal = isatty(2) != 0;
   const auto done = [&](const tuning_logs::PackedCandidate& c) {

@@ -15,6 +15,19 @@ bool is_of_kind(const tuning_logs::Record& r, ir::TargetKind kind) {
   return target.ok() && target->kind == kind;
 }
 
+/// UserError (exit code 1) when the steps of a record are none of its program.
+void check_applies(const Logged& l, const std::string& log) {
+  std::string why;
+  try {
+    const auto state = driver::scheduled(l.task.dag, l.plan);
+    if (state.ok()) return;
+    why = state.reason();
+  } catch (const UserError& e) {
+    why = e.what();
+  }
+  throw UserError("log '" + log + "': the schedule of its best record cannot be applied: " + why, 1);
+}
+
 }  // namespace
 
 Logged best_of_log(const std::string& log, int threads, const std::string& target, bool must_run, std::optional<ir::TargetKind> kind) {
@@ -44,6 +57,7 @@ Logged best_of_log(const std::string& log, int threads, const std::string& targe
   } catch (const UserError& e) {
     throw UserError("log '" + log + "' was made for '" + wanted + "': " + e.what(), target.empty() && e.exit_code() == 2 ? 1 : e.exit_code());
   }
+  check_applies(out, log);
   if (must_run) check_measured_here(out.task.target, "replay");
   if (must_run && !codegen::runs_here(out.task.target)) {
     throw UserError("log '" + log + "' was made for '" + out.task.target.cpu +

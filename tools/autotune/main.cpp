@@ -143,8 +143,8 @@ int dispatch(int argc, char** argv) {
   CLI::App* schedule_cmd = app.add_subcommand("schedule", "plan a program without measuring, by integer sets");
   add_problem(*schedule_cmd, schedule.problem);
   schedule_cmd->add_option("--path", planner, "who plans: polyhedral")->check(CLI::IsMember({"polyhedral"}));
-  schedule_cmd->add_option("--strategy", schedule.strategy, "how stages share nests: max, keep-parallel, min; ilp (by ISL's scheduler)")->check(CLI::IsMember(driver::polyhedral_strategies()));
-  schedule_cmd->add_option("--decisions", schedule.decisions, "file of decisions to follow instead, proved first")->check(kNotEmpty);
+  CLI::Option* strategy = schedule_cmd->add_option("--strategy", schedule.strategy, "how stages share nests: max, keep-parallel, min; ilp (by ISL's scheduler)")->check(CLI::IsMember(driver::polyhedral_strategies()));
+  schedule_cmd->add_option("--decisions", schedule.decisions, "file of decisions to follow instead, proved first")->check(kNotEmpty)->excludes(strategy);
   std::vector<std::string> forms = kForms;
   forms.insert(forms.begin(), {"tree", "decisions"});
   schedule_cmd->add_option("--print", schedule.print, "tree, decisions (JSON); steps, loops, ir; llvm, asm")->check(CLI::IsMember(forms));

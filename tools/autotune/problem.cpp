@@ -1,4 +1,5 @@
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -87,11 +88,15 @@ dsl::ComputeDag program_of(const ProblemArgs& args, tuning_logs::Request& reques
 
 std::string read_text(const std::string& file, const char* what) {
   constexpr std::size_t kMostBytes = 1 << 20;
+  std::error_code none;
+  TESSERA_ENVIRONMENT_CHECK(!std::filesystem::is_directory(file, none)) << "cannot read the " << what << " '" << file << "': it is a directory";
   std::ifstream in(file, std::ios::binary);
   TESSERA_ENVIRONMENT_CHECK(static_cast<bool>(in)) << "cannot read the " << what << " '" << file << "'";
-  std::string text(kMostBytes, '\0');
+  std::string text(kMostBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
+  TESSERA_ENVIRONMENT_CHECK(!in.bad()) << "cannot read the " << what << " '" << file << "'";
+  TESSERA_ENVIRONMENT_CHECK(text.size() <= kMostBytes) << "the " << what << " '" << file << "' is longer than a megabyte";
   return text;
 }
 

@@ -14,7 +14,7 @@ struct Claim {
   std::string name;  // "log.jsonl, trial 3 (C.tile)"
   dsl::ComputeDag dag;
   schedule::Plan plan;
-  ir::Target target;
+  std::string target;
 };
 
 std::vector<Claim> claims_of_log(const VerifyArgs& args) {
@@ -29,7 +29,7 @@ std::vector<Claim> claims_of_log(const VerifyArgs& args) {
   for (const tuning_logs::Record& r : records) {
     auto dag = tuning_logs::dag(r);
     TESSERA_ENVIRONMENT_CHECK(dag.ok()) << "log '" << args.log << "': a program cannot be read: " << dag.reason();
-    out.push_back({fmt::format("{}, trial {} ({})", r.task.name, r.trial, r.sketch), std::move(*dag), r.plan, driver::resolve_target(r.target)});
+    out.push_back({fmt::format("{}, trial {} ({})", r.task.name, r.trial, r.sketch), std::move(*dag), r.plan, r.target});
   }
   return out;
 }
@@ -38,7 +38,20 @@ std::vector<Claim> claims(const VerifyArgs& args) {
   TESSERA_USER_CHECK(args.log.empty() || !args.problem.given()) << "give a log or a program, not both";
   if (!args.log.empty()) return claims_of_log(args);
   const search::Task task = make_task(args.problem);
-  return {{task.op + ", default plan", task.dag, driver::default_plan(task.dag, task.target), task.target}};
+  return {{task.op + ", default plan", task.dag, driver::default_plan(task.dag, task.target), task.target.text()}};
+}
+
+/// What a record says may be no plan of its program, or for no target: unknown, and the others are judged.
+polyhedral::Verdict verdict_of(const Claim& c, const polyhedral::VerifyOptions& options) {
+  std::string why;
+  try {
+    auto v = driver::verify(c.dag, c.plan, driver::resolve_target(c.target), options);
+    if (v.ok()) return std::move(*v);
+    why = v.reason();
+  } catch (const UserError& e) {
+    why = e.what();
+  }
+  return {{}, {{"plan", why}}};
 }
 
 }  // namespace
@@ -51,17 +64,16 @@ int run_verify(const VerifyArgs& args) {
   catch_interrupts();
   for (const Claim& c : all) {
     if (interrupted()) break;
-    auto v = driver::verify(c.dag, c.plan, c.target, options);
-    if (!v.ok()) v = polyhedral::Verdict{{}, {{"plan", v.reason()}}};
-    if (v->ok()) {
+    const polyhedral::Verdict v = verdict_of(c, options);
+    if (v.ok()) {
       ++legal;
       continue;
     }
-    ++(v->illegal() ? illegal : unknown);
+    ++(v.illegal() ? illegal : unknown);
     if (args.json) {
-      findings.push_back(Json{{"schedule", c.name}, {"verdict", v->illegal() ? "illegal" : "unknown"}, {"why", to_string(*v)}});
+      findings.push_back(Json{{"schedule", c.name}, {"verdict", v.illegal() ? "illegal" : "unknown"}, {"why", to_string(v)}});
     } else {
-      fmt::print("{}: {}\n", c.name, to_string(*v));
+      fmt::print("{}: {}\n", c.name, to_string(v));
     }
   }
   if (args.json) {

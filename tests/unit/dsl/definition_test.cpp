@@ -38,6 +38,27 @@ TEST(Definition, ReadsTheNotation) {
             "A: f32[8]\nS[] = sum(A[i], i), i<8\nalpha: f32[]\nY[i<8] = alpha[] * A[i] / 8.0\n");
 }
 
+TEST(Definition, ReadsTextOfAnyEditor) {
+  const std::string text = "def f(float(N) A) -> (B) {  # one\n  B(i) = A(i) * 2\n}\n", program = lines(text, "N=4");
+  for (const char* end : {"\r\n", "\r"}) {
+    std::string other = "\xef\xbb\xbf";
+    for (const char c : text) other += c == '\n' ? std::string(end) : std::string(1, c);
+    EXPECT_EQ(lines(other, "N=4"), program) << other;
+  }
+}
+
+TEST(Definition, ConvertsByTheNamesOfC) {
+  EXPECT_EQ(lines("def f(int8(N) A, double(N) D) -> (B, C) { B(i) = float(A(i)) * 2 + cast(float, D(i))\n C() +=! int32(A(i)) }", "N=4"),
+            "A: i8[4]\nD: f64[4]\nB[i<4] = f32(A[i]) * 2.0 + f32(D[i])\nC[] = sum(i32(A[i]), i), i<4\n");
+}
+
+/// Words of our printed text, of C and of functions may be names; names that are made do not take one of the text's.
+TEST(Definition, AnyNameOfATensor) {
+  EXPECT_HAS(lines("def f(float(N) in, float(N) if) -> (max) { max(i) = in(i) * if(i) }", "N=4"), "max[i<4] = in_1[i] * if_1[i]");
+  EXPECT_HAS(lines("def f(float(N) exp) -> (return) { return(where) = exp(where) }", "N=4"), "return[where<4] = exp[where]");
+  EXPECT_HAS(lines("def f(float(N) B.1) -> (B) { B(i) = B.1(i)\n B(i) = B(i) * B.1(i) }", "N=4"), "B[i<4] = B.1_[i] * B.1[i]");
+}
+
 TEST(Definition, DefinitionsGoOnFromEarlierOnes) {
   EXPECT_EQ(lines("def fc(float(B,M) I, float(N,M) W, float(N) b) -> (O) {\n O(b0,n) +=! I(b0,m) * W(n,m)\n O(b0,n) = O(b0,n) + b(n)\n O(b0,n) = fmax(O(b0,n), 0) }",
                   "B=2,M=3,N=4"),
@@ -72,8 +93,18 @@ TEST(Definition, Refusals) {
   EXPECT_HAS(refusal(head + "B(i) = A(i) }", ""), "size 'N' has no value; add N=...");
   EXPECT_HAS(refusal(head + "B(i) = A(i) }", "N=4,M=3"), "extent 'M' is given, but the definition has no size of that name");
   EXPECT_HAS(refusal(head + "B(i) += A(i) }", "N=4"), "'B' has no earlier definition to go on from; with a !");
+  EXPECT_HAS(refusal(head + "B(i) = B(i) + A(i) }", "N=4"), "'B' is defined only here or below");
+  EXPECT_HAS(refusal(head + "B(i) = A(i) * s\n s() +=! A(i) }", "N=4"), "'s' is defined only here or below");
+  EXPECT_HAS(refusal(head + "B(i) = A * A(i) }", "N=4"), "'A' has 1 dimensions, and is read with 0 indices");
+  EXPECT_HAS(refusal(head + "B(A) = A(A) }", "N=4"), "'A' is a tensor, which cannot be an index of 'B'");
+  EXPECT_HAS(refusal(head + "N(i) = A(i)\n B(i) = N(i) }", "N=4"), "'N' is a size already");
+  EXPECT_HAS(refusal(head + "B(i) = A(i) where i in 0:N, i in 0:2 }", "N=4"), "index 'i' has a range already");
+  EXPECT_HAS(refusal(head + "B(i) = A(i) where exists A(i) }", "N=4"), "'exists' is not known; give the range");
+  EXPECT_HAS(refusal("def f(float(N) A, int32(M) I) -> (B) {\n B(i) = A(I(i)) }", "N=4,M=3"), "line 2 column 2: index 0 of 'A[i64(I[i])]' runs from -2147483648 to 2147483647, and 'A' has 4 there; clamp it: max(min(i64(I[i]), 3), 0)");
+  EXPECT_HAS(refusal("def f(float(N,N) A) -> (B) { B(i) = A(i,0) }", "N=2147483647"), "column 18: 'A' is too large");
+  EXPECT_HAS(refusal(head + "\n B(i) = A(0) where i in 0:N * N }", "N=2000000000"), "line 2 column 2: 'B' is too large");
   EXPECT_HAS(refusal(head + "B(i) = A(i - 1) }", "N=4"), "index 'i' starts at 1, and 'B' is defined from 0");
-  EXPECT_HAS(refusal(head + "B(i) = A(i + 1) where i in 0:N }", "N=4"), "runs from 1 to 4, and 'A' has 4 there");
+  EXPECT_HAS(refusal(head + "B(i) = A(i + 1) where i in 0:N }", "N=4"), "column 28: index 0 of 'A[i + 1]' runs from 1 to 4, and 'A' has 4 there");
   EXPECT_HAS(refusal(head + "B(i) = i > 0 ? A(i - 1) : 0 }", "N=4"), "index 'i' of 'B' has no range");
   EXPECT_HAS(refusal(head + "B(i) = A(j) }", "N=4"), "index 'i' of 'B' has no range");
   EXPECT_HAS(refusal(head + "B(i) = A(i) * A(j) }", "N=4"), "= does not reduce; use +=!");
@@ -82,8 +113,8 @@ TEST(Definition, Refusals) {
   EXPECT_HAS(refusal(head + "B(i) = A(i, i) }", "N=4"), "'A' has 1 dimensions, and is read with 2 indices");
   EXPECT_HAS(refusal(head + "A(i) = A(i) }", "N=4"), "'A' is an input, and inputs are not written");
   EXPECT_HAS(refusal("def f(float(N) A) -> (A) { A(i) = A(i) }", "N=4"), "'A' is an input, and inputs are not written");
-  EXPECT_HAS(refusal(head + "T(i) = A(i) }", "N=4"), "output 'B' is not defined");
-  EXPECT_HAS(refusal(head + "B(i) = A(i)\n T(i) = A(i) }", "N=4"), "'T' has no part in any output");
+  EXPECT_HAS(refusal(head + "T(i) = A(i) }", "N=4"), "column 23: output 'B' is not defined");
+  EXPECT_HAS(refusal(head + "B(i) = A(i)\n T(i) = A(i) }", "N=4"), "line 2 column 2: 'T' has no part in any output");
   EXPECT_HAS(refusal(head + "B(i) = A(i)", "N=4"), "expected a statement or '}'");
   EXPECT_HAS(refusal(head + "B(i) = A(i) } def g", "N=4"), "one definition a file");
   EXPECT_HAS(refusal(head + "B(i) = A(i) where j in 0:4 }", "N=4"), "'j' is no index of the statement");

@@ -38,7 +38,7 @@ Layout random_layout(Rng& rng) {
     const std::int64_t n = rng.between(1, 12);
     std::int64_t reach = 1;
     while (rng.chance(0.5) && reach < n) {
-      const std::int64_t f = rng.between(2, 4);
+      const std::int64_t f = rng.between(1, 4);  // blocks of one, too
       digits.push_back({static_cast<int>(shape.size()), reach, f, 0});
       reach *= f;
     }
