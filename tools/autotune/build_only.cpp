@@ -62,11 +62,26 @@ std::vector<search::Trial> measured_trials(const search::Task& task, const std::
   return out;
 }
 
+/// A flag that says how to search where kernels are measured, and would be without effect.
+void check_flags(const TuneArgs& args) {
+  TESSERA_USER_CHECK(!args.resume) << "--build-only measures nothing and has nothing to --resume: --log with the log of autotune measure goes on from what was measured";
+  const SearchArgs& s = args.search;
+  const char* unused = s.patience != 0 ? "--patience" : !s.with.empty() ? "--with" : !s.without.empty() ? "--without"
+                       : !s.prior.empty() ? "--prior" : !s.transfer.empty() ? "--transfer" : nullptr;
+  TESSERA_USER_CHECK(unused == nullptr) << unused << " is of searches that measure, not of --build-only; leave it out";
+}
+
+std::vector<search::Candidate> candidates_of(const search::Task& task, const TuneArgs& args, const std::vector<search::Trial>& measured) {
+  search::PackOptions options{.count = args.trials, .seed = args.search.seed, .jobs = args.search.jobs, .path = path_of(args.search.path)};
+  if (!args.decisions.empty()) options.planned = {search::sketch_of(planned_by_hand(task, args.decisions, args.search.verify), "given")};
+  return search::pack_candidates(task, options, measured);
+}
+
 }  // namespace
 
 int run_build_only(const TuneArgs& args) {
   const auto start = std::chrono::steady_clock::now();
-  TESSERA_USER_CHECK(!args.resume) << "--build-only measures nothing and has nothing to --resume: --log with the log of autotune measure goes on from what was measured";
+  check_flags(args);
   const search::Task task = make_task(args.problem);
   TESSERA_USER_CHECK(task.target.kind == ir::TargetKind::kCuda)
       << "--build-only is for CUDA targets, such as --target 'cuda -arch=sm_90a'; for '" << args.problem.target << "' candidates are measured as they are built";
@@ -76,12 +91,11 @@ int run_build_only(const TuneArgs& args) {
   header.target = task.target.text();
   header.machine = tuning_logs::this_machine(kToolVersion);
   header.seed = static_cast<std::int64_t>(args.search.seed);
-  tuning_logs::PackWriter writer(args.build_only, header);
-
+  tuning_logs::check_pack_writable(args.build_only);
   catch_interrupts();
   const std::vector<search::Trial> measured = args.log.empty() ? std::vector<search::Trial>{} : measured_trials(task, args.log);
-  const std::vector<search::Candidate> candidates =
-      search::pack_candidates(task, {.count = args.trials, .seed = args.search.seed, .jobs = args.search.jobs, .path = path_of(args.search.path)}, measured);
+  const std::vector<search::Candidate> candidates = candidates_of(task, args, measured);
+  tuning_logs::PackWriter writer(args.build_only, header);  // a pack that is there is replaced once there is another
   Outcome outcome;
   const bool terminal = isatty(2) != 0;
   const auto done = [&](const tuning_logs::PackedCandidate& c) {
@@ -89,7 +103,7 @@ int run_build_only(const TuneArgs& args) {
     outcome.count(c);
     if (terminal) fmt::print(stderr, "\r{}/{} compiled ", outcome.all, candidates.size());
   };
-  search::build_candidates(task, candidates, args.search.jobs, done, interrupted);
+  search::build_candidates(task, candidates, {.jobs = args.search.jobs, .verify = verify_when(args.search.verify)}, done, interrupted);
   if (terminal) fmt::print(stderr, "\n");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (args.json) {
