@@ -5,6 +5,7 @@
 
 #include "polyhedral/detail/panels.h"
 #include "polyhedral/detail/partial_sums.h"
+#include "polyhedral/detail/product_tile.h"
 #include "polyhedral/detail/reads.h"
 #include "polyhedral/detail/register_tile.h"
 #include "polyhedral/detail/scratch.h"
@@ -28,14 +29,14 @@ constexpr std::int64_t kMostSize = 1 << 20;  // of any number of a plan
 constexpr double kReadsOfABorder = 64;       // of each element: above that a copy with a border is cheaper than loops that are cut
 constexpr double kBytesOfRows = 32 << 10;  // that stages of a nest work on together
 constexpr std::int64_t kRowsOfSums = 4, kSumsAtATime = 8;  // of partial sums in registers
+constexpr double kBlocksOfThreads = 16;    // of a product, where there are several threads
 constexpr double kCachedBytes = 256 << 10;  // what a core is taken to keep of an operand
 
 /// Loops of the last stage of a nest.
 struct Loops {
   Names outer;            // those that others are computed inside of, outermost first
   std::string tile;       // the one around a tile of registers
-  Names tiled;            // axes that have such a tile
-  schedule::Param rows, width;    // of it, in elements
+  detail::ProductTile registers;  // of it
   std::string place() const { return outer.empty() ? "" : outer.back(); }
 };
 
@@ -86,7 +87,7 @@ class Writer {
     // Readers before what they read: a stage is computed inside of loops that all its readers run in.
     if (product.empty()) {
       finish(last);
-    } else if (!attempt("registers for " + product, [&] { return accumulate(product, last, loops_.tile, loops_.tiled); })) {
+    } else if (!attempt("registers for " + product, [&] { return accumulate(product, last, loops_.tile, loops_.registers); })) {
       put(product);
     }
     for (auto m = nest.members.rbegin(); m != nest.members.rend(); ++m) {
@@ -113,7 +114,7 @@ class Writer {
 
   bool is_inlined(const std::string& s) const { return d_.stage(s).placement == schedule::Placement::kInline; }
   bool is_root(const std::string& s) const { return d_.stage(s).placement == schedule::Placement::kRoot; }
-  int lanes(const Stage& s) const { return std::clamp(target_.lanes(std::max(1, s.outputs[0]->dtype.bytes())), 1, 64); }
+  int lanes(const Stage& s) const { return detail::lanes_of(target_, s); }
 
   /// The stages of a scan stay where its step has them.
   void keep_steps(const AlignedNest& nest) {
@@ -179,21 +180,28 @@ class Writer {
   Status make_loops(const AlignedNest& nest, const std::string& product) {
     const std::size_t rank = d_.stage(last_).data_axes().size();
     if (rank == 0) return Done{};
+    blocks_.clear();
     if (!product.empty()) {
-      choose_tile(last_, loops_.rows, loops_.width);
-      attempt("panels for " + product, [&] { return detail::pack(d_, product, {loops_.width, lanes(d_.stage(product)), options_.parallelism > 1}); });
+      loops_.registers = detail::choose_product_tile(d_, product, last_, target_, bounds_);
+      attempt("panels for " + product, [&] { return detail::pack(d_, product, {loops_.registers.width, lanes(d_.stage(product)), options_.parallelism > 1}); });
     }
+    const bool alone = !product.empty() && stands_alone(nest, product);
+    const bool columns_outside = alone && choose_blocks(product);
     Pieces pieces;
     for (std::size_t i = 0; i < rank; ++i) TESSERA_TRY_DONE(cut(nest, !product.empty(), i, pieces));
+    if (pieces.outer.empty() && !pieces.middle.empty() && !nest.shared.empty() && nest.shared[0].coordinate == 0) {
+      pieces.outer.push_back(pieces.middle[0]);
+      pieces.middle.erase(pieces.middle.begin());
+    }
+    if (columns_outside && pieces.outer.back() == d_.stage(last_).data_axes().back() + ".0") std::rotate(pieces.outer.begin(), pieces.outer.end() - 1, pieces.outer.end());
     Names order = pieces.outer;
     order.insert(order.end(), pieces.middle.begin(), pieces.middle.end());
     loops_.outer = pieces.outer;
-    if (!product.empty() && loops_.tiled.size() == 2 && stands_alone(nest, product) && d_.number(last_ + ".columns_outside", columns_outside(product) ? 1 : 0) != 0) {
-      std::swap(order[order.size() - 2], order.back());
-      loops_.outer = order;
+    if (!product.empty()) {
+      columns_first(product, alone && blocks_.empty() ? 0 : pieces.outer.size(), order, alone ? 1 : static_cast<double>(pieces.iterations));
+      if (alone) loops_.outer = order;
+      if (!order.empty()) loops_.tile = order.back();
     }
-    if (!order.empty() && !product.empty()) loops_.tile = order.back();
-    if (loops_.outer.empty() && !pieces.middle.empty() && !nest.shared.empty() && nest.shared[0].coordinate == 0) loops_.outer.push_back(pieces.middle[0]);
     order.insert(order.end(), pieces.inner.begin(), pieces.inner.end());
     for (const std::string& leaf : d_.stage(last_).leaves) {
       if (std::find(order.begin(), order.end(), leaf) == order.end()) order.push_back(leaf);
@@ -201,23 +209,16 @@ class Writer {
     return order.size() > 1 ? d_.step(schedule::Reorder{last_, order}) : Status(Done{});
   }
 
-  /// The register tile of a product whose results `host` stores.
-  void choose_tile(const std::string& host, schedule::Param& rows, schedule::Param& width) {
-    const Names axes = d_.stage(host).data_axes();
-    const std::int64_t columns = d_.extent(host, axes.back()), row_count = axes.size() > 1 ? d_.extent(host, axes[axes.size() - 2]) : 1;
-    const int vector = lanes(d_.stage(host));
-    const detail::RegisterTile rule = detail::register_tile(row_count, columns, vector, target_.vector_registers);
-    std::vector<std::int64_t> widths;
-    for (std::int64_t v = 1; v <= std::min(row_count < 2 ? detail::kMostVectorsOfARow : detail::kMostVectors, (columns + vector - 1) / vector); ++v) widths.push_back(v * vector);
-    width = d_.size(host + ".width", rule.vectors * vector, widths);
-    if (row_count < 2) return;
-    rows = d_.size(host + ".rows", rule.rows, up_to(std::min(detail::kMostRows, row_count)));
-    const std::int64_t room = std::max(1, target_.vector_registers - static_cast<int>(detail::kMostVectors) - 1) * vector;
-    SizeBound bound{"register file", 1, {}, std::max(room, d_.value(rows) * d_.value(width))};
-    for (const schedule::Param& p : {rows, width}) {
-      if (p.is_open()) bound.sizes.push_back(p.hole);
+  /// Of the last stage; whether their loop over columns goes outside.
+  bool choose_blocks(const std::string& product) {
+    const auto best = detail::choose_product_blocks(d_, product, last_, loops_.registers, options_.parallelism > 1 ? kBlocksOfThreads : 1);
+    const Names axes = d_.stage(last_).data_axes();
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      const std::int64_t n = d_.extent(last_, axes[i]), unit = i + 1 == axes.size() ? d_.value(loops_.registers.width) : loops_.registers.is_row(axes[i]) ? d_.value(loops_.registers.size_of(axes[i])) : 1;
+      blocks_.push_back(d_.number(last_ + "." + axes[i] + ".tile", best && best->sizes[i] < n ? best->sizes[i] / unit : 0));
     }
-    if (!bound.sizes.empty()) bounds_.push_back(std::move(bound));
+    if (std::all_of(blocks_.begin(), blocks_.end(), [](std::int64_t b) { return b == 0; })) blocks_.clear();
+    return !blocks_.empty() && d_.number(last_ + ".column_blocks_outside", best && best->columns_outside ? 1 : 0) != 0;
   }
 
   struct Pieces {
@@ -229,12 +230,12 @@ class Writer {
     const Stage& last = d_.stage(last_);
     const Names axes = last.data_axes();
     const std::string& a = axes[i];
-    const bool is_last = i + 1 == axes.size(), is_row = has_product && i + 2 == axes.size();
+    const bool is_last = i + 1 == axes.size(), is_row = has_product && loops_.registers.is_row(a);
     const auto k = std::find_if(nest.shared.begin(), nest.shared.end(), [&](const SharedAxis& s) { return s.coordinate == static_cast<int>(i); });
     const bool again = k != nest.shared.end() && computed_again(nest, static_cast<std::size_t>(k - nest.shared.begin()));
     const bool is_outer = k != nest.shared.end() && !again;
     const std::int64_t n = last.find_axis(a)->extent, vector = lanes(last);
-    const std::int64_t step = is_last ? (has_product ? d_.value(loops_.width) : vector) : is_row ? d_.value(loops_.rows) : 1;
+    const std::int64_t step = is_last ? (has_product ? d_.value(loops_.registers.width) : vector) : is_row ? d_.value(loops_.registers.size_of(a)) : 1;
     const bool moves = is_last && !has_product && vector > 1 && contiguity(last, last.roots[i].coordinate).moves;
     const bool registers = n >= 2 && (moves || is_row || (is_last && has_product));
     Names into;
@@ -246,22 +247,23 @@ class Writer {
     const bool is_chain = is_outer && !is_last && !has_product && a == nest.shared.back().name && nest.members.size() > 1;
     const std::int64_t together = is_chain ? d_.number(last_ + ".rows_together", rows_that_fit(nest)) : 1;
     const bool rows_together = together > 1;
-    const std::int64_t block = again ? block_of(n, step, is_last, pieces.iterations) : rows_together ? together : n;
-    if (block < n) {
+    // In units of the vectors or registers inside; 0: not cut.
+    const std::int64_t unit = registers ? step : 1;
+    const auto units = [&](std::int64_t block) { return d_.number(last_ + "." + a + ".tile", block < n ? block / unit : 0); };
+    const std::int64_t tile = again ? units(block_of(nest, i, step, pieces.iterations)) : rows_together ? together / unit : blocks_.empty() ? 0 : blocks_[i];
+    if (tile > 0 && tile * unit < n) {
       piece(".0", pieces.outer);
-      const std::int64_t unit = registers ? step : 1;
-      factors.push_back(d_.size(last_ + "." + a + ".tile", block / unit, powers_up_to((n + unit - 1) / unit)));
-      pieces.iterations *= (n + block - 1) / block;
+      factors.push_back(d_.size(last_ + "." + a + ".tile", tile, powers_up_to((n + unit - 1) / unit)));
+      pieces.iterations *= (n + tile * unit - 1) / (tile * unit);
     }
     if (registers) {
-      piece(".1", is_row && is_outer ? pieces.outer : pieces.middle);
-      factors.push_back(is_row ? loops_.rows : has_product ? loops_.width : schedule::Param(vector));
+      piece(".1", is_row && is_outer && blocks_.empty() ? pieces.outer : pieces.middle);
+      factors.push_back(is_row ? loops_.registers.size_of(a) : has_product ? loops_.registers.width : schedule::Param(vector));
       Names tile;
       piece(is_row ? ".r" : has_product ? ".t" : ".v", has_product && is_last ? tile : pieces.inner);
       if (!tile.empty()) pieces.inner.insert(pieces.inner.end(), {a + ".u", a + ".v"});
-      loops_.tiled.push_back(a);
     } else {
-      Names& to = is_outer && !is_last && !rows_together ? pieces.outer : pieces.middle;
+      Names& to = is_outer && !is_last && !rows_together && blocks_.empty() ? pieces.outer : pieces.middle;
       factors.empty() ? to.push_back(a) : piece(".1", to);
     }
     if (is_outer && !is_last) pieces.iterations *= is_row && registers ? (n + step - 1) / step : n;
@@ -269,11 +271,25 @@ class Writer {
     return registers && is_last && has_product ? d_.step(schedule::Split{last_, a + ".t", {a + ".u", a + ".v"}, {vector}, ir::Tail::kPartition}) : Status(Done{});
   }
 
-  /// Elements of an axis of extent `n` for which what they need is computed once; a multiple of `step`. The
-  /// first such axis is cut finer where nothing else gives the threads something to do.
-  std::int64_t block_of(std::int64_t n, std::int64_t step, bool is_last, std::int64_t iterations) const {
-    const std::int64_t least = is_last ? std::max(tile_, 4 * step) : iterations > 1 ? tile_ : std::clamp<std::int64_t>((n + 7) / 8, std::min<std::int64_t>(4, tile_), tile_);
+  /// Elements of axis `i` of the last stage for which what they need is computed once; a multiple of `step`. The
+  /// first such axis is cut finer where nothing else gives the threads something to do, and the columns are not
+  /// cut for a single thread where what is computed again has none.
+  std::int64_t block_of(const AlignedNest& nest, std::size_t i, std::int64_t step, std::int64_t iterations) const {
+    const Stage& last = d_.stage(last_);
+    const std::int64_t n = last.roots[i].extent;
+    const bool serial = options_.parallelism == 1, is_last = i + 1 == last.data_axes().size();
+    if (serial && is_last && !is_computed_along(nest, static_cast<int>(i))) return (n + step - 1) / step * step;
+    const std::int64_t least = is_last ? std::max(tile_, 4 * step) : serial || iterations > 1 ? tile_ : std::clamp<std::int64_t>((n + 7) / 8, std::min<std::int64_t>(4, tile_), tile_);
     return (least + step - 1) / step * step;
+  }
+
+  /// Whether a stage in the nest, besides those that are part of the last one, has a coordinate of its own along axis `i` of the last.
+  bool is_computed_along(const AlignedNest& nest, int i) const {
+    const auto k = std::find_if(nest.shared.begin(), nest.shared.end(), [&](const SharedAxis& s) { return s.coordinate == i; });
+    return std::any_of(nest.members.begin(), nest.members.end(), [&](const Member& m) {
+      const bool apart = m.stage != last_ && !is_inlined(m.stage) && !is_read_in_place(d_.stage(m.stage));
+      return apart && (k == nest.shared.end() || m.coordinates[static_cast<std::size_t>(k - nest.shared.begin())] >= 0);
+    });
   }
 
   /// Rows that the stages of a chain work on together: they stay near, stages with one element a row have vectors of
@@ -293,16 +309,36 @@ class Writer {
            std::all_of(nest.members.begin(), nest.members.end(), [&](const Member& m) { return m.stage == last_ || m.stage == product || is_inlined(m.stage); });
   }
 
-  /// Whether tiles of a product read less from memory with the columns outside: an operand that does not stay in
-  /// the cache is read again in every iteration of the loop that it does not depend on, when that is outside.
-  bool columns_outside(const std::string& product) const {
+  /// The loop over tiles of columns goes outside of the loops over rows, those from `first` on that change nothing of what is
+  /// read for the columns, where tiles read less from memory so: an operand that does not stay in the cache is read
+  /// again in every iteration of a loop that it does not depend on, when that is outside. `parts` of the rows are done at once.
+  void columns_first(const std::string& product, std::size_t first, Names& order, double parts) {
     const Stage& s = d_.stage(product);
-    const std::size_t rank = s.data_axes().size();
-    const schedule::RootAxis &row = s.roots[rank - 2], &column = s.roots[rank - 1];
-    const double of_rows = detail::bytes_along(s, row.coordinate, column.coordinate), of_columns = detail::bytes_along(s, column.coordinate, row.coordinate);
-    const auto traffic = [](double bytes, std::int64_t extent, std::int64_t tile) { return bytes > kCachedBytes ? bytes * static_cast<double>(extent) / static_cast<double>(tile) : bytes; };
-    const double rows_outside = traffic(of_columns, row.extent, d_.value(loops_.rows)) + of_rows;
-    return traffic(of_rows, column.extent, d_.value(loops_.width)) + of_columns < rows_outside;
+    const Names axes = d_.stage(last_).data_axes();
+    const std::size_t column = axes.size() - 1;
+    const auto loop = std::find(order.begin(), order.end(), axes[column] + ".1");
+    if (loop == order.end() || axes.size() < 2) return;
+    double of_rows = 0, of_columns = 0, row_tiles = 1;
+    for (const ir::Load* read : detail::reads_of(s)) {
+      double bytes = read->buffer->dtype.bytes();
+      for (const std::int64_t n : ir::Buffer(read->buffer).extents()) bytes *= static_cast<double>(n);
+      (detail::moves_with(*read, s.roots[column].coordinate) ? of_columns : of_rows) += bytes;
+    }
+    Names rows;
+    for (std::size_t i = 0; i < column; ++i) {
+      if (!detail::columns_stay(s, i)) continue;
+      const double tile = loops_.registers.is_row(axes[i]) ? static_cast<double>(d_.value(loops_.registers.size_of(axes[i]))) : 1;
+      row_tiles *= std::ceil(static_cast<double>(d_.extent(last_, axes[i])) / tile);
+      rows.insert(rows.end(), {axes[i], axes[i] + ".1"});
+    }
+    const auto traffic = [](double bytes, double times) { return bytes > kCachedBytes ? bytes * times : bytes; };
+    const double columns_outside = traffic(of_rows / parts, static_cast<double>(s.roots[column].extent) / static_cast<double>(d_.value(loops_.registers.width))) + of_columns;
+    const bool rule = columns_outside < traffic(of_columns, row_tiles / parts) + of_rows / parts;
+    if (rows.empty() || d_.number(last_ + ".columns_outside", rule || !blocks_.empty() ? 1 : 0) == 0) return;
+    const std::string name = *loop;
+    order.erase(loop);
+    const auto is_row = [&](const std::string& l) { return std::find(rows.begin(), rows.end(), l) != rows.end(); };
+    order.insert(std::find_if(order.begin() + static_cast<std::ptrdiff_t>(std::min(first, order.size())), order.end(), is_row), name);
   }
 
   bool computed_again(const AlignedNest& nest, std::size_t k) const {
@@ -334,59 +370,29 @@ class Writer {
     const std::string sums = name + ".acc";
     TESSERA_TRY_DONE(d_.step(schedule::CacheWrite{name, sums, ir::Scope::kGlobal}));
     if (!loops_.outer.empty()) TESSERA_TRY_DONE(place(name));
-    Names order = d_.stage(name).data_axes(), tiled, inner;
+    Names order = d_.stage(name).data_axes(), inner;
     const std::string column = order.back();
     if (d_.extent(name, column) < 2) return refuse("its last axis has a single element");
-    schedule::Param rows, width;
-    choose_tile(name, rows, width);
-    attempt("panels for " + name, [&] { return detail::pack(d_, sums, {width, lanes(d_.stage(sums)), options_.parallelism > 1}); });
-    if (order.size() > 1 && d_.extent(name, order[order.size() - 2]) > 1) {
-      std::string& row = order[order.size() - 2];
-      TESSERA_TRY_DONE(d_.step(schedule::Split{name, row, {row + ".1", row + ".r"}, {rows}, ir::Tail::kPartition}));
-      tiled.push_back(row);
+    const detail::ProductTile tile = detail::choose_product_tile(d_, sums, name, target_, bounds_);
+    attempt("panels for " + name, [&] { return detail::pack(d_, sums, {tile.width, lanes(d_.stage(sums)), options_.parallelism > 1}); });
+    for (std::string& row : order) {
+      if (!tile.is_row(row)) continue;
+      TESSERA_TRY_DONE(d_.step(schedule::Split{name, row, {row + ".1", row + ".r"}, {tile.size_of(row)}, ir::Tail::kPartition}));
       inner.push_back(row + ".r");
       row += ".1";
     }
-    TESSERA_TRY_DONE(d_.step(schedule::Split{name, column, {column + ".1", column + ".t"}, {width}, ir::Tail::kPartition}));
+    TESSERA_TRY_DONE(d_.step(schedule::Split{name, column, {column + ".1", column + ".t"}, {tile.width}, ir::Tail::kPartition}));
     TESSERA_TRY_DONE(d_.step(schedule::Split{name, column + ".t", {column + ".u", column + ".v"}, {lanes(d_.stage(name))}, ir::Tail::kPartition}));
-    tiled.push_back(column);
     order.back() = column + ".1";
     inner.insert(inner.end(), {column + ".u", column + ".v"});
     order.insert(order.end(), inner.begin(), inner.end());
     TESSERA_TRY_DONE(d_.step(schedule::Reorder{name, order}));
-    return accumulate(sums, name, column + ".1", tiled);
+    return accumulate(sums, name, column + ".1", tile);
   }
 
-  /// The tile of `product` in registers, inside of loop `tile` of the stage that reads it in place, whose axes
-  /// `tiled` are cut for it.
-  Status accumulate(const std::string& product, const std::string& host, const std::string& tile, const Names& tiled) {
-    if (std::find(tiled.begin(), tiled.end(), d_.stage(host).data_axes().back()) == tiled.end()) return refuse("its last axis has a single element");
-    TESSERA_TRY_DONE(d_.step(schedule::ComputeAt{product, host, tile}));
-    TESSERA_TRY_DONE(d_.step(schedule::SetScope{product, ir::Scope::kRegister}));
-    const Names axes = d_.stage(host).data_axes();
-    const bool has_rows = tiled.size() > 1;
-    Names data, reduce;
-    for (const schedule::RootAxis& r : d_.stage(product).roots) (r.kind == schedule::AxisKind::kData ? data : reduce).push_back(r.axis);
-    const std::string column = data.back(), vectors = column + ".u", vector = column + ".v";
-    data.pop_back();
-    std::string row;
-    if (has_rows) row = data.back();
-    if (has_rows) data.pop_back();
-    Names order = data;
-    order.insert(order.end(), reduce.begin(), reduce.end());
-    if (has_rows) order.push_back(row);
-    order.push_back(vectors);
-    order.push_back(vector);
-    TESSERA_TRY_DONE(d_.step(schedule::Split{product, column, {vectors, vector}, {lanes(d_.stage(product))}, ir::Tail::kPartition}));
-    TESSERA_TRY_DONE(d_.step(schedule::Reorder{product, order}));
-    for (const std::string& a : has_rows ? Names{row, vectors} : Names{vectors}) TESSERA_TRY_DONE(d_.step(schedule::Unroll{product, a}));
-    if (d_.extent(product, reduce.back()) > 1) {
-      TESSERA_TRY_DONE(d_.step(schedule::Annotate{product, reduce.back(), "unroll", d_.size(product + ".unroll", 2, powers_up_to(std::min<std::int64_t>(4, d_.extent(product, reduce.back()))))}));
-    }
-    TESSERA_TRY_DONE(d_.step(schedule::Vectorize{product, vector}));
-    if (has_rows) TESSERA_TRY_DONE(d_.step(schedule::Unroll{host, axes[axes.size() - 2] + ".r"}));
-    TESSERA_TRY_DONE(d_.step(schedule::Unroll{host, axes.back() + ".u"}));
-    return d_.step(schedule::Vectorize{host, axes.back() + ".v"});
+  Status accumulate(const std::string& product, const std::string& host, const std::string& at, const detail::ProductTile& tile) {
+    if (d_.extent(host, d_.stage(host).data_axes().back()) < 2) return refuse("its last axis has a single element");
+    return detail::accumulate(d_, product, host, at, tile, lanes(d_.stage(product)));
   }
 
   /// Vectors of a stage that is where it belongs.
@@ -485,6 +491,7 @@ class Writer {
   bool out_of_scratch_ = false;  // in that nest
   std::string last_;             // stage of it
   Loops loops_;
+  std::vector<std::int64_t> blocks_;  // of a last stage that is a product alone: tiles along each data axis, 0: all; empty: one block
 };
 
 }  // namespace

@@ -95,7 +95,7 @@ class Chooser {
       if (!f_.axes()[a].reduce) data *= tiles;
     }
     if (data < limits_.least_tiles || f_.lines(s) * kLineBytes > limits_.capacity) return false;
-    const double traffic = f_.traffic(s);
+    const double traffic = f_.traffic(s, limits_.order);
     if (best_ && std::tuple(best_->traffic, best_->tiles, -best_->sizes[last_]) <= std::tuple(traffic, all, -s[last_])) return false;
     best_ = Found{traffic, all, s};
     return true;
@@ -133,6 +133,9 @@ Result<TileChoice> choose_tiles(const TileFootprints& footprints, const TileLimi
   if (footprints.axes().empty()) return refuse("'", footprints.accesses()[0].tensor, "' is a single element");
   if (!limits.steps.empty() && limits.steps.size() != footprints.axes().size()) {
     return refuse(limits.steps.size(), " steps for ", footprints.axes().size(), " axes");
+  }
+  if (!limits.order.empty() && limits.order.size() != footprints.axes().size()) {
+    return refuse("an order of ", limits.order.size(), " loops for ", footprints.axes().size(), " axes");
   }
   return Chooser(footprints, limits).run();
 }

@@ -247,10 +247,11 @@ double TileFootprints::lines(const std::vector<std::int64_t>& sizes) const {
   return out;
 }
 
-double TileFootprints::visits(const TileAccess& a, const std::vector<std::int64_t>& sizes) const {
+double TileFootprints::visits(const TileAccess& a, const std::vector<std::int64_t>& sizes, const std::vector<std::size_t>& order) const {
   double all = 1, different = 1;
   bool stays = true;  // from one iteration of the loops so far to the next
-  for (std::size_t i = axes_.size(); i-- > 0;) {
+  for (std::size_t at = axes_.size(); at-- > 0;) {
+    const std::size_t i = order.empty() ? at : order[at];
     const auto tiles = static_cast<double>(ceil_div(axes_[i].extent, sizes[i]));
     if (a.moved[i]) different *= tiles;
     stays &= !a.moved[i] || tiles == 1;
@@ -259,9 +260,9 @@ double TileFootprints::visits(const TileAccess& a, const std::vector<std::int64_
   return a.write ? 2 * all - different : all;  // what comes back is read before it is stored
 }
 
-double TileFootprints::traffic(const std::vector<std::int64_t>& sizes) const {
+double TileFootprints::traffic(const std::vector<std::int64_t>& sizes, const std::vector<std::size_t>& order) const {
   double out = 0;
-  for (const TileAccess& a : accesses_) out += lines(a, sizes) * visits(a, sizes);
+  for (const TileAccess& a : accesses_) out += lines(a, sizes) * visits(a, sizes, order);
   return out * kLineBytes;
 }
 

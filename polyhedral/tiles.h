@@ -67,12 +67,13 @@ class TileFootprints {
   /// Lines of 64 bytes that hold the boxes, when each row of a box starts with a line.
   double lines(const std::vector<std::int64_t>& sizes) const;
   /// Bytes of lines that are fetched or stored, in all, when a tile stays where it is used until the next: every box
-  /// as often as the tile before had another one. The loops over tiles are those of the axes, the last innermost.
-  double traffic(const std::vector<std::int64_t>& sizes) const;
+  /// as often as the tile before had another one. The loops over tiles are those of the axes in `order`, the last
+  /// innermost; empty: of all axes as they come.
+  double traffic(const std::vector<std::int64_t>& sizes, const std::vector<std::size_t>& order = {}) const;
 
  private:
   double lines(const TileAccess& a, const std::vector<std::int64_t>& sizes) const;
-  double visits(const TileAccess& a, const std::vector<std::int64_t>& sizes) const;
+  double visits(const TileAccess& a, const std::vector<std::int64_t>& sizes, const std::vector<std::size_t>& order) const;
 
   std::vector<Axis> axes_;
   std::vector<TileAccess> accesses_;
@@ -82,6 +83,7 @@ struct TileLimits {
   double capacity = 256 << 10;      // bytes of lines that the boxes of a tile may take
   std::vector<std::int64_t> steps;  // by axis: sizes are multiples, or all of the axis; empty: 1
   double least_tiles = 1;           // of the data axes, so many can run in parallel
+  std::vector<std::size_t> order;   // of the loops over tiles, as in TileFootprints::traffic
 };
 
 struct TileChoice {

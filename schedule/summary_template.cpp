@@ -24,7 +24,7 @@ Result<SummaryTemplate> SummaryTemplate::make(const State& initial, const StepLi
     ++told;
     if (quick != slow) return refuse("the summary of a probe differs from that of its state");
   }
-  if (told == 0) return refuse("no probe is told: sums too long, or boxes that are padded unevenly");
+  if (told == 0) return refuse("no probe is told: its sums are too long");
   return out;
 }
 

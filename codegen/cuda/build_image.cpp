@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <regex>
 
 namespace tessera::codegen {
 
@@ -19,7 +20,24 @@ Refusal about(const runtime::Launch& l, const Status& why) {
   return refuse("resource: launch of '", l.entry, "': ", why.reason());
 }
 
+std::int64_t spills_of(const CudaReport& report) {
+  std::int64_t out = 0;
+  for (const EntryReport& e : report.entries) out = std::max(out, e.spill_bytes());
+  return out;
+}
+
 }  // namespace
+
+Result<Cubin> compile_source(const Nvrtc& nvrtc, CubinCache& cache, const std::string& arch, CudaSource& source, const CudaCompileOptions& options) {
+  TESSERA_TRY(cubin, cache.compile(nvrtc, source.text, source.name, arch, options));
+  if (spills_of(cubin.report) == 0) return cubin;
+  static const std::regex bounds(R"(__launch_bounds__\((\d+)\))");
+  std::string text = std::regex_replace(source.text, bounds, "__launch_bounds__($1, 1)");
+  auto again = cache.compile(nvrtc, text, source.name, arch, options);
+  if (!again.ok() || spills_of(again->report) >= spills_of(cubin.report)) return cubin;
+  source.text = std::move(text);
+  return again;
+}
 
 Status check_launches(const CudaSource& source, const ir::CudaArch& arch) {
   for (std::size_t i = 0; i < source.image.launches.size(); ++i) {
@@ -36,7 +54,7 @@ Result<BuiltCuda> build_cuda(const Nvrtc& nvrtc, CubinCache& cache, const ir::Ta
   runtime::KernelImage& image = source.image;
   TESSERA_TRY_DONE(check_launches(source, arch));
   const auto begin = std::chrono::steady_clock::now();
-  TESSERA_TRY(cubin, cache.compile(nvrtc, source.text, source.name, target.arch, {.keep_ptx = keep_ptx}));
+  TESSERA_TRY(cubin, compile_source(nvrtc, cache, target.arch, source, {.keep_ptx = keep_ptx}));
   image.build.compile_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   if (const Status s = accept_report(cubin.report, source.kind); !s.ok()) return refuse("resource: ", s.reason());

@@ -14,6 +14,12 @@ namespace tessera::codegen {
 /// cannot hold.
 Status check_launches(const CudaSource& source, const ir::CudaArch& arch);
 
+/// The machine code of a source. ptxas is left to weigh registers against threads that run at once; where that ends in
+/// spills, it is asked again with room for one block, and `source` gets that text if it spills less.
+///
+///   __launch_bounds__(64)    ->    __launch_bounds__(64, 1)      80 registers, 24 bytes spilled  ->  99, none
+Result<Cubin> compile_source(const Nvrtc& nvrtc, CubinCache& cache, const std::string& arch, CudaSource& source, const CudaCompileOptions& options);
+
 /// An image with what it was made from, for those who hand out all of it.
 struct BuiltCuda {
   runtime::KernelImage image;

@@ -12,6 +12,7 @@ namespace {
 constexpr double kReuseOfPanels = 2, kReuseOfCopies = 64;  // times that a panel is read: to be worth preparing, and copying in every run
 constexpr double kReuseOfTransposes = 16;                  // the same, where columns cannot be in vectors without it
 constexpr std::int64_t kBytesFarApart = 1024;              // between rows that a copy brings together
+constexpr double kBytesInPlace = 1 << 20;                  // of an operand that a second cache keeps: its copy would be no nearer
 
 bool is_constant(const schedule::Stage& s) { return s.kind == dsl::OperationKind::kConstant; }
 
@@ -20,7 +21,9 @@ bool pays(Draft& d, const std::string& product, const Panel& panel, const schedu
   const std::int64_t columns = source.roots[panel.dimension].extent;
   const bool needed = needs_panel(d.state, d.stage(product)), far_apart = columns * source.outputs[0]->dtype.bytes() >= kBytesFarApart;
   if (!source.is_input() || panel.reuse < kReuseOfPanels || (columns <= width && !needed)) return false;
-  const bool rule = needed || is_constant(source) || (far_apart && panel.reuse >= kReuseOfCopies);
+  double bytes = source.outputs[0]->dtype.bytes();
+  for (const schedule::RootAxis& r : source.roots) bytes *= static_cast<double>(r.extent);
+  const bool rule = needed || is_constant(source) || (far_apart && bytes > kBytesInPlace && panel.reuse >= kReuseOfCopies);
   return d.number(product + ".pack", rule ? 1 : 0) != 0;
 }
 

@@ -76,7 +76,6 @@ std::int64_t PointGeometry::guarded_count(const Guard& g) const { return frames_
 
 void PointGeometry::begin(const NestShape& shape, std::span<const std::int64_t> holes) {
   shape_ = &shape;
-  told_ = true;
   const std::size_t axes = shape.axes.size(), slots = at(shape.coordinates) + shape.virtuals.size();
   algebra_.begin(static_cast<int>(axes) + shape.coordinates);
   numbers(holes);
@@ -127,7 +126,6 @@ void PointGeometry::pad(int stage) {
   const StageShape& s = shape_->stages[at(stage)];
   for (std::size_t d = 0; d < s.rank; ++d) {
     Dim& box = regions_[at(stage)][d];
-    if (!box.extent.is_constant()) uneven_[at(stage)] = 1;
     for (const RelationShape& r : s.relations) {
       if (r.padded && r.whole == s.roots[d].axis) box.bound = ceil_div(box.bound, number(r.factor)) * number(r.factor);
     }

@@ -20,7 +20,7 @@ class PointGeometry {
 
   IndexAlgebra& algebra() { return algebra_; }
   /// False when what begin() was asked for is beyond this: results are then meaningless.
-  bool told() const { return told_ && algebra_.fits(); }
+  bool told() const { return algebra_.fits(); }
   /// The largest trip count.
   std::int64_t number(Number n) const { return numbers_[static_cast<std::size_t>(n)]; }
   std::int64_t extent(Atom axis) const { return extents_[static_cast<std::size_t>(axis)]; }
@@ -79,13 +79,20 @@ class PointGeometry {
   /// Where a coordinate ranges while the loops of a place hold still.
   const Span& coordinate_span(Slot slot, const PlaceShape& place);
   void outside_spans(int stage, const PlaceShape& place);
+  /// always_whole of geometry.cpp, of a dimension that is read from lo to hi.
+  bool is_always_whole(const IndexSum& lo, const IndexSum& hi);
   void intersect(Box& a, const Box& b, std::size_t rank);
   Span span(Atom axis, const PlaceShape& place);
   Span split_span(const RelationShape& r, Atom axis, const PlaceShape& place);
   Span fuse_span(const RelationShape& r, Atom axis, const PlaceShape& place);
   Span full(Atom axis, const PlaceShape& place);
   IndexSum span_extent(Atom axis, const PlaceShape& place);
-  void form_range(const Form& f, const PlaceShape& place, IndexSum& lo, IndexSum& hi);
+  /// Of an index of `reader`.
+  void form_range(int reader, const Form& f, const PlaceShape& place, IndexSum& lo, IndexSum& hi);
+  /// FusedIndex of geometry.cpp: coordinates of fused axes that an index flattens become the fused axis, as a variable.
+  IndexSum joined(const StageShape& reader, IndexSum index);
+  /// The variable for an axis there; -1 where there is none.
+  Atom joined_atom(const StageShape& s, Atom axis) const;
   void index_range(const IndexSum& index, const PlaceShape& place, IndexSum& lo, IndexSum& hi);
   void atom_range(Atom atom, const PlaceShape& place, IndexSum& lo, IndexSum& hi);
 
@@ -100,7 +107,6 @@ class PointGeometry {
   const AxisShape& shape_of(Atom axis) const { return shape_->axes[static_cast<std::size_t>(axis)]; }
 
   const NestShape* shape_ = nullptr;
-  bool told_ = true;  // so far
   IndexAlgebra algebra_;
   std::vector<std::int64_t> numbers_, extents_;
   std::vector<Frame> frames_;
@@ -111,7 +117,7 @@ class PointGeometry {
   std::vector<Span> spans_;            // by slot, at the place of span_place_
   std::vector<int> span_place_;
   std::vector<char> entered_;          // by stage
-  std::vector<char> uneven_;           // by stage: a padded box of which less is needed somewhere, by how much a state tells
+  std::vector<std::uint8_t> uneven_;   // by stage, a bit a dimension: of a padded box less is needed in some iteration
 };
 
 }  // namespace tessera::schedule::detail

@@ -1,5 +1,7 @@
 // The regions of a point's stages: what geometry.cpp does for a state. Spans are built as if nothing
 // were known of loop variables, and a box simplified under their ranges at the end, there as here.
+#include <algorithm>
+
 #include "schedule/detail/point_geometry.h"
 
 namespace tessera::schedule::detail {
@@ -87,7 +89,7 @@ PointGeometry::Span PointGeometry::fuse_span(const RelationShape& r, Atom axis, 
 void PointGeometry::atom_range(Atom atom, const PlaceShape& place, IndexSum& lo, IndexSum& hi) {
   const int first = static_cast<int>(shape_->axes.size());
   if (algebra_.is_variable(atom)) {
-    const Span& s = coordinate_span(atom - first, place);
+    const Span& s = atom < first ? span(atom, place) : coordinate_span(atom - first, place);
     lo = s.lo;
     hi = s.hi;
     return;
@@ -135,7 +137,40 @@ void PointGeometry::index_range(const IndexSum& index, const PlaceShape& place, 
   }
 }
 
-void PointGeometry::form_range(const Form& f, const PlaceShape& place, IndexSum& lo, IndexSum& hi) {
+Atom PointGeometry::joined_atom(const StageShape& s, Atom axis) const {
+  const AxisShape& a = shape_of(axis);
+  if (a.root >= 0) {
+    const IndexSum& lo = regions_[at(a.stage)][at(a.root)].lo;
+    const bool shifted = at(a.root) < s.rank && (!lo.is_constant() || lo.constant != 0);
+    return shifted ? -1 : static_cast<Atom>(shape_->axes.size()) + s.roots[at(a.root)].slot;
+  }
+  const RelationShape& r = s.relations[at(a.made_by)];
+  return r.kind == Relation::Kind::kFuse && joined_atom(s, r.outer) >= 0 && joined_atom(s, r.inner) >= 0 ? axis : -1;
+}
+
+IndexSum PointGeometry::joined(const StageShape& reader, IndexSum index) {
+  bool changed = false;
+  for (const RelationShape& r : reader.relations) {
+    if (r.kind != Relation::Kind::kFuse || joined_atom(reader, r.whole) < 0) continue;
+    const Atom outer = joined_atom(reader, r.outer), inner = joined_atom(reader, r.inner);
+    const auto coefficient = [&](Atom a) {
+      const auto t = std::find_if(index.begin(), index.end(), [&](const IndexTerm& x) { return x.atom == a; });
+      return t == index.end() ? 0 : t->coefficient;
+    };
+    const std::int64_t k = coefficient(inner);
+    if (k == 0 || coefficient(outer) != k * extent(r.inner)) continue;
+    algebra_.add(index, algebra_.variable(outer), -k * extent(r.inner));
+    algebra_.add(index, algebra_.variable(inner), -k);
+    algebra_.add(index, algebra_.variable(r.whole), k);
+    changed = true;
+  }
+  return changed ? IndexAlgebra::ordered(index) : index;
+}
+
+void PointGeometry::form_range(int reader, const Form& f, const PlaceShape& place, IndexSum& lo, IndexSum& hi) {
+  const StageShape& s = shape_->stages[at(reader)];
+  const bool fuses = std::any_of(s.relations.begin(), s.relations.end(), [](const RelationShape& r) { return r.kind == Relation::Kind::kFuse; });
+  if (fuses && place.chain[at(reader)] != 0) return index_range(joined(s, evaluate(f, coordinates_)), place, lo, hi);
   if (!f.plain) return index_range(evaluate(f, coordinates_), place, lo, hi);
   lo = hi = IndexSum(f.constant);
   for (const auto& [coefficient, atom] : f.terms) {
@@ -173,8 +208,10 @@ void PointGeometry::outside_spans(int stage, const PlaceShape& place) {
   if (q.placement == Placement::kAt && !here) {
     required_region(stage, place, inner);
     box = &inner;
-    // A padded box of which less is needed somewhere ends past it, by how much a state tells.
-    told_ &= uneven_[at(stage)] == 0;
+    // A padded box begins inside of what is needed, and where that is less than the box it ends past it.
+    for (std::size_t d = 0; d < q.rank; ++d) {
+      if ((uneven_[at(stage)] >> d & 1) != 0) inner[d].extent.constant += regions_[at(stage)][d].bound;
+    }
   }
   algebra_.use_bounds(false);
   for (std::size_t d = 0; d < q.roots.size(); ++d) {
@@ -199,7 +236,7 @@ void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out
       if (read.stage != stage) continue;
       for (std::size_t d = 0; d < s.rank; ++d) {
         IndexSum a, b;
-        form_range(read.index[d], place, a, b);
+        form_range(q, read.index[d], place, a, b);
         lo[d] = seen[d] ? algebra_.least(lo[d], a) : a;
         hi[d] = seen[d] ? algebra_.greatest(hi[d], b) : b;
         seen[d] = true;
@@ -207,6 +244,10 @@ void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out
     }
   }
   algebra_.use_bounds(true);
+  if (s.padded && place.id == s.place.id) {
+    uneven_[at(stage)] = 0;
+    for (std::size_t d = 0; d < s.rank; ++d) uneven_[at(stage)] |= static_cast<std::uint8_t>((seen[d] && is_always_whole(lo[d], hi[d]) ? 0 : 1) << d);
+  }
   const bool past = s.padded && is_read_past_end(s);
   for (std::size_t d = 0; d < s.rank; ++d) {
     const std::int64_t n = number(s.roots[d].extent);
@@ -234,6 +275,8 @@ void PointGeometry::required_region(int stage, const PlaceShape& place, Box& out
     box.lo = IndexSum(0);
   }
 }
+
+bool PointGeometry::is_always_whole(const IndexSum& lo, const IndexSum& hi) { return algebra_.simplified(algebra_.sum(hi, lo, -1)).is_constant(); }
 
 void PointGeometry::intersect(Box& a, const Box& b, std::size_t rank) {
   algebra_.use_bounds(true);

@@ -33,11 +33,11 @@ TEST(Schedule, DecisionsOfAPerson) {
   ASSERT_EQ(planned.code, 0) << planned.err;
   Json d = parse_json(planned.out).or_throw();
   const auto write = [&](const char* name) { std::ofstream(folder.path() + "/" + name) << dump_json(d); };
-  d["sizes"]["C.rows"] = 3;
+  d["sizes"]["C.i.rows"] = 3;
   write("mine.json");
   const CommandResult again = autotune(with({"schedule"}, {"--decisions", "mine.json", "--print", "decisions"}), here);
   EXPECT_EQ(again.code, 0) << again.err;
-  EXPECT_EQ(parse_json(again.out).or_throw()["sizes"]["C.rows"], 3);
+  EXPECT_EQ(parse_json(again.out).or_throw()["sizes"]["C.i.rows"], 3);
   const CommandResult tuned = autotune(with({}, {"--decisions", "mine.json", "--trials", "4", "--threads", "1", "--log", "m.jsonl", "--json"}), here);
   ASSERT_EQ(tuned.code, 0) << tuned.err;
   EXPECT_GE(parse_json(tuned.out).or_throw()["polyhedral"]["trials"].get<int>(), 1);

@@ -1,7 +1,9 @@
 // From a program to an image for a device, in one call.
-#include "codegen/cuda/source.h"
+#include "codegen/cuda/build_image.h"
 #include "driver/compile.h"
 #include "ops/catalog.h"
+#include "search/pack.h"
+#include "search/point.h"
 #include "tests/cuda/nvrtc_fixture.h"
 
 namespace tessera::driver {
@@ -60,6 +62,29 @@ TEST_F(Road, ArchitecturesAreNamed) {
   EXPECT_FALSE(resolve_target("cuda").arch.empty());
   EXPECT_EQ(resolve_target("cuda -arch=sm_86").text(), "cuda -arch=sm_86");
   EXPECT_THROW(resolve_target("cuda -arch=sm_61"), UserError);
+}
+
+/// Left to itself ptxas of CUDA 13.0 keeps this tile of a 7 x 7 convolution to 80 registers and spills 24 bytes.
+TEST_F(Road, RegistersComeBeforeThreadsWhereTheyWouldSpill) {
+  search::Task task;
+  task.op = "conv2d_bias_relu";
+  task.dag = ops::build({task.op, ops::find_preset("CBR.1").or_throw().shape, "", "f32"}).or_throw();
+  task.target = resolve_target("cuda -arch=sm_90a");
+  const std::vector<search::Sketch> sketches = search::generate_sketches(task);
+  const auto point = search::point_of(sketches, "conv.tile.epilogue", {{"W.s.vector", 4}, {"Xpad.vector", 4}, {"conv.co.r", 4}, {"conv.co.v", 2}, {"conv.co.w", 1},
+                                                                       {"conv.co.x", 8}, {"conv.rh.block", 4}, {"conv.slots", 4}, {"conv.x.r", 1}, {"conv.x.v", 1},
+                                                                       {"conv.x.w", 1}, {"conv.x.x", 2}, {"conv.y.r", 2}, {"conv.y.v", 2}, {"conv.y.w", 2}, {"conv.y.x", 2}});
+  ASSERT_TRUE(point.has_value());
+  const schedule::StepList steps = search::steps_of(sketches, *point).or_throw();
+  codegen::CubinCache cache("");
+  codegen::CudaSource source = codegen::cuda_source(finished_program(task.dag, steps, task.target).or_throw()).or_throw();
+  const std::string printed = source.text;
+  const codegen::Cubin plain = codegen::compile_cuda(*codegen::nvrtc(), printed, source.name, task.target.arch).or_throw();
+  const codegen::Cubin made = codegen::compile_source(*codegen::nvrtc(), cache, task.target.arch, source, {}).or_throw();
+  EXPECT_EQ(made.report.entries[0].spill_bytes(), 0);
+  const bool spills = plain.report.entries[0].spill_bytes() > 0;
+  EXPECT_EQ(source.text != printed, spills);
+  EXPECT_EQ(source.text.find("__launch_bounds__(64, 1)") != std::string::npos, spills);
 }
 
 }  // namespace

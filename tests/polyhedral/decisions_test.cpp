@@ -49,12 +49,12 @@ TEST(Decisions, ReplayExactly) {
 TEST(Decisions, NumbersMayBeLeftOutAndChanged) {
   const auto made = plan_of("matmul");
   PolyhedralDecisions d = made.decisions;
-  ASSERT_TRUE(d.sizes.count("C.rows"));
+  ASSERT_TRUE(d.sizes.count("C.i.rows"));
   d.sizes.clear();
   EXPECT_EQ(driver::polyhedral_plan(program("matmul"), d)->plan.steps, made.plan.steps);
-  d.sizes["C.rows"] = 3;
+  d.sizes["C.i.rows"] = 3;
   const auto changed = driver::polyhedral_plan(program("matmul"), d).or_throw();
-  EXPECT_EQ(changed.decisions.sizes.at("C.rows"), 3);
+  EXPECT_EQ(changed.decisions.sizes.at("C.i.rows"), 3);
   EXPECT_NE(changed.plan.steps, made.plan.steps);
   EXPECT_EQ(to_string(driver::verify(program("matmul"), schedule::Plan(d), driver::resolve_target(kTarget)).or_throw()), "ok");
 }

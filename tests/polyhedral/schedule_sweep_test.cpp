@@ -14,7 +14,8 @@ namespace {
 
 TEST(ScheduleSweep, DISABLED_EveryPresetIsPlannedAndProved) {
   const ir::Target target = driver::resolve_target("cpu");
-  std::vector<double> ms;
+  std::vector<double> ms;  // of the main road; ISL's scheduler has a limit of its own
+  double slowest_ilp = 0;
   int legal = 0, unknown = 0;
   std::string slowest;
   for (const ops::Operator* op : ops::catalog()) {
@@ -26,10 +27,15 @@ TEST(ScheduleSweep, DISABLED_EveryPresetIsPlannedAndProved) {
       for (const std::string& strategy : driver::polyhedral_strategies()) {
         const std::clock_t start = std::clock();
         const auto made = driver::polyhedral_plan(dag, target, 2, strategy);
-        ms.push_back(1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
+        const double took = 1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+        if (strategy == "ilp") {
+          slowest_ilp = std::max(slowest_ilp, took);
+        } else {
+          ms.push_back(took);
+        }
         ASSERT_TRUE(made.ok()) << op->name << " " << preset.name << ": " << made.reason();
         EXPECT_TRUE(made->plan.refused.empty()) << op->name << " " << preset.name << " " << strategy << ": " << made->plan.refused[0];
-        if (ms.back() == *std::max_element(ms.begin(), ms.end())) slowest = op->name + " " + preset.name + " " + strategy;
+        if (took == *std::max_element(ms.begin(), ms.end())) slowest = op->name + " " + preset.name + " " + strategy;
         const Verdict v = driver::verify(dag, made->plan.steps, target).or_throw();
         EXPECT_FALSE(v.illegal()) << op->name << " " << preset.name << " " << strategy << ": " << v;
         ++(v.ok() ? legal : unknown);
@@ -37,10 +43,11 @@ TEST(ScheduleSweep, DISABLED_EveryPresetIsPlannedAndProved) {
     }
   }
   std::sort(ms.begin(), ms.end());
+  EXPECT_LT(slowest_ilp, 1000);
   EXPECT_LT(ms.back(), 400);
   EXPECT_LT(ms[ms.size() / 2], 80);
-  std::cout << "plans: " << ms.size() << " legal: " << legal << " unknown: " << unknown << " median: " << ms[ms.size() / 2] << " ms slowest: " << ms.back() << " ms ("
-            << slowest << ")" << std::endl;
+  std::cout << "plans: " << legal + unknown << " legal: " << legal << " unknown: " << unknown << " median: " << ms[ms.size() / 2] << " ms slowest: " << ms.back() << " ms ("
+            << slowest << ") ilp: " << slowest_ilp << " ms" << std::endl;
 }
 
 }  // namespace

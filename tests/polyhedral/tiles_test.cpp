@@ -46,6 +46,8 @@ TEST(TileFootprints, OfAProductAndAConvolution) {
   // k innermost: C once, A for each column of tiles, B for each row of them.
   EXPECT_EQ(p.traffic({8, 16, 4}), 64.0 * (8 * 32 + 8 * 512 + 4 * 512));
   EXPECT_EQ(p.traffic({8, 16, 64}), 64.0 * (8 * 32 + 32 * 8 + 64 * 32));  // the rows of A stay
+  // Columns outside: A for each column of tiles, B once.
+  EXPECT_EQ(p.traffic({8, 16, 64}, {1, 0, 2}), 64.0 * (8 * 32 + 32 * 32 + 64 * 4));
   const TileFootprints c = footprints_of(padded_convolution(32, 32));
   // n, f, y, u; c, r, s
   EXPECT_EQ(c.extents({1, 8, 4, 16, 2, 3, 3}), (std::vector<Sizes>{{1, 8, 4, 16}, {1, 2, 6, 18}, {8, 2, 3, 3}}));
@@ -192,6 +194,14 @@ TEST(TileFootprints, OfEveryOperator) {
 
 // ---- choosing sizes ---------------------------------------------------------------------------------
 
+TileLimits limits_of(double capacity, std::vector<std::int64_t> steps, double least_tiles) {
+  TileLimits out;
+  out.capacity = capacity;
+  out.steps = std::move(steps);
+  out.least_tiles = least_tiles;
+  return out;
+}
+
 std::string text(const TileChoice& c) {
   std::string out;
   for (const std::int64_t s : c.sizes) out += (out.empty() ? "" : " ") + std::to_string(s);
@@ -201,7 +211,7 @@ std::string text(const TileChoice& c) {
 TEST(ChooseTiles, OfALargeProduct) {
   const TileFootprints f = footprints_of(product(1024, 1024, 1024));
   for (const double capacity : {256.0 * 1024, 1024.0 * 1024}) {
-    const TileChoice c = choose_tiles(f, {capacity, {4, 16, 1}, 1}).or_throw();
+    const TileChoice c = choose_tiles(f, limits_of(capacity, {4, 16, 1}, 1)).or_throw();
     SCOPED_TRACE(text(c));
     EXPECT_LE(c.footprint, capacity);
     EXPECT_EQ(c.sizes[0] % 4, 0);
@@ -211,15 +221,15 @@ TEST(ChooseTiles, OfALargeProduct) {
     EXPECT_LT(c.traffic, 2 * least);
     EXPECT_GT(c.traffic, least / 2);
   }
-  EXPECT_LT(choose_tiles(f, {1024 * 1024, {4, 16, 1}, 1}).or_throw().traffic, choose_tiles(f, {256 * 1024, {4, 16, 1}, 1}).or_throw().traffic);
+  EXPECT_LT(choose_tiles(f, limits_of(1024 * 1024, {4, 16, 1}, 1)).or_throw().traffic, choose_tiles(f, limits_of(256 * 1024, {4, 16, 1}, 1)).or_throw().traffic);
 }
 
 TEST(ChooseTiles, LeavesTilesToRunInParallel) {
   const TileFootprints f = footprints_of(product(256, 256, 256));
-  const TileChoice one = choose_tiles(f, {4 << 20, {4, 16, 1}, 1}).or_throw();
+  const TileChoice one = choose_tiles(f, limits_of(4 << 20, {4, 16, 1}, 1)).or_throw();
   EXPECT_EQ(one.sizes, (Sizes{256, 256, 256}));  // all of it fits
   EXPECT_EQ(one.traffic, 3 * 256 * 256 * 4);
-  const TileChoice many = choose_tiles(f, {4 << 20, {4, 16, 1}, 32}).or_throw();
+  const TileChoice many = choose_tiles(f, limits_of(4 << 20, {4, 16, 1}, 32)).or_throw();
   EXPECT_GE((256 + many.sizes[0] - 1) / many.sizes[0] * ((256 + many.sizes[1] - 1) / many.sizes[1]), 32);
   EXPECT_GE(many.traffic, one.traffic);
 }
@@ -227,11 +237,11 @@ TEST(ChooseTiles, LeavesTilesToRunInParallel) {
 TEST(ChooseTiles, OfColumnSums) {
   // 8192 rows of 2048 columns: the sums stay, and whole lines are read.
   const TileFootprints f = footprints_of(ops::build({"column_sum", {{"m", 8192}, {"n", 2048}}, "", ""}).or_throw());
-  const TileChoice c = choose_tiles(f, {32 << 10, {}, 1}).or_throw();
+  const TileChoice c = choose_tiles(f, limits_of(32 << 10, {}, 1)).or_throw();
   SCOPED_TRACE(text(c));
   EXPECT_EQ(c.sizes[0] % 16, 0);
   EXPECT_EQ(c.traffic, (8192.0 + 1) * 2048 * 4);
-  const TileChoice parallel = choose_tiles(f, {32 << 10, {}, 64}).or_throw();
+  const TileChoice parallel = choose_tiles(f, limits_of(32 << 10, {}, 64)).or_throw();
   EXPECT_EQ(parallel.sizes[0], 32);
   EXPECT_EQ(parallel.traffic, c.traffic);
 }
@@ -240,7 +250,7 @@ TEST(ChooseTiles, OfAConvolution) {
   const TileFootprints f = footprints_of(ops::build({"conv2d", {}, "", ""}).or_throw());
   ASSERT_EQ(f.axes().size(), 7u);
   const std::clock_t start = std::clock();
-  const TileChoice c = choose_tiles(f, {256 << 10, {1, 1, 4, 16, 1, 1, 1}, 8}).or_throw();
+  const TileChoice c = choose_tiles(f, limits_of(256 << 10, {1, 1, 4, 16, 1, 1, 1}, 8)).or_throw();
   RecordProperty("ms", std::to_string(1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC));
   SCOPED_TRACE(text(c));
   EXPECT_LE(c.footprint, 256 << 10);
@@ -258,8 +268,11 @@ TEST(ChooseTiles, OfAConvolution) {
 
 TEST(ChooseTiles, RefusesWhatNothingMeets) {
   const TileFootprints f = footprints_of(product(64, 64, 64));
-  EXPECT_EQ(choose_tiles(f, {64, {}, 1}).reason(), "no tile of C fits 64 bytes with at least 1 tiles");
-  EXPECT_EQ(choose_tiles(f, {1 << 20, {4}, 1}).reason(), "1 steps for 3 axes");
+  EXPECT_EQ(choose_tiles(f, limits_of(64, {}, 1)).reason(), "no tile of C fits 64 bytes with at least 1 tiles");
+  EXPECT_EQ(choose_tiles(f, limits_of(1 << 20, {4}, 1)).reason(), "1 steps for 3 axes");
+  TileLimits limits;
+  limits.order = {1, 0};
+  EXPECT_EQ(choose_tiles(f, limits).reason(), "an order of 2 loops for 3 axes");
 }
 
 /// The least traffic of any sizes at all.
@@ -291,7 +304,7 @@ TEST(ChooseTiles, AreNearTheBestOfAllSizes) {
     const TileFootprints f = footprints_of(ops::build(r).or_throw());
     for (const double capacity : {2e3, 4e3, 8e3, 16e3}) {
       for (const double least : {1.0, 8.0}) {
-        const TileLimits limits{capacity, {}, least};
+        const TileLimits limits = limits_of(capacity, {}, least);
         const double best = best_of_all(f, limits);
         const auto chosen = choose_tiles(f, limits);
         ASSERT_EQ(chosen.ok(), best < 1e300) << r.op << " " << capacity;

@@ -1,7 +1,6 @@
 #include "tools/autotune/code_text.h"
 
-#include "codegen/cuda/compile.h"
-#include "codegen/cuda/source.h"
+#include "codegen/cuda/build_image.h"
 #include "codegen/llvm/compile.h"
 
 namespace tessera::autotune {
@@ -16,7 +15,8 @@ Result<std::string> code_text(const ir::Program& finished, const ir::Target& tar
   if (!cuda) return codegen::code_text(finished, target, form == "llvm" ? codegen::CodeText::kLlvm : codegen::CodeText::kAssembly);
   TESSERA_TRY(source, codegen::cuda_source(finished));
   if (form == "cuda") return std::move(source.text);
-  TESSERA_TRY(cubin, codegen::compile_cuda(codegen::needed_nvrtc(), source.text, source.name, target.arch, {.keep_ptx = true}));
+  codegen::CubinCache cache(codegen::default_cubin_cache());
+  TESSERA_TRY(cubin, codegen::compile_source(codegen::needed_nvrtc(), cache, target.arch, source, {.keep_ptx = true}));
   return std::move(cubin.ptx);
 }
 
