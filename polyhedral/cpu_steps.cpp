@@ -30,7 +30,6 @@ constexpr double kReadsOfABorder = 64;       // of each element: above that a co
 constexpr double kBytesOfRows = 32 << 10;  // that stages of a nest work on together
 constexpr std::int64_t kRowsOfSums = 4, kSumsAtATime = 8;  // of partial sums in registers
 constexpr double kBlocksOfThreads = 16;    // of a product, where there are several threads
-constexpr double kCachedBytes = 256 << 10;  // what a core is taken to keep of an operand
 
 /// Loops of the last stage of a nest.
 struct Loops {
@@ -193,7 +192,7 @@ class Writer {
       pieces.outer.push_back(pieces.middle[0]);
       pieces.middle.erase(pieces.middle.begin());
     }
-    if (columns_outside && pieces.outer.back() == d_.stage(last_).data_axes().back() + ".0") std::rotate(pieces.outer.begin(), pieces.outer.end() - 1, pieces.outer.end());
+    if (columns_outside && !pieces.outer.empty() && pieces.outer.back() == d_.stage(last_).data_axes().back() + ".0") std::rotate(pieces.outer.begin(), pieces.outer.end() - 1, pieces.outer.end());
     Names order = pieces.outer;
     order.insert(order.end(), pieces.middle.begin(), pieces.middle.end());
     loops_.outer = pieces.outer;
@@ -259,9 +258,9 @@ class Writer {
     if (registers) {
       piece(".1", is_row && is_outer && blocks_.empty() ? pieces.outer : pieces.middle);
       factors.push_back(is_row ? loops_.registers.size_of(a) : has_product ? loops_.registers.width : schedule::Param(vector));
-      Names tile;
-      piece(is_row ? ".r" : has_product ? ".t" : ".v", has_product && is_last ? tile : pieces.inner);
-      if (!tile.empty()) pieces.inner.insert(pieces.inner.end(), {a + ".u", a + ".v"});
+      Names columns;
+      piece(is_row ? ".r" : has_product ? ".t" : ".v", has_product && is_last ? columns : pieces.inner);
+      if (!columns.empty()) pieces.inner.insert(pieces.inner.end(), {a + ".u", a + ".v"});
     } else {
       Names& to = is_outer && !is_last && !rows_together && blocks_.empty() ? pieces.outer : pieces.middle;
       factors.empty() ? to.push_back(a) : piece(".1", to);
@@ -309,35 +308,17 @@ class Writer {
            std::all_of(nest.members.begin(), nest.members.end(), [&](const Member& m) { return m.stage == last_ || m.stage == product || is_inlined(m.stage); });
   }
 
-  /// The loop over tiles of columns goes outside of the loops over rows, those from `first` on that change nothing of what is
-  /// read for the columns, where tiles read less from memory so: an operand that does not stay in the cache is read
-  /// again in every iteration of a loop that it does not depend on, when that is outside. `parts` of the rows are done at once.
+  /// The loop over tiles of columns goes outside of the loops over rows, those from `first` on, where tiles read less from memory
+  /// so. `parts` of the rows are done at once.
   void columns_first(const std::string& product, std::size_t first, Names& order, double parts) {
-    const Stage& s = d_.stage(product);
-    const Names axes = d_.stage(last_).data_axes();
-    const std::size_t column = axes.size() - 1;
-    const auto loop = std::find(order.begin(), order.end(), axes[column] + ".1");
-    if (loop == order.end() || axes.size() < 2) return;
-    double of_rows = 0, of_columns = 0, row_tiles = 1;
-    for (const ir::Load* read : detail::reads_of(s)) {
-      double bytes = read->buffer->dtype.bytes();
-      for (const std::int64_t n : ir::Buffer(read->buffer).extents()) bytes *= static_cast<double>(n);
-      (detail::moves_with(*read, s.roots[column].coordinate) ? of_columns : of_rows) += bytes;
-    }
-    Names rows;
-    for (std::size_t i = 0; i < column; ++i) {
-      if (!detail::columns_stay(s, i)) continue;
-      const double tile = loops_.registers.is_row(axes[i]) ? static_cast<double>(d_.value(loops_.registers.size_of(axes[i]))) : 1;
-      row_tiles *= std::ceil(static_cast<double>(d_.extent(last_, axes[i])) / tile);
-      rows.insert(rows.end(), {axes[i], axes[i] + ".1"});
-    }
-    const auto traffic = [](double bytes, double times) { return bytes > kCachedBytes ? bytes * times : bytes; };
-    const double columns_outside = traffic(of_rows / parts, static_cast<double>(s.roots[column].extent) / static_cast<double>(d_.value(loops_.registers.width))) + of_columns;
-    const bool rule = columns_outside < traffic(of_columns, row_tiles / parts) + of_rows / parts;
-    if (rows.empty() || d_.number(last_ + ".columns_outside", rule || !blocks_.empty() ? 1 : 0) == 0) return;
+    const Names axes = d_.stage(last_).data_axes(), rows = detail::rows_of(d_, product, last_);
+    const auto loop = std::find(order.begin(), order.end(), axes.back() + ".1");
+    if (loop == order.end() || rows.empty()) return;
+    const bool rule = !blocks_.empty() || detail::reads_less_by_columns(d_, product, last_, loops_.registers, parts);
+    if (d_.number(last_ + ".columns_outside", rule ? 1 : 0) == 0) return;
     const std::string name = *loop;
     order.erase(loop);
-    const auto is_row = [&](const std::string& l) { return std::find(rows.begin(), rows.end(), l) != rows.end(); };
+    const auto is_row = [&](const std::string& l) { return std::any_of(rows.begin(), rows.end(), [&](const std::string& r) { return l == r || l == r + ".1"; }); };
     order.insert(std::find_if(order.begin() + static_cast<std::ptrdiff_t>(std::min(first, order.size())), order.end(), is_row), name);
   }
 

@@ -5,7 +5,8 @@
 
 plans: what `autotune schedule` plans without measuring, timed in turns with the best that a search of --trials finds; the speed
 is the search's time over the plan's. hybrid: searches with and without the polyhedral path (--path both), --seeds of each; how many
-trials either needs until a trial is within 1 % of the best of the search alone, and both results in turns.
+trials either needs until a trial is within 1 % of the best of the search alone, and both results in turns. How fast that best would
+have been in the other search follows from those turns: two searches minutes apart do not see the same machine.
 Both on --threads threads, of the programs named on the command line or all; a log that is there is not measured again.
 """
 import argparse
@@ -135,11 +136,12 @@ class Bench:
             for seed in range(1, self.args.seeds + 1):
                 logs = [self.tune(name, flags, path, seed) for path in ("search", "both")]
                 times = [trials_of(log) for log in logs]
-                goal = min(times[0]) * NEAR
-                reach = [next((i + 1 for i, t in enumerate(ts) if t <= goal), None) for ts in times]
+                speed = self.compare(logs)[1]["speed"]
+                goals = [min(times[0]) * NEAR, min(times[1]) * speed * NEAR]
+                reach = [next((i + 1 for i, t in enumerate(ts) if t <= goal), None) for ts, goal in zip(times, goals)]
                 alone.append(reach[0])
                 both.append(reach[1] or self.args.trials + 1)
-                ratios.append(self.compare(logs)[1]["speed"])
+                ratios.append(speed)
                 descends += self.best_is_polyhedral(logs[1])
             rows.append({"program": name, "search": statistics.median(alone), "both": statistics.median(both), "final_speed": statistics.median(ratios), "polyhedral_best": descends})
             r = rows[-1]

@@ -10,19 +10,21 @@ namespace tessera::polyhedral::detail {
 
 namespace {
 
+constexpr double kCachedBytes = 256 << 10;     // what a core is taken to keep of an operand
 constexpr double kBlockBytes = 384 << 10;      // of second caches of a megabyte or more, which other things pass through
 constexpr std::int64_t kTermsOfALoop = 40;  // multiply-adds of vectors beside which a loop's own instructions are few
 
 /// Iterations of the innermost reduction that are written out.
 std::int64_t unrolled(std::int64_t sums) { return 2 * sums >= kTermsOfALoop ? 2 : 4; }
 
-}  // namespace
-
+/// Whether something that is read for the columns of `product`, its last data axis, is the same all along data axis `i`.
 bool columns_stay(const schedule::Stage& product, std::size_t i) {
   const ir::Var &v = product.roots[i].coordinate, &column = product.roots[product.data_axes().size() - 1].coordinate;
   const auto reads = reads_of(product);
   return std::any_of(reads.begin(), reads.end(), [&](const ir::Load* l) { return moves_with(*l, column) && !moves_with(*l, v); });
 }
+
+}  // namespace
 
 bool ProductTile::is_row(const std::string& axis) const { return std::find(rows.begin(), rows.end(), axis) != rows.end(); }
 
@@ -63,6 +65,33 @@ ProductTile choose_product_tile(Draft& d, const std::string& product, const std:
   }
   if (!bound.sizes.empty()) bounds.push_back(std::move(bound));
   return out;
+}
+
+Names rows_of(const Draft& d, const std::string& product, const std::string& host) {
+  const Names axes = d.stage(host).data_axes();
+  Names out;
+  for (std::size_t i = 0; i + 1 < axes.size(); ++i) {
+    if (columns_stay(d.stage(product), i)) out.push_back(axes[i]);
+  }
+  return out;
+}
+
+bool reads_less_by_columns(const Draft& d, const std::string& product, const std::string& host, const ProductTile& tile, double parts) {
+  const schedule::Stage& s = d.stage(product);
+  const schedule::RootAxis& column = s.roots[s.data_axes().size() - 1];
+  double of_rows = 0, of_columns = 0, row_tiles = 1;
+  for (const ir::Load* read : reads_of(s)) {
+    double bytes = read->buffer->dtype.bytes();
+    for (const std::int64_t n : ir::Buffer(read->buffer).extents()) bytes *= static_cast<double>(n);
+    (moves_with(*read, column.coordinate) ? of_columns : of_rows) += bytes;
+  }
+  for (const std::string& r : rows_of(d, product, host)) {
+    const std::int64_t rows = tile.is_row(r) ? d.value(tile.size_of(r)) : 1;
+    row_tiles *= static_cast<double>((d.extent(host, r) + rows - 1) / rows);
+  }
+  const auto traffic = [](double bytes, double times) { return bytes > kCachedBytes ? bytes * times : bytes; };
+  const double column_tiles = static_cast<double>(column.extent) / static_cast<double>(d.value(tile.width));
+  return traffic(of_rows / parts, column_tiles) + of_columns < traffic(of_columns, row_tiles / parts) + of_rows / parts;
 }
 
 std::optional<ProductBlocks> choose_product_blocks(const Draft& d, const std::string& product, const std::string& host, const ProductTile& tile, double least) {

@@ -21,12 +21,17 @@ struct ProductTile {
 /// Vectors of a stage's elements.
 int lanes_of(const ir::Target& target, const schedule::Stage& s);
 
-/// Whether something that is read for the columns of `product`, its last data axis, is the same all along data axis `i`.
-bool columns_stay(const schedule::Stage& product, std::size_t i);
+/// The axes of `host`, all but the last, along which something that `product` reads for its columns is the same.
+Names rows_of(const Draft& draft, const std::string& product, const std::string& host);
 
 /// For `product`, whose results `host` stores at the same coordinates: rows are one or two axes, along which what is read
 /// for the columns is the same.
 ProductTile choose_product_tile(Draft& draft, const std::string& product, const std::string& host, const ir::Target& target, std::vector<SizeBound>& bounds);
+
+/// Whether tiles read less from memory with the loop over columns outside of those over rows: an operand that does not stay in
+/// the cache is read again in every iteration of a loop that it does not depend on, when that is outside. `parts` of the
+/// rows are done at once.
+bool reads_less_by_columns(const Draft& draft, const std::string& product, const std::string& host, const ProductTile& tile, double parts);
 
 /// Blocks of tiles, so that what they read stays in the cache.
 struct ProductBlocks {

@@ -45,17 +45,6 @@ Contiguity contiguity(const schedule::Stage& s, const ir::Var& v) {
   return out;
 }
 
-double bytes_along(const schedule::Stage& s, const ir::Var& v, const ir::Var& other) {
-  double out = 0;
-  for (const ir::Load* read : reads_of(s)) {
-    if (!moves_with(*read, v) || moves_with(*read, other)) continue;
-    double bytes = read->buffer->dtype.bytes();
-    for (const std::int64_t n : ir::Buffer(read->buffer).extents()) bytes *= static_cast<double>(n);
-    out += bytes;
-  }
-  return out;
-}
-
 std::optional<Panel> panel_of(const schedule::Stage& product) {
   const std::size_t rank = product.data_axes().size();
   if (rank < 2) return std::nullopt;

@@ -25,9 +25,6 @@ struct Contiguity {
 /// `v` is a coordinate of `s`; tensors are row-major.
 Contiguity contiguity(const schedule::Stage& s, const ir::Var& v);
 
-/// Bytes of the tensors that `s` reads, those whose place depends on coordinate `v` and not on `other`.
-double bytes_along(const schedule::Stage& s, const ir::Var& v, const ir::Var& other);
-
 /// A tensor that a product reads along its columns alone, the same for every row: what panels are made of.
 struct Panel {
   const ir::BufferNode* tensor = nullptr;

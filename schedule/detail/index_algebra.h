@@ -43,11 +43,11 @@ struct IndexSum {
 };
 
 /// Which variables an expression depends on.
-using VariableSet = std::array<std::uint64_t, 4>;
+using VariableSet = std::array<std::uint64_t, 8>;
 
 class IndexAlgebra {
  public:
-  static constexpr int kMostVariables = 256;
+  static constexpr int kMostVariables = 512;
 
   /// Forgets all atoms; `variables` of unknown range.
   void begin(int variables);

@@ -105,7 +105,7 @@ bool is_structural(const Sketch& s) {
 
 /// What templates do not follow: such points are replayed.
 bool is_beyond(const std::string& reason) {
-  return reason == "a fused reduction is factored" || reason == "the program has more than 256 axes";
+  return reason == "a fused reduction is factored";
 }
 
 /// The same for kernels, whose boxes are padded.

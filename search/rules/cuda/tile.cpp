@@ -47,6 +47,11 @@ class SimtTile {
     double lanes = 1;
     for (const TiledAxis& t : tiled_) lanes *= static_cast<double>(std::bit_floor(static_cast<std::uint64_t>(t.axis.extent)));
     if (lanes >= ir::kWarp) levels_.insert(levels_.begin(), "w");
+    k_ = shape_.reduce.back();
+    for (const RootAxis& r : shape_.reduce) {
+      if (r.extent > k_.extent) k_ = r;
+    }
+    along_window_ = is_of_window(k_);  // of the stage as it stands: later another one has its reads
   }
 
   Status run() {
@@ -107,25 +112,22 @@ class SimtTile {
     } else {
       b_.require({"threads of a block", {threads}, 1, kMostThreads});
     }
-    k_ = shape_.reduce.back();
-    for (const RootAxis& r : shape_.reduce) {
-      if (r.extent > k_.extent) k_ = r;
-    }
     // Terms along a window share elements, which the compiler keeps in registers from one to the next.
-    b_.require({"registers of a thread", {accumulators}, 0, is_of_window(k_) ? kMostAccumulators / 2 : kMostAccumulators});
+    b_.require({"registers of a thread", {accumulators}, 0, along_window_ ? kMostAccumulators / 2 : kMostAccumulators});
     b_.require({"registers of a block", {block}, 0, kMostOfBlock});
     b_.hole(name_ + "." + k_.axis + ".block", powers_between(std::min<std::int64_t>(4, k_.extent), std::min<std::int64_t>(32, k_.extent)));
     const bool async = arch_of(b_.task()).capability >= 80 && k_.extent > 4;
     b_.hole(name_ + ".slots", async ? std::vector<std::int64_t>{1, 2, 3, 4} : std::vector<std::int64_t>{1});
   }
 
-  /// Whether `r` moves along a tensor together with a row or column of results.
+  /// Whether `r` moves along a tensor together with an axis of the results.
   bool is_of_window(const RootAxis& r) const {
+    const schedule::Stage& s = b_.stage(name_);
     bool found = false;
-    for (const ir::Load* read : reads_of(b_.stage(name_))) {
+    for (const ir::Load* read : reads_of(s)) {
       for (const ir::Expr& index : read->indices) {
-        const auto uses = [&](const TiledAxis& t) { return ir::uses_var(index, t.axis.coordinate.id()); };
-        found |= ir::uses_var(index, r.coordinate.id()) && std::any_of(tiled_.begin(), tiled_.end(), uses);
+        const auto uses = [&](const RootAxis& a) { return a.kind == schedule::AxisKind::kData && ir::uses_var(index, a.coordinate.id()); };
+        found |= ir::uses_var(index, r.coordinate.id()) && std::any_of(s.roots.begin(), s.roots.end(), uses);
       }
     }
     return found;
@@ -306,6 +308,7 @@ class SimtTile {
   std::string name_, top_, acc_, block_, outer_;
   ReductionShape shape_;
   RootAxis k_;
+  bool along_window_ = false;
   std::vector<TiledAxis> tiled_;
   std::vector<std::string> levels_{"v", "x", "r"};  // of a tiled axis inside of a block, outermost first
   std::vector<std::string> positions_;  // names of the reduction's data axes, by position
