@@ -100,7 +100,7 @@ int run_export(const ExportArgs& args) {
   for (const dsl::Stage* in : chosen.task.dag.inputs()) options.values[in->name] = in->values;
   const std::vector<std::string> files = cuda ? to_cuda(chosen, options) : to_c(chosen, options);
   if (args.json) {
-    fmt::print("{}\n", dump_json(Json{{"name", exporter::c_identifier(options.name)}, {"directory", args.directory}, {"files", files}}));
+    fmt::print("{}\n", dump_json(Json{{"name", exporter::kernel_identifier(options.name)}, {"directory", args.directory}, {"files", files}}));
   } else {
     for (const std::string& f : files) fmt::print("{}\n", f);
   }
