@@ -5,6 +5,7 @@
 
 #include "codegen/cuda/nvrtc.h"
 #include "driver/compile.h"
+#include "driver/fuzz/emulated_check.h"
 #include "search/pack.h"
 #include "search/pack_emulation.h"
 #include "search/pack_run.h"
@@ -172,6 +173,16 @@ TEST(EmulatedPack, IllegalKernelsAreNotRun) {
     EXPECT_EQ(counts.reasons.empty(), proved == 0);
     for (const std::string& r : counts.reasons) EXPECT_NE(r.find("both touch Y[0, 0]"), std::string::npos) << r;
   }
+}
+
+/// A copy has no multiply-adds, and a large one as many threads as any program: a part of its blocks stands for all.
+TEST(EmulatedPack, LargeCopiesRunInPart) {
+  const auto samples = [](std::int64_t n) {
+    const auto copy = ops::build({.op = "transpose", .shape = {{"m", n}, {"n", 1024}}, .layout = "", .dtype = ""}).or_throw();
+    return driver::EmulationOracle(copy, 1).samples_blocks();
+  };
+  EXPECT_FALSE(samples(4096));
+  EXPECT_TRUE(samples(8192));
 }
 
 }  // namespace

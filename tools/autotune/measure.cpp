@@ -6,6 +6,7 @@
 
 #include "search/pack_emulation.h"
 #include "tools/autotune/interrupt.h"
+#include "tools/autotune/report.h"
 
 namespace tessera::autotune {
 
@@ -14,6 +15,7 @@ namespace {
 int run_emulated(const OpenPack& pack, const MeasureArgs& args) {
   const bool compiled = std::any_of(pack.pack.candidates.begin(), pack.pack.candidates.end(), [](const auto& c) { return c.image.has_value(); });
   TESSERA_ENVIRONMENT_CHECK(compiled) << "pack '" << args.pack << "' holds no kernel that compiled";
+  check_memory(pack.task);
   catch_interrupts();
   const search::EmulationCounts counts = search::emulate_pack(
       pack.task, pack.pack, {.sample = args.sample, .jobs = args.jobs, .seed = args.seed, .verify = verify_when(args.verify)}, interrupted);
