@@ -70,6 +70,11 @@ Result<ir::Program> finished_program(const dsl::ComputeDag& dag, const schedule:
   });
 }
 
+Result<std::uint64_t> source_hash(const ir::Program& finished) {
+  TESSERA_TRY(source, codegen::cuda_source(finished));
+  return source.image.build.source_hash;
+}
+
 Status check_launchable(const ir::Program& finished, const ir::Target& target) {
   if (target.kind == ir::TargetKind::kCpu) return Done{};
   TESSERA_TRY(source, codegen::cuda_source(finished));

@@ -23,6 +23,9 @@ Result<schedule::State> scheduled(const dsl::ComputeDag& dag, const schedule::Pl
 Result<ir::Program> structured_loops(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target);
 Result<ir::Program> finished_program(const dsl::ComputeDag& dag, const schedule::Plan& plan, const ir::Target& target);
 
+/// Of the CUDA text of a finished program, as images keep it (ImageReport::source_hash); refuses what cannot be printed.
+Result<std::uint64_t> source_hash(const ir::Program& finished);
+
 /// Refuses a finished program for CUDA that the architecture could not launch, by what is known before it is
 /// compiled. Done for CPU targets.
 Status check_launchable(const ir::Program& finished, const ir::Target& target);

@@ -39,12 +39,23 @@ constexpr const char* kTaken[] = {
     "rintf", "round", "roundf", "scalb", "select", "send", "signal", "sin", "sinf", "sinh", "sinhf", "sleep", "socket",
     "sqrt", "sqrtf", "srand", "stat", "strlen", "sync", "system", "tan", "tanf", "tanh", "tanhf", "tgamma", "time",
     "times", "trunc", "truncf", "unlink", "wait", "write", "y0", "y1", "yn",
-    // Functions of the generated files themselves.
-    "aligned", "allocate", "check", "device", "download", "find", "image", "launch", "open_device", "retain",
-    "supported", "synchronize", "upload"};
+    // Types of <stddef.h> and <stdint.h>.
+    "int8_t", "int16_t", "int32_t", "int64_t", "intptr_t", "ptrdiff_t", "size_t", "uint8_t", "uint16_t", "uint32_t",
+    "uint64_t", "uintptr_t",
+    // Functions and types of the generated files themselves.
+    "aligned", "allocate", "check", "CHECK", "device", "download", "find", "get_device", "image", "init", "launch",
+    "launch_attribute", "launch_config", "open_device", "retain", "set_current", "supported", "synchronize", "upload"};
 
 /// Names inside the generated functions.
-constexpr const char* kLocal[] = {"prepared", "host", "args", "own", "result", "i", "kernels", "workspace", "stream", "shape", "parameters"};
+constexpr const char* kLocal[] = {"prepared", "host", "args", "own", "result", "i", "sum", "kernels", "workspace", "stream", "shape", "parameters"};
+
+/// Targets that CMake keeps for itself.
+constexpr const char* kTargets[] = {"all", "clean", "edit_cache", "help", "install", "package", "rebuild_cache", "test"};
+
+template <std::size_t N>
+bool is_one_of(const std::string& name, const char* const (&list)[N]) {
+  return std::find(std::begin(list), std::end(list), name) != std::end(list);
+}
 
 std::string c_type(ir::Type t, const std::string& argument) {
   if (t.lanes == 1) {
@@ -77,13 +88,18 @@ bool touches(const runtime::Launch& l, std::size_t argument) {
   });
 }
 
+/// Examples of CUDA have a second name for what is on the device.
 std::string unique(std::string name, std::set<std::string>& taken) {
-  while (!taken.insert(name).second) name += "_";
+  constexpr const char* kSecond = "_on_device";
+  while (taken.count(name) != 0 || taken.count(name + kSecond) != 0) name += "_";
+  taken.insert({name, name + kSecond});
   return name;
 }
 
-std::vector<Operand> operands(const runtime::KernelImage& image, const std::map<std::string, dsl::ValueRule>& values) {
+/// `kernel`: the name of the function that they are passed to.
+std::vector<Operand> operands(const runtime::KernelImage& image, const std::map<std::string, dsl::ValueRule>& values, const std::string& kernel) {
   std::set<std::string> taken(std::begin(kLocal), std::end(kLocal));
+  taken.insert(kernel);
   std::vector<Operand> out;
   for (std::size_t i = 0; i < image.arguments.size(); ++i) {
     const runtime::ArgumentContract& a = image.arguments[i];
@@ -118,8 +134,13 @@ std::string c_identifier(const std::string& text) {
   out = first == std::string::npos ? "kernel" : out.substr(first);  // leading underscores are reserved
   if (std::isdigit(static_cast<unsigned char>(out[0])) != 0) out = "k" + out;
   if (out.size() > 63) out.resize(63);  // what C promises to tell apart
-  if (std::find(std::begin(kTaken), std::end(kTaken), out) != std::end(kTaken)) out += "_kernel";
+  if (is_one_of(out, kTaken)) out += "_kernel";
   return out;
+}
+
+std::string kernel_identifier(const std::string& text) {
+  const std::string out = c_identifier(text);
+  return is_one_of(out, kLocal) || is_one_of(out, kTargets) ? out + "_kernel" : out;
 }
 
 bool Bundle::needs_workspace(Phase phase) const {
@@ -131,11 +152,11 @@ Bundle make_common_bundle(const runtime::KernelImage& image, const ir::Target& t
   if (!image.symbolic_dims.empty()) throw UserError("a kernel of symbolic sizes cannot be exported; give numbers");
   if (const Status ok = check_image(image); !ok.ok()) throw InternalError("image to export: " + ok.reason());
   Bundle b;
-  b.name = c_identifier(options.name.empty() ? "kernel" : options.name);
+  b.name = kernel_identifier(options.name.empty() ? "kernel" : options.name);
   b.description = plain_description(options.description);
   b.target = image.target.empty() ? target.text() : image.target;
   b.tool = options.tool.empty() ? "tessera" : options.tool;
-  b.operands = operands(image, options.values);
+  b.operands = operands(image, options.values, b.name);
   b.launches = image.launches;
   b.workspace_bytes = image.workspace_bytes;
   b.zero_ranges = image.zero_ranges;

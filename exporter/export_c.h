@@ -45,5 +45,7 @@ std::vector<std::string> export_c(const runtime::KernelImage& image, const ir::T
 
 /// `text` as an identifier of C, C++ and CUDA that is no keyword and no function of the C library.
 std::string c_identifier(const std::string& text);
+/// The same for a kernel: its functions, files and CMake targets.
+std::string kernel_identifier(const std::string& text);
 
 }  // namespace tessera::exporter

@@ -1,5 +1,6 @@
 #include "ir/target.h"
 
+#include <set>
 #include <sstream>
 
 #include "ir/cuda_arch.h"
@@ -17,16 +18,18 @@ std::string Target::text() const {
 
 Result<Target> parse_target(const std::string& text) {
   std::istringstream in(text);
-  std::string word, allowed;
+  std::string word, allowed, flag;
+  std::set<std::string> given;
   Target t;
   if (!(in >> word) || (word != "cpu" && word != "cuda")) {
     return refuse("unknown target '", text.substr(0, 60), "'; targets are 'cpu' and 'cuda', for example \"cpu -mcpu=x86-64-v3\"");
   }
   t.kind = word == "cpu" ? TargetKind::kCpu : TargetKind::kCuda;
   while (in >> word) {
-    const auto value = [&](const char* flag, std::string& out) {
-      const std::string prefix = std::string(flag) + "=";
+    const auto value = [&](const char* name, std::string& out) {
+      const std::string prefix = std::string(name) + "=";
       if (word.rfind(prefix, 0) != 0 || word.size() == prefix.size()) return false;
+      flag = name;
       out = word.substr(prefix.size());
       return true;
     };
@@ -37,6 +40,7 @@ Result<Target> parse_target(const std::string& text) {
       return refuse("unknown flag '", word.substr(0, 60), "' of target '", cpu ? "cpu" : "cuda", "'; its flags are ",
                     cpu ? "-mcpu=, -mattr=, -mtriple=" : "-arch=sm_XX, -allow=tf32");
     }
+    if (!given.insert(flag).second) return refuse("target '", text.substr(0, 60), "' has ", flag, "= twice");
     if (!allowed.empty() && allowed != "tf32") return refuse("-allow=", allowed.substr(0, 60), ": what can be allowed is 'tf32'");
   }
   t.allow_tf32 = !allowed.empty();

@@ -1,16 +1,16 @@
 #include "search/pack.h"
 
-#include <atomic>
 #include <chrono>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include "driver/builder.h"
+#include "search/mutation.h"
 #include "search/proposer.h"
 #include "search/session.h"
+#include "support/on_threads.h"
 
 namespace tessera::search {
 
@@ -23,33 +23,43 @@ constexpr double kRandomShare = 0.25;
 // Spaces of tiles have millions of points and nothing but the draft knows them yet: points are bred under it.
 constexpr int kPopulation = 1024, kGenerations = 6;
 
-tuning_logs::PackedCandidate build(const Task& task, const Candidate& c) {
+void compile(const Task& task, tuning_logs::PackedCandidate& out) {
+  const auto start = std::chrono::steady_clock::now();
+  auto image = driver::compile(task.dag, out.plan, task.target);
+  if (image.ok()) {
+    out.image = std::move(*image);
+  } else {
+    out.status = driver::status_of_refusal(image.reason());
+    out.message = image.reason();
+  }
+  out.compile_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+tuning_logs::PackedCandidate build(const Task& task, const Candidate& c, const Verifier& verifier, bool prove) {
   tuning_logs::PackedCandidate out;
   out.trial = c.trial;
   out.sketch = c.sketch;
   out.decisions = c.decisions;
   out.plan = c.steps;
-  const auto start = std::chrono::steady_clock::now();
   try {
-    auto image = driver::compile(task.dag, c.steps, task.target);
-    if (image.ok()) {
-      out.image = std::move(*image);
+    const polyhedral::Verdict verdict = prove ? verdict_of(task, out.plan, verifier) : polyhedral::Verdict{};
+    if (verdict.illegal()) {
+      out.status = runtime::MeasureStatus::kIllegal;
+      out.message = verdict.violations[0].what;
     } else {
-      out.status = driver::status_of_refusal(image.reason());
-      out.message = image.reason();
+      compile(task, out);
     }
   } catch (const InternalError& e) {  // one candidate must not take the others with it
     out.status = runtime::MeasureStatus::kCompileCrash;
     out.message = e.what();
   }
-  out.compile_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return out;
 }
 
 }  // namespace
 
 std::vector<Candidate> pack_candidates(const Task& task, const PackOptions& options, const std::vector<Trial>& measured) {
-  const std::vector<PlannedSketch> planned = planned_sketches(task, options.path);
+  const std::vector<PlannedSketch> planned = planned_sketches(task, options.path, options.planned);
   const std::vector<Sketch> sketches = sketches_of(task, options.path, planned, {});
   Proposer proposer(task, sketches,
                     {.seed = options.seed, .batch_size = options.count, .population = kPopulation, .generations = kGenerations,
@@ -73,7 +83,12 @@ std::vector<Candidate> pack_candidates(const Task& task, const PackOptions& opti
     const Sketch& s = sketches[p.sketch];
     out.push_back({.trial = trial++, .sketch = s.name, .decisions = s.space.decisions(p.values), .steps = steps_of(sketches, p).or_throw()});
   };
-  for (const PlannedSketch& p : planned) add(*point_of(sketches, p.sketch.name, p.chosen));
+  const Mutator mutator(sketches);
+  for (std::size_t s = sketches.size() - planned.size(); s < sketches.size(); ++s) {
+    Rng rng(options.seed, {task.hash(), s});
+    // As it was planned; a number of a person's that the sketch leaves out gives way to the nearest.
+    if (const auto p = mutator.project(s, planned[s + planned.size() - sketches.size()].chosen, rng)) add(*p);
+  }
   for (const Point& p : proposer.propose(trial, options.count - static_cast<int>(out.size())).points) add(p);
   return out;
 }
@@ -87,35 +102,21 @@ std::vector<Trial> trials_of(const Task& task, const tuning_logs::LogContents& l
   return out;
 }
 
-void build_candidates(const Task& task, const std::vector<Candidate>& candidates, int jobs,
+void build_candidates(const Task& task, const std::vector<Candidate>& candidates, const BuildOptions& options,
                       const std::function<void(tuning_logs::PackedCandidate)>& done, const std::function<bool()>& stop) {
-  std::atomic<std::size_t> next{0};
   std::mutex order;
   std::map<std::size_t, tuning_logs::PackedCandidate> ready;  // built out of turn
   std::size_t handed_out = 0;
-  std::exception_ptr failure;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < candidates.size() && !stop(); i = next++) {
-      try {
-        tuning_logs::PackedCandidate built = build(task, candidates[i]);
-        const std::lock_guard lock(order);
-        ready.emplace(i, std::move(built));
-        for (auto it = ready.find(handed_out); it != ready.end() && !failure; it = ready.find(++handed_out)) {
-          done(std::move(it->second));
-          ready.erase(it);
-        }
-      } catch (...) {
-        const std::lock_guard lock(order);
-        if (!failure) failure = std::current_exception();
-        next = candidates.size();
-      }
+  const std::size_t proved = proved_first(options.verify, candidates.size());
+  on_threads(candidates.size(), options.jobs, stop, [&](std::size_t i) {
+    tuning_logs::PackedCandidate built = build(task, candidates[i], options.verifier, i < proved);
+    const std::lock_guard lock(order);
+    ready.emplace(i, std::move(built));
+    for (auto next = ready.extract(handed_out); !next.empty(); next = ready.extract(handed_out)) {
+      done(std::move(next.mapped()));
+      ++handed_out;  // not when `done` throws: nothing is handed out behind what is missing
     }
-  };
-  std::vector<std::thread> others;
-  for (int j = 1; j < jobs; ++j) others.emplace_back(work);
-  work();
-  for (std::thread& t : others) t.join();
-  if (failure) std::rethrow_exception(failure);
+  });
 }
 
 Result<Task> task_of(const tuning_logs::PackHeader& header) {
@@ -124,6 +125,7 @@ Result<Task> task_of(const tuning_logs::PackHeader& header) {
   r.task = header.task;
   TESSERA_TRY(dag, tuning_logs::dag(r));
   TESSERA_TRY(target, target_of_text(header.target));
+  if (target.kind != ir::TargetKind::kCuda) return refuse("its target is '", header.target, "'; packs are of CUDA targets");
   out.dag = std::move(dag);
   out.target = target;
   out.op = header.task.name;

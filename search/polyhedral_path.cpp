@@ -1,6 +1,7 @@
 #include "search/polyhedral_path.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "search/rules/sketch_builder.h"
 
@@ -37,11 +38,14 @@ Result<std::vector<PlannedSketch>> polyhedral_sketches(const Task& task) {
   return out;
 }
 
-std::vector<PlannedSketch> planned_sketches(const Task& task, Path path) {
-  if (path == Path::kSearch) return {};
+std::vector<PlannedSketch> planned_sketches(const Task& task, Path path, std::vector<PlannedSketch> given) {
+  if (path == Path::kSearch) return given;
   auto planned = polyhedral_sketches(task);
-  if (planned.ok()) return std::move(*planned);
-  if (path == Path::kBoth) return {};
+  if (planned.ok()) {
+    std::move(planned->begin(), planned->end(), std::back_inserter(given));
+    return given;
+  }
+  if (path == Path::kBoth) return given;
   throw UserError("the polyhedral path cannot plan '" + task.op + "': " + planned.reason() + "; --path search can", 3);
 }
 

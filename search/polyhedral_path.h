@@ -26,9 +26,9 @@ PlannedSketch sketch_of(const driver::PolyhedralPlan& plan, const std::string& n
 /// One for each way to group the stages, those that come to the same once; refuses programs that the path cannot plan.
 Result<std::vector<PlannedSketch>> polyhedral_sketches(const Task& task);
 
-/// What a path adds to the rules' sketches. UserError (exit code 3) where the polyhedral path is asked for alone and cannot
-/// plan the program.
-std::vector<PlannedSketch> planned_sketches(const Task& task, Path path);
+/// A person's plans, then what a path adds to the rules' sketches. UserError (exit code 3) where the polyhedral path is asked
+/// for alone and cannot plan the program.
+std::vector<PlannedSketch> planned_sketches(const Task& task, Path path, std::vector<PlannedSketch> given);
 /// Those of the rules, if the path has them, then the planned ones.
 std::vector<Sketch> sketches_of(const Task& task, Path path, const std::vector<PlannedSketch>& planned, const std::vector<Rule>& user_rules);
 

@@ -21,16 +21,9 @@ ProposerOptions proposer_options(const SearchOptions& o) {
           .use_model = o.use_model, .use_evolution = o.use_evolution, .prior = o.prior, .machine = o.machine};
 }
 
-/// A person's plans, then those of the path.
-std::vector<PlannedSketch> all_planned(const Task& task, const SearchOptions& options) {
-  std::vector<PlannedSketch> out = options.planned;
-  for (PlannedSketch& p : planned_sketches(task, options.path)) out.push_back(std::move(p));
-  return out;
-}
-
 }  // namespace
 
-Search::Search(const Task& task, SearchOptions options) : Search(task, all_planned(task, options), options) {}
+Search::Search(const Task& task, SearchOptions options) : Search(task, planned_sketches(task, options.path, options.planned), options) {}
 
 Search::Search(const Task& task, const std::vector<PlannedSketch>& planned, SearchOptions options)
     : Search(task, sketches_of(task, options.path, planned, options.rules), options) {
@@ -38,7 +31,8 @@ Search::Search(const Task& task, const std::vector<PlannedSketch>& planned, Sear
 }
 
 Search::Search(const Task& task, std::vector<Sketch> sketches, SearchOptions options)
-    : task_(task), options_(std::move(options)), sketches_(std::move(sketches)), proposer_(task_, sketches_, proposer_options(options_)) {}
+    : task_(task), options_(std::move(options)), sketches_(std::move(sketches)), proposer_(task_, sketches_, proposer_options(options_)),
+      contest_(task_, {.finalists = options_.finalists, .verify = options_.verify, .verifier = options_.verifier}) {}
 
 void Search::remember(const Trial& t) { known_[{t.candidate.batch, t.candidate.slot}] = t; }
 
@@ -112,108 +106,47 @@ std::vector<Candidate> Search::propose(int batch) {
   return out;
 }
 
-void Search::note(const Trial& t) {
-  ++progress_.trials;
-  if (!t.ok()) {
-    ++progress_.failed[std::string(runtime::to_string(t.measurement.status))];
-    return;
-  }
-  ++progress_.ok;
-  ok_.push_back(t);
-  const std::int64_t ns = t.measurement.min_ns();
-  if (progress_.best_ns == 0 || ns < progress_.best_ns) {
-    progress_.best_ns = ns;
-    progress_.probe_gflops = t.measurement.median_probe_gflops();
-  }
-}
-
-const polyhedral::Verdict& Search::proof_of(const Trial& t) {
-  const auto known = proofs_.find(t.candidate.trial);
-  if (known != proofs_.end()) return known->second;
-  auto v = options_.verifier ? options_.verifier(task_.dag, t.candidate.steps, task_.target) : driver::verify(task_.dag, t.candidate.steps, task_.target);
-  if (!v.ok()) v = polyhedral::Verdict{{}, {{"plan", v.reason()}}};
-  return proofs_.emplace(t.candidate.trial, std::move(*v)).first->second;
-}
-
-Trial Search::judged(Trial t) {
-  using driver::VerifyWhen;
-  const bool leads = t.ok() && (progress_.best_ns == 0 || t.measurement.min_ns() < progress_.best_ns);
-  if (!t.ok() || options_.verify == VerifyWhen::kNever || (options_.verify == VerifyWhen::kBest && !leads)) return t;
-  const polyhedral::Verdict& v = proof_of(t);
-  if (v.illegal()) t.measurement = runtime::failed_measurement(runtime::MeasureStatus::kIllegal, "verify", v.violations[0].what);
-  return t;
-}
-
 void Search::measure_batch(const std::vector<Candidate>& batch, Measurer& measurer, const SearchHooks& hooks) {
+  Progress& progress = contest_.progress();
   std::vector<Candidate> open;
   std::map<int, Trial> by_slot;
   for (const Candidate& c : batch) {
     if (const auto it = known_.find({c.batch, c.slot}); it != known_.end()) {
-      const Trial t = judged(it->second);
-      note(t);
-      by_slot[c.slot] = t;
+      by_slot[c.slot] = contest_.enter(it->second);
     } else {
       open.push_back(c);
     }
   }
   const auto done = [&](const Trial& measured) {
-    const Trial t = judged(measured);
+    const Trial t = contest_.enter(measured);
     by_slot[t.candidate.slot] = t;
-    note(t);
     if (hooks.trial) hooks.trial(t);
-    progress_.wall_seconds = wall_before_step_ + now_seconds();
-    if (hooks.progress) hooks.progress(progress_);
+    progress.wall_seconds = wall_before_step_ + now_seconds();
+    if (hooks.progress) hooks.progress(progress);
   };
   if (!open.empty()) {
-    for (Trial& t : measurer.measure(open, progress_.best_ns, done, hooks.stop)) by_slot.try_emplace(t.candidate.slot, std::move(t));
+    for (Trial& t : measurer.measure(open, progress.best_ns, done, hooks.stop)) by_slot.try_emplace(t.candidate.slot, std::move(t));
   }
   std::vector<Trial> trials;
   for (auto& [slot, t] : by_slot) trials.push_back(std::move(t));
   complete(batch.front().batch, std::move(trials));
 }
 
-std::optional<Trial> Search::final_comparison(Measurer& measurer, const SearchHooks& hooks, bool stopped) {
-  std::stable_sort(ok_.begin(), ok_.end(), [](const Trial& a, const Trial& b) { return a.measurement.min_ns() < b.measurement.min_ns(); });
-  if (options_.verify != driver::VerifyWhen::kNever) {
-    // What was never the best was not asked of; any finalist may be.
-    std::size_t legal = 0;
-    while (legal < ok_.size() && legal < static_cast<std::size_t>(options_.finalists)) {
-      if (proof_of(ok_[legal]).illegal()) {
-        ok_.erase(ok_.begin() + static_cast<std::ptrdiff_t>(legal));
-      } else {
-        ++legal;
-      }
-    }
-  }
-  const auto n = std::min<std::size_t>(ok_.size(), static_cast<std::size_t>(options_.finalists));
-  const std::vector<Trial> finalists(ok_.begin(), ok_.begin() + static_cast<std::ptrdiff_t>(n));
-  if (ok_.empty()) return std::nullopt;
-  if (finalists.empty()) return ok_.front();
-  // Who interrupts wants the prompt back: the best trial then stands as it was measured.
-  if (stopped) return finalists.front();
-  std::vector<Trial> again = measurer.remeasure(finalists);
-  std::erase_if(again, [](const Trial& t) { return !t.ok(); });
-  std::stable_sort(again.begin(), again.end(), [](const Trial& a, const Trial& b) { return a.measurement.median_ns() < b.measurement.median_ns(); });
-  if (hooks.final_trial) {
-    for (const Trial& t : again) hooks.final_trial(t);
-  }
-  return again.empty() ? finalists.front() : again.front();
-}
-
 bool Search::step(Measurer& measurer, const SearchHooks& hooks) {
+  Progress& progress = contest_.progress();
   const double start = now_seconds();
-  wall_before_step_ = progress_.wall_seconds - start;
-  progress_.wanted = options_.trials;
+  wall_before_step_ = progress.wall_seconds - start;
+  progress.wanted = options_.trials;
   const auto waited = [&](const auto& action) {
     const double before = now_seconds();
     next_ = action();
-    progress_.search_seconds += now_seconds() - before;
+    progress.search_seconds += now_seconds() - before;
   };
   stopped_ = stopped_ || hooks.stop();
   if (batch_ == 0 && !stopped_) waited([&] { return propose(0); });
   if (stopped_ || settled_ || next_.empty()) return false;
   calm_ = expected_gain_ && *expected_gain_ < kSmallGain ? calm_ + 1 : 0;
-  progress_.expected_gain = expected_gain_;
+  progress.expected_gain = expected_gain_;
   settled_ = options_.patience > 0 && calm_ >= options_.patience;
   if (settled_) return false;
   const std::vector<Candidate> current = std::move(next_);
@@ -225,21 +158,22 @@ bool Search::step(Measurer& measurer, const SearchHooks& hooks) {
   measure_batch(current, measurer, hooks);
   waited([&] { return next.get(); });
   stopped_ = hooks.stop();
-  progress_.model_seconds = proposer_.model_seconds();
-  progress_.wall_seconds = wall_before_step_ + now_seconds();
+  progress.model_seconds = proposer_.model_seconds();
+  progress.wall_seconds = wall_before_step_ + now_seconds();
   return !stopped_ && !next_.empty();
 }
 
 SearchResult Search::finish(Measurer& measurer, const SearchHooks& hooks) {
+  Progress& progress = contest_.progress();
   const double start = now_seconds();
   SearchResult result;
   result.stopped = stopped_;
   result.settled = settled_;
-  result.planned = static_cast<int>(std::count_if(ok_.begin(), ok_.end(), [](const Trial& t) { return is_polyhedral(t.candidate.sketch); }));
-  result.best = final_comparison(measurer, hooks, stopped_);
-  if (result.best && options_.verify != driver::VerifyWhen::kNever) result.proof = proof_of(*result.best);
-  progress_.wall_seconds += now_seconds() - start;
-  result.progress = progress_;
+  result.planned = static_cast<int>(std::count_if(contest_.ok().begin(), contest_.ok().end(), [](const Trial& t) { return is_polyhedral(t.candidate.sketch); }));
+  result.best = contest_.final_comparison(measurer, hooks.final_trial, stopped_);
+  if (const polyhedral::Verdict* proof = result.best ? contest_.proof_of(*result.best) : nullptr) result.proof = *proof;
+  progress.wall_seconds += now_seconds() - start;
+  result.progress = progress;
   result.rejected = rejected();
   return result;
 }

@@ -9,26 +9,21 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "driver/verify.h"
-#include "search/candidate.h"
+#include "search/contest.h"
 #include "search/polyhedral_path.h"
 #include "search/proposer.h"
 #include "search/rules/sketch_builder.h"
 
 namespace tessera::search {
 
-/// Judges the loops of a plan.
-using Verifier = std::function<Result<polyhedral::Verdict>(const dsl::ComputeDag&, const schedule::Plan&, const ir::Target&)>;
-
 struct SearchOptions {
   int trials = 64;        // in all, earlier ones of a resumed log included
   std::uint64_t seed = 1;
   int batch_size = 8;
-  int finalists = 5;      // re-measured in turns at the end
+  int finalists = kFinalists;  // re-measured in turns at the end
   int patience = 0;       // stop after that many batches with an expected gain under 0.5 %; 0: never
   int jobs = 1;           // threads that score candidates
   bool default_first = true;  // the first trial is the default plan, so that tuning never makes slower
@@ -41,17 +36,6 @@ struct SearchOptions {
   std::shared_ptr<const cost_model::Prior> prior = nullptr;  // may be null
   std::optional<cost_model::Machine> machine = std::nullopt;  // that times come from; nullopt: this one
   std::vector<Rule> rules = {};                         // asked before the builtin ones
-};
-
-struct Progress {
-  int trials = 0, wanted = 0, ok = 0;
-  std::map<std::string, int> failed;  // by status
-  std::int64_t best_ns = 0;           // 0: none yet
-  double probe_gflops = 0;            // at the best
-  double wall_seconds = 0;
-  double search_seconds = 0;  // the measurer waited for proposals
-  double model_seconds = 0;   // features, fitting and scoring, mostly while kernels were measured
-  std::optional<double> expected_gain;  // of the newest batch
 };
 
 struct SearchResult {
@@ -92,7 +76,7 @@ class Search {
   bool step(Measurer& measurer, const SearchHooks& hooks);
   /// The final comparison, after the last step.
   SearchResult finish(Measurer& measurer, const SearchHooks& hooks);
-  const Progress& progress() const { return progress_; }
+  const Progress& progress() const { return contest_.progress(); }
 
   /// The proposals of a batch, without those that earlier batches made; batches are asked for in
   /// order. Batch 0 starts with the default plan.
@@ -104,13 +88,7 @@ class Search {
  private:
   Search(const Task& task, const std::vector<PlannedSketch>& planned, SearchOptions options);
   void learn_until(int batch);
-  void note(const Trial& t);
-  /// The trial, failed as illegal where the verifier finds it so: asked as options.verify says.
-  Trial judged(Trial t);
-  /// Of a trial that ran correctly; kept.
-  const polyhedral::Verdict& proof_of(const Trial& t);
   void measure_batch(const std::vector<Candidate>& batch, Measurer& measurer, const SearchHooks& hooks);
-  std::optional<Trial> final_comparison(Measurer& measurer, const SearchHooks& hooks, bool stopped);
 
   Task task_;
   SearchOptions options_;
@@ -127,9 +105,7 @@ class Search {
   bool stopped_ = false, settled_ = false;
   double wall_before_step_ = 0;                 // seconds of earlier steps, less the start of this one
   std::vector<Candidate> next_;                 // proposed, not measured
-  std::vector<Trial> ok_;
-  std::map<int, polyhedral::Verdict> proofs_;   // by trial
-  Progress progress_;
+  Contest contest_;
   int rejected_ = 0;
 };
 

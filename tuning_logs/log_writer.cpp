@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "tuning_logs/log_file.h"
+#include "tuning_logs/pack.h"
 
 namespace tessera::tuning_logs {
 
@@ -69,7 +70,7 @@ LogWriter::LogWriter(std::string path, const Record& header) : path_(std::move(p
   try {
     if (existed && S_ISREG(before.st_mode) && before.st_size > 0) {
       const int reader = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-      const bool fits = reader < 0 || may_be_log(reader);  // write-only files are taken at their word
+      const bool fits = (reader < 0 || may_be_log(reader)) && !is_pack(path_);  // write-only files are taken at their word
       if (reader >= 0) ::close(reader);
       if (!fits) {
         throw UserError("'" + path_ + "' exists and is not a tuning log; nothing was written to it; name another file", 1);

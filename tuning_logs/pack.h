@@ -54,11 +54,14 @@ struct Pack {
   std::vector<PackedCandidate> candidates;
 };
 
+/// UserError of exit code 1 where no pack can be written, or a file would be lost that is none.
+void check_pack_writable(const std::string& path);
+
 /// Writes a new pack line by line, so that an interrupted run leaves what it compiled. Problems are
 /// UserErrors of exit code 1 that name the file.
 class PackWriter {
  public:
-  /// Replaces a pack; a file that holds something else is refused.
+  /// Replaces a pack; refuses as check_pack_writable does.
   PackWriter(std::string path, const PackHeader& header);
   void append(const PackedCandidate& candidate);
 

@@ -9,7 +9,7 @@ Kernels come from DIR/CASE.jsonl (the log of `autotune measure`: its best) or DI
 fastest of --trials of them. Each is checked against PyTorch in f64, then timed in turns with the libraries: a burst of a
 few milliseconds from a CUDA graph each, operands rotated beyond the L2 cache, the median of the rounds. Writes
 results.json and results.md after every case, and ends within the budget (480 s). Exit code 4: no device or no PyTorch;
-5: a kernel gave wrong numbers; 3: none of ours could be measured.
+1: DIR cannot be written; 5: a kernel gave wrong numbers; 3: none of ours could be measured.
 """
 import argparse
 import datetime
@@ -119,6 +119,8 @@ def arguments(words):
         parser.error(str(problem))
     if not 30 <= args.budget <= MOST_SECONDS:
         parser.error(f"--budget is from 30 to {MOST_SECONDS:.0f} seconds")
+    if args.trials < 1:
+        parser.error("--trials is 1 or more")
     return args
 
 
@@ -131,12 +133,16 @@ def main(words=None):
         if args.sanitize:
             return sanitize.run(ours, args.cases, args.out)
         side = DrySide() if args.dry_run else open_torch()
+        args.out.mkdir(parents=True, exist_ok=True)  # before anything is measured
         results = run(side, DryOurs() if args.dry_run else ours, args.cases, args.out, budget, args.budget, args.dry_run)
         print(report.markdown(results), end="")
         return report.exit_code(results)
     except Unavailable as problem:
         print(f"bench/gpu/run.py: {problem}; it measures on a machine with a CUDA device and PyTorch, --dry-run works here", file=sys.stderr)
         return 4
+    except OSError as problem:
+        print(f"bench/gpu/run.py: {problem.filename}: {problem.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     finally:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <regex>
+#include <sstream>
 
 namespace tessera::codegen {
 
@@ -26,17 +27,40 @@ std::int64_t spills_of(const CudaReport& report) {
   return out;
 }
 
+/// ptxas weighs registers against threads that run at once: room for one block.
+std::string one_block(const std::string& text) {
+  static const std::regex bounds(R"(__launch_bounds__\((\d+)\))");
+  return std::regex_replace(text, bounds, "__launch_bounds__($1, 1)");
+}
+
+/// Loops of kernels that are left to the compiler, and that it may unroll, stay loops.
+std::string rolled(const std::string& text) {
+  std::istringstream in(text);
+  std::string out, line;
+  bool in_kernel = false, told = false;
+  while (std::getline(in, line)) {
+    in_kernel |= line.find("__global__") != std::string::npos;
+    const std::size_t at = line.find_first_not_of(' ');
+    if (in_kernel && !told && at != std::string::npos && line.compare(at, 5, "for (") == 0) out += std::string(at, ' ') + "#pragma unroll 1\n";
+    told = line.find("#pragma unroll") != std::string::npos;
+    out += line + "\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Cubin> compile_source(const Nvrtc& nvrtc, CubinCache& cache, const std::string& arch, CudaSource& source, const CudaCompileOptions& options) {
   TESSERA_TRY(cubin, cache.compile(nvrtc, source.text, source.name, arch, options));
-  if (spills_of(cubin.report) == 0) return cubin;
-  static const std::regex bounds(R"(__launch_bounds__\((\d+)\))");
-  std::string text = std::regex_replace(source.text, bounds, "__launch_bounds__($1, 1)");
-  auto again = cache.compile(nvrtc, text, source.name, arch, options);
-  if (!again.ok() || spills_of(again->report) >= spills_of(cubin.report)) return cubin;
-  source.text = std::move(text);
-  return again;
+  const auto try_instead = [&](std::string text) {
+    auto again = cache.compile(nvrtc, text, source.name, arch, options);
+    if (!again.ok() || spills_of(again->report) >= spills_of(cubin.report)) return;
+    source.text = std::move(text);
+    cubin = std::move(*again);
+  };
+  if (spills_of(cubin.report) > 0) try_instead(one_block(source.text));
+  if (spills_of(cubin.report) > 0 && !accept_report(cubin.report, source.kind, source.private_bytes).ok()) try_instead(rolled(source.text));
+  return cubin;
 }
 
 Status check_launches(const CudaSource& source, const ir::CudaArch& arch) {
@@ -57,7 +81,7 @@ Result<BuiltCuda> build_cuda(const Nvrtc& nvrtc, CubinCache& cache, const ir::Ta
   TESSERA_TRY(cubin, compile_source(nvrtc, cache, target.arch, source, {.keep_ptx = keep_ptx}));
   image.build.compile_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-  if (const Status s = accept_report(cubin.report, source.kind); !s.ok()) return refuse("resource: ", s.reason());
+  if (const Status s = accept_report(cubin.report, source.kind, source.private_bytes); !s.ok()) return refuse("resource: ", s.reason());
   for (const runtime::Launch& l : image.launches) {
     const EntryReport* entry = cubin.report.find(l.entry);
     if (entry == nullptr) return refuse("the text of '", source.name, "' has no kernel '", l.entry, "'");

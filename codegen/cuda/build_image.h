@@ -18,6 +18,8 @@ Status check_launches(const CudaSource& source, const ir::CudaArch& arch);
 /// spills, it is asked again with room for one block, and `source` gets that text if it spills less.
 ///
 ///   __launch_bounds__(64)    ->    __launch_bounds__(64, 1)      80 registers, 24 bytes spilled  ->  99, none
+///
+/// Where it would still be refused, loops that the text does not ask to unroll are kept as loops.
 Result<Cubin> compile_source(const Nvrtc& nvrtc, CubinCache& cache, const std::string& arch, CudaSource& source, const CudaCompileOptions& options);
 
 /// An image with what it was made from, for those who hand out all of it.

@@ -222,9 +222,13 @@ class KernelText {
       // Private memory is addressed; it takes no registers.
       const std::int64_t bytes = n.buffer->scope == ir::Scope::kRegister ? count * n.buffer->dtype.bytes() : 0;
       local_ += bytes;
+      const std::int64_t addressed = n.buffer->scope == ir::Scope::kRegister ? 0 : count * n.buffer->dtype.bytes();
+      private_ += addressed;
       out_.local_bytes = std::max(out_.local_bytes, local_);
+      out_.private_bytes = std::max(out_.private_bytes, private_);
       stmt(n.body);
       local_ -= bytes;
+      private_ -= addressed;
     });
   }
 
@@ -379,13 +383,12 @@ class KernelText {
       return;
     }
     for (int l = 0; l < lanes; ++l) {
-      const Expr one = detail::lane_of(at, l);
       const std::string condition = n.predicate.defined() ? "if (" + text_.lane(n.predicate, l) + ") " : "";
       line() << condition;
       if (in_registers(n.buffer.get())) {
-        body_ << text_.buffers.at(n.buffer->id) << "[" << text_.scalar(one) << "] = " << memory_value(n, l) << ";\n";
+        body_ << text_.buffers.at(n.buffer->id) << "[" << text_.index(at, l) << "] = " << memory_value(n, l) << ";\n";
       } else {
-        body_ << store_call(n) << "(" << text_.address(n.buffer.get(), one) << ", " << memory_value(n, l) << ");\n";
+        body_ << store_call(n) << "(" << text_.element(n.buffer.get(), at, l) << ", " << memory_value(n, l) << ");\n";
       }
     }
   }
@@ -430,7 +433,7 @@ class KernelText {
   Identifiers names_;
   std::ostringstream body_;
   int indent_ = 0;
-  std::int64_t local_ = 0;
+  std::int64_t local_ = 0, private_ = 0;
   std::string counter_;   // of the blocks that are done, where one of them waits for all
   bool filling_ = false;  // between acquire and commit of a channel
 };

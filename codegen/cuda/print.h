@@ -16,6 +16,7 @@ struct CudaKernel {
   runtime::Extent3 grid, block;
   std::int64_t shared_bytes = 0;
   std::int64_t local_bytes = 0;    // of the largest set of register tiles a thread holds at once
+  std::int64_t private_bytes = 0;  // of the largest set of arrays a thread addresses (Scope::kLocal)
   std::vector<ir::Buffer> parameters;  // in order
   ir::RunPhase phase = ir::RunPhase::kRun;
   bool waits_for_all = false;  // its last block goes on when all have run: a part of the grid does not do

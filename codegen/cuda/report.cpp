@@ -67,7 +67,7 @@ CudaReport parse_report(const std::string& log) {
   return out;
 }
 
-Status accept_report(const CudaReport& report, SketchKind kind) {
+Status accept_report(const CudaReport& report, SketchKind kind, std::int64_t private_bytes) {
   for (const CodedDiagnostic& d : report.coded) {
     if (d.code.starts_with("C75") || d.code.starts_with("C76"))
       return refuse("the assembler gave up a pipeline: ", d.text);
@@ -82,7 +82,7 @@ Status accept_report(const CudaReport& report, SketchKind kind) {
     }
     // What the frame holds beyond spills are arrays whose indices are not constant after unrolling. Spilled
     // values are aligned, so the frame may be a little larger than they.
-    if (e.stack_bytes > e.spill_store_bytes + 16) {
+    if (e.stack_bytes > e.spill_store_bytes + 16 + private_bytes) {
       return refuse("kernel '", e.name, "' keeps ", e.stack_bytes,
                     " bytes a thread in local memory: a loop that indexes registers is not unrolled");
     }

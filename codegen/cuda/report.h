@@ -48,7 +48,7 @@ enum class SketchKind : std::uint8_t { kSimt, kTensorCore };
 inline constexpr std::int64_t kMostSpillBytesSimt = 64;
 
 /// Refuses code that compiled but is no candidate, one reason: coded diagnostics C75xx (the pipeline was
-/// serialised) and C76xx, spills, arrays in local memory.
-Status accept_report(const CudaReport& report, SketchKind kind);
+/// serialised) and C76xx, spills, arrays in local memory beyond the `private_bytes` that belong there.
+Status accept_report(const CudaReport& report, SketchKind kind, std::int64_t private_bytes = 0);
 
 }  // namespace tessera::codegen

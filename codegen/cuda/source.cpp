@@ -57,6 +57,7 @@ Result<CudaSource> cuda_source(const ir::Program& program) {
     launch.block = k.block;
     launch.shared_bytes = k.shared_bytes;
     image.launches.push_back(std::move(launch));
+    out.private_bytes = std::max(out.private_bytes, k.private_bytes);
     out.registers.push_back(static_cast<int>(std::min<std::int64_t>(k.local_bytes / kRegisterBytes, INT32_MAX)));
   }
   if (text.find("ts_mma") != std::string::npos) out.kind = SketchKind::kTensorCore;

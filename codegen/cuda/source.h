@@ -16,6 +16,7 @@ struct CudaSource {
   std::string text;            // header-free CUDA C++; its kernels are the entries of `image`
   runtime::KernelImage image;  // object and build report are filled by build_cuda_image
   SketchKind kind = SketchKind::kSimt;
+  std::int64_t private_bytes = 0;  // most that a thread of a kernel addresses by itself, in local memory
   std::vector<int> registers{};  // of a thread, estimated, one a launch; empty: not known
 };
 

@@ -35,9 +35,12 @@ Expr lane_of(const Expr& e, int lane) {
   if (e.type().is_scalar()) return e;
   if (const auto* r = e.as<ir::Ramp>()) return r->base + r->stride * ir::int_imm(lane, r->stride.type());
   if (const auto* b = e.as<ir::Broadcast>()) return b->value;
-  if (const ir::Binary* n = ir::as_binary(e)) return ir::make_binary(n->kind, lane_of(n->a, lane), lane_of(n->b, lane));
+  if (const ir::Binary* n = ir::as_binary(e)) {
+    const Expr a = lane_of(n->a, lane), b = lane_of(n->b, lane);
+    return a.defined() && b.defined() ? ir::make_binary(n->kind, a, b) : Expr();
+  }
   if (const auto* i = e.as<ir::IntImm>()) return ir::int_imm(i->value, i->type.element());
-  throw NoText{"index " + ir::to_string(e).substr(0, 80) + " has no lanes in CUDA text"};
+  return {};
 }
 
 namespace {
@@ -111,11 +114,25 @@ std::string ExprText::address(const ir::BufferNode* b, const Expr& base) const {
   return ir::is_zero(base) ? name : name + " + " + scalar(base);
 }
 
+std::string ExprText::index(const Expr& e, int lane) const {
+  const Expr one = lane_of(e, lane);
+  return one.defined() ? scalar(one) : this->lane(e, lane);
+}
+
+std::string ExprText::element(const ir::BufferNode* b, const Expr& index, int lane) const {
+  const Expr one = lane_of(index, lane);
+  return one.defined() ? address(b, one) : buffers.at(b->id) + " + " + this->lane(index, lane);
+}
+
 std::string ExprText::load(const ir::BufferNode* b, const Expr& base, int lanes) const {
+  return load_from(b, address(b, base), lanes);
+}
+
+std::string ExprText::load_from(const ir::BufferNode* b, const std::string& address, int lanes) const {
   const std::string type = memory_type(b->dtype) + (lanes > 1 ? "x" + std::to_string(lanes) : "");
-  if (b->scope == ir::Scope::kShared) return "ts_load_shared<" + type + ">(" + address(b, base) + ")";
+  if (b->scope == ir::Scope::kShared) return "ts_load_shared<" + type + ">(" + address + ")";
   const char* hint = read_only.count(b->id) != 0 ? "_nc" : "";
-  return std::string("ts_load_global") + hint + "<" + type + ">(" + address(b, base) + ")";
+  return std::string("ts_load_global") + hint + "<" + type + ">(" + address + ")";
 }
 
 std::string ExprText::load_lane(const ir::Load& n, const Expr& self, int lane) const {
@@ -125,9 +142,9 @@ std::string ExprText::load_lane(const ir::Load& n, const Expr& self, int lane) c
   if (known != loaded.end()) {
     out = n.type.lanes > 1 ? known->second + "[" + std::to_string(lane) + "]" : known->second;
   } else {
-    const Expr at = lane_of(n.indices[0], lane);
     const bool own = n.buffer->scope == ir::Scope::kRegister || n.buffer->scope == ir::Scope::kLocal;
-    out = own ? buffers.at(n.buffer->id) + "[" + scalar(at) + "]" : load(n.buffer.get(), at, 1);
+    const Expr& at = n.indices[0];
+    out = own ? buffers.at(n.buffer->id) + "[" + index(at, lane) + "]" : load_from(n.buffer.get(), element(n.buffer.get(), at, lane), 1);
     if (n.predicate.defined()) {
       const std::string zero = n.type.is_float() ? floating(0, n.type.element()) : integer(0, n.type.is_bool() ? ir::u8 : n.type.element());
       out = "(" + this->lane(n.predicate, lane) + " ? " + out + " : " + zero + ")";

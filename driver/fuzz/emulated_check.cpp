@@ -24,9 +24,18 @@ struct Contents {
   std::vector<runtime::emulator::ByteRange> ranges;  // that the last kernel wrote
 };
 
-constexpr double kWholeGrids = 1 << 22;  // multiply-adds up to which all blocks are emulated
+constexpr double kWholeGrids = 1 << 22;  // multiply-adds, or elements, up to which all blocks are emulated
 constexpr int kRandomBlocks = 8;
 constexpr std::size_t kMostCompared = 4096;
+
+/// What threads do at least: multiply-adds, or elements where a program has none, as copies.
+double work_of(const dsl::ComputeDag& dag) {
+  double elements = 0;
+  for (const dsl::Stage& s : dag.stages()) {
+    if (!s.is_input()) elements += static_cast<double>(s.outputs[0]->layout.size());
+  }
+  return std::max(dag.flops() / 2, elements);
+}
 
 /// Whether a later launch takes what this one writes.
 bool feeds_another(const ir::Program& program, std::size_t launch, const std::set<std::uint64_t>& written) {
@@ -140,7 +149,7 @@ PairOutcome check_emulated(const CheckedProgram& program, const ir::Program& fin
 }
 
 EmulationOracle::EmulationOracle(const dsl::ComputeDag& dag, std::uint64_t seed)
-    : dag_(dag), seed_(seed), exact_(dsl::supports_exact(dag)), samples_blocks_(dag.flops() / 2 > kWholeGrids) {}
+    : dag_(dag), seed_(seed), exact_(dsl::supports_exact(dag)), samples_blocks_(work_of(dag) > kWholeGrids) {}
 
 EmulationOracle::Reference& EmulationOracle::reference(bool exact) {
   const std::lock_guard lock(evaluating_);

@@ -32,7 +32,7 @@ PairOutcome check_emulated(const CheckedProgram& program, const ir::Program& fin
 
 /// A program of any size with inputs, held against the definition where it was emulated: bit for bit where it
 /// has exact inputs and the plan only reorders, else within the proved bounds, times the plan's error factor. Above
-/// 2^22 multiply-adds only sampled blocks run, and at most 4,096 of the elements that they write are compared.
+/// 2^22 multiply-adds, or elements, only sampled blocks run, and at most 4,096 of the elements that they write are compared.
 class EmulationOracle {
  public:
   EmulationOracle(const dsl::ComputeDag& dag, std::uint64_t seed);

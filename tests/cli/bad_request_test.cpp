@@ -66,6 +66,9 @@ TEST(BadRequest, Target) {
       {{"--op", "no_such_operator", "--target", "cuda"}, {"cuda"}, 4},  // whatever the program
       {{"suite", "gemm", "--target", "cuda"}, {"cuda", "--target cpu"}, 4},
       {{"record", "--op", "matmul", "-o", "r.jsonl", "--target", "cuda"}, {"cuda", "--target cpu"}, 4},
+      {{"--op", "matmul", "--target", "gpu\nand \x1b[31mmore"}, {"unknown target 'gpu and  [31mmore'"}},
+      {{"--op", "matmul", "-\n"}, {"unknown flag '- '"}},
+      {{"--op", "matmul", "--target", "cuda -arch=sm_80 -arch=sm_90a"}, {"-arch= twice"}},
       {{"--op", "matmul", "--target", "cuda -arch=sm_61"}, {"sm_61", "sm_90a"}},
       {{"sketches", "--op", "matmul", "--target", "cuda", "--threads", "4"}, {"--threads", "schedule"}},
       {{"show", "--op", "matmul", "--target", "cuda", "--print", "asm"}, {"'asm'", "ptx"}},

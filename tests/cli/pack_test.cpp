@@ -17,15 +17,15 @@ class Pack : public ::testing::Test {
   void SetUp() override {
     if (!codegen::nvrtc().ok()) GTEST_SKIP() << codegen::nvrtc().reason();
   }
-  std::vector<std::string> build(const std::string& pack, const std::string& jobs = "1") const {
-    return {"--op", "matmul", "--shape", "m=40,n=36,k=24", "--target", "cuda -arch=sm_80", "--trials", "6", "--seed", "5", "--jobs", jobs, "--build-only", pack};
+  std::vector<std::string> build(const std::string& pack, const std::string& jobs = "1", const std::string& shape = "m=64,n=64,k=32") const {
+    return {"--op", "matmul", "--shape", shape, "--target", "cuda -arch=sm_80", "--trials", "6", "--seed", "5", "--jobs", jobs, "--build-only", pack};
   }
   const TemporaryFolder folder_;
   const CommandOptions here_{.folder = folder_.path(), .environment = {{"TESSERA_CUDA_DRIVER", "/nowhere/libcuda.so.1"}}};
 };
 
 TEST_F(Pack, IsCompiledAndRunInTheEmulator) {
-  CommandResult r = autotune(build("p.pack", "2"), here_);
+  CommandResult r = autotune(build("p.pack", "2", "m=40,n=36,k=24"), here_);
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_NE(r.out.find("6 candidates"), std::string::npos) << r.out;
   EXPECT_NE(r.out.find("autotune measure p.pack"), std::string::npos) << r.out;
@@ -106,6 +106,63 @@ TEST_F(Pack, OfAnotherVersionIsNotRun) {
   EXPECT_EQ(r.code, 3) << r.out;
   EXPECT_NE(r.out.find("0 kernels emulated, 0 right, 0 wrong, 2 could not be emulated"), std::string::npos) << r.out;
   EXPECT_NE(r.out.find("--build-only"), std::string::npos) << r.out;
+}
+
+TEST_F(Pack, IsProved) {
+  ASSERT_EQ(autotune(build("p.pack"), here_).code, 0);
+  const CommandResult r = autotune({"verify", "p.pack", "--json"}, here_);
+  EXPECT_EQ(r.code, 0) << r.out << r.err;
+  EXPECT_EQ(parse_json(r.out).or_throw()["legal"], 6);
+  expect_one_line(autotune({"verify", "p.pack", "--best"}, here_), 2, {"--best is of a log", "p.pack"});
+  const CommandResult all = autotune({"measure", "p.pack", "--emulate", "--sample", "2", "--verify", "always", "--json"}, here_);
+  EXPECT_EQ(all.code, 0) << all.out << all.err;
+  EXPECT_EQ(parse_json(all.out).or_throw()["illegal"], 0);
+}
+
+/// What a person planned comes right behind the default plan.
+TEST_F(Pack, TakesAPersonsDecisions) {
+  const std::vector<std::string> program{"--op", "softmax", "--shape", "m=12,n=40", "--target", "cuda -arch=sm_80"};
+  const auto with = [&](std::vector<std::string> words, const std::vector<std::string>& more) {
+    words.insert(words.end(), program.begin(), program.end());
+    words.insert(words.end(), more.begin(), more.end());
+    return autotune(words, here_);
+  };
+  const CommandResult planned = with({"schedule"}, {"--print", "decisions"});
+  ASSERT_EQ(planned.code, 0) << planned.err;
+  write_text(folder_ / "mine.json", planned.out);
+  const CommandResult r = with({}, {"--decisions", "mine.json", "--trials", "3", "--build-only", "p.pack"});
+  ASSERT_EQ(r.code, 0) << r.err;
+  std::int64_t damaged = 0;
+  EXPECT_EQ(tuning_logs::read_pack(folder_ / "p.pack", damaged).candidates.at(1).sketch, "polyhedral.given");
+}
+
+/// Whatever goes wrong before there are candidates, the pack of yesterday is still there.
+TEST_F(Pack, IsNotLostToAMistake) {
+  ASSERT_EQ(autotune(build("p.pack"), here_).code, 0);
+  const std::string before = read_text(folder_ / "p.pack");
+  const auto again = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = build("p.pack");
+    words.insert(words.end(), more.begin(), more.end());
+    return autotune(words, here_);
+  };
+  write_text(folder_ / "text.json", "{");
+  expect_one_line(again({"--log", "absent.jsonl"}), 1, {"absent.jsonl"});
+  expect_one_line(again({"--decisions", "text.json"}), 2, {"text.json"});
+  expect_one_line(again({"--log", "p.pack"}), 2, {"p.pack", "no trial of matmul"});
+  for (const std::vector<std::string>& unused : std::vector<std::vector<std::string>>{
+           {"--patience", "3"}, {"--with", "evolution"}, {"--without", "model"}, {"--prior", "x"}, {"--transfer", "x"}}) {
+    expect_one_line(again(unused), 2, {unused[0], "--build-only"});
+  }
+  expect_one_line(autotune({"measure", "p.pack", "--log", "p.pack"}, {.folder = folder_.path()}), 4, {"--emulate"});
+  EXPECT_EQ(read_text(folder_ / "p.pack"), before);
+}
+
+/// What ends one thread ends the command with its words.
+TEST_F(Pack, WhatStopsTheEmulatorIsSaid) {
+  ASSERT_EQ(autotune(build("p.pack"), here_).code, 0);
+  CommandOptions without = here_;
+  without.environment["TESSERA_LIBEXEC"] = "/nowhere";
+  for (const char* jobs : {"1", "3"}) expect_one_line(autotune({"measure", "p.pack", "--emulate", "--jobs", jobs}, without), 1, {"kernel_emulator"});
 }
 
 TEST(BadPack, FilesAndMachines) {

@@ -86,7 +86,7 @@ TEST(Verify, TooLittleTimeIsUnknownAndNotOk) {
 TEST(Verify, Refusals) {
   expect_refused({
       {{"verify"}, {"nothing to work on"}},
-      {{"verify", "x.jsonl", "--op", "matmul"}, {"a log or a program, not both"}},
+      {{"verify", "x.jsonl", "--op", "matmul"}, {"a log, a pack or a program, one of them"}},
       {{"--op", "matmul", "--verify", "sometimes"}, {"--verify", "never"}},
   });
   EXPECT_EQ(autotune({"verify", "/no/such/log.jsonl"}).code, 1);

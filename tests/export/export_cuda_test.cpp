@@ -262,6 +262,27 @@ TEST_F(ExportCuda, NvccCompilesTheText) {
   shell(out(), "PATH=$PATH:/usr/local/cuda/bin nvcc -arch=sm_90a -cubin softmax.cu -o ../softmax.cubin");
 }
 
+/// Whatever a kernel is called, all that is written of it compiles.
+TEST_F(ExportCuda, NamesThatTheGeneratedFilesUse) {
+  for (const char* name : {"kernels", "workspace", "i", "host", "init", "launch_config", "size_t", "CHECK", "all", "sum"}) {
+    SCOPED_TRACE(name);
+    EXPECT_EQ(kernel_identifier(name), std::string(name) + "_kernel");
+    do_export(one_kernel(), name);
+    builds_and_launches(one_kernel(), std::string(name) + "_kernel");
+  }
+  shell(out(), "cmake -S . -B ../build >/dev/null");
+  do_export(one_kernel(), "all");
+  shell(out(), "cmake -S . -B ../build_all >/dev/null");
+}
+
+TEST_F(ExportCuda, OperandsThatTheGeneratedFilesName) {
+  using namespace dsl;
+  auto a = placeholder({8}, ir::f32, "X"), b = placeholder({8}, ir::f32, "X_on_device"), c = placeholder({8}, ir::f32, "sum"), d = placeholder({8}, ir::f32, "kernels");
+  auto y = compute({8}, [&](Var v) { return a(v) * b(v) + c(v) - d(v); }, "names");
+  const ComputeDag dag = ComputeDag::from_outputs({y}, "names");
+  builds_and_launches(cuda_case(dag, driver::default_plan(dag, cuda_target())), "names");
+}
+
 TEST_F(ExportCuda, MistakesAreCodesWithTexts) {
   do_export(several_kernels(), "softmax");
   const std::string workspace = std::to_string(several_kernels().built.image.workspace_bytes);

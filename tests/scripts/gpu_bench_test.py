@@ -69,10 +69,15 @@ class DryRun(Folder):
         self.assertEqual([row["name"] for row in json.loads((self.folder / "out/results.json").read_text())["cases"]], ["softmax", "relu"], r.stderr)
 
     def test_mistakes(self):
-        for words, said in (["--cases", "sofmax"], "unknown case 'sofmax'"), (["--budget", "500"], "30 to 480"):
+        for words, said in (["--cases", "sofmax"], "unknown case 'sofmax'"), (["--budget", "500"], "30 to 480"), (["--trials", "0"], "--trials is 1 or more"):
             r = command("--dry-run", *words)
             self.assertEqual((r.returncode, r.stdout), (2, ""))
             self.assertIn(said, r.stderr)
+
+    def test_a_folder_that_cannot_be_written(self):
+        r = command("--dry-run", "--cases", "relu", "--out", "/dev/null/out")
+        self.assertEqual((r.returncode, r.stdout, r.stderr.count("\n")), (1, "", 1), r.stderr)
+        self.assertIn("/dev/null/out", r.stderr)
 
 
 class NoDevice(Folder):

@@ -62,38 +62,40 @@ std::vector<search::Trial> measured_trials(const search::Task& task, const std::
   return out;
 }
 
-/// A person's plan comes first; the last of the others makes room for it.
-void put_first(const driver::PolyhedralPlan& plan, int most, int next_trial, std::vector<search::Candidate>& all) {
-  search::Candidate given{.trial = all.empty() ? next_trial : all.front().trial, .sketch = search::sketch_of(plan, "given").sketch.name, .decisions = {}, .steps = plan.plan.steps};
-  std::erase_if(all, [&](const search::Candidate& c) { return c.steps == given.steps; });
-  all.insert(all.begin(), std::move(given));
-  if (all.size() > static_cast<std::size_t>(most)) all.pop_back();
-  for (std::size_t i = 1; i < all.size(); ++i) all[i].trial = all[0].trial + static_cast<int>(i);
+/// A flag that says how to search where kernels are measured, and would be without effect.
+void check_flags(const TuneArgs& args) {
+  TESSERA_USER_CHECK(!args.resume) << "--build-only measures nothing and has nothing to --resume: --log with the log of autotune measure goes on from what was measured";
+  const SearchArgs& s = args.search;
+  const char* unused = s.patience != 0 ? "--patience" : !s.with.empty() ? "--with" : !s.without.empty() ? "--without"
+                       : !s.prior.empty() ? "--prior" : !s.transfer.empty() ? "--transfer" : nullptr;
+  TESSERA_USER_CHECK(unused == nullptr) << unused << " is of searches that measure, not of --build-only; leave it out";
+}
+
+std::vector<search::Candidate> candidates_of(const search::Task& task, const TuneArgs& args, const std::vector<search::Trial>& measured) {
+  search::PackOptions options{.count = args.trials, .seed = args.search.seed, .jobs = args.search.jobs, .path = path_of(args.search.path)};
+  if (!args.decisions.empty()) options.planned = {search::sketch_of(planned_by_hand(task, args.decisions, args.search.verify), "given")};
+  return search::pack_candidates(task, options, measured);
 }
 
 }  // namespace
 
 int run_build_only(const TuneArgs& args) {
   const auto start = std::chrono::steady_clock::now();
-  TESSERA_USER_CHECK(!args.resume) << "--build-only measures nothing and has nothing to --resume: --log with the log of autotune measure goes on from what was measured";
+  check_flags(args);
   const search::Task task = make_task(args.problem);
   TESSERA_USER_CHECK(task.target.kind == ir::TargetKind::kCuda)
       << "--build-only is for CUDA targets, such as --target 'cuda -arch=sm_90a'; for '" << args.problem.target << "' candidates are measured as they are built";
   (void)codegen::needed_nvrtc();
-  std::optional<driver::PolyhedralPlan> given;
-  if (!args.decisions.empty()) given = planned_by_hand(task, args.decisions, args.search.verify);
   tuning_logs::PackHeader header;
   header.task = tuning_logs::make_task(task.dag, task.op, task.request);
   header.target = task.target.text();
   header.machine = tuning_logs::this_machine(kToolVersion);
   header.seed = static_cast<std::int64_t>(args.search.seed);
-  tuning_logs::PackWriter writer(args.build_only, header);
-
+  tuning_logs::check_pack_writable(args.build_only);
   catch_interrupts();
   const std::vector<search::Trial> measured = args.log.empty() ? std::vector<search::Trial>{} : measured_trials(task, args.log);
-  std::vector<search::Candidate> candidates =
-      search::pack_candidates(task, {.count = args.trials, .seed = args.search.seed, .jobs = args.search.jobs, .path = path_of(args.search.path)}, measured);
-  if (given) put_first(*given, args.trials, measured.empty() ? 0 : measured.back().candidate.trial + 1, candidates);
+  const std::vector<search::Candidate> candidates = candidates_of(task, args, measured);
+  tuning_logs::PackWriter writer(args.build_only, header);  // a pack that is there is replaced once there is another
   Outcome outcome;
   const bool terminal = isatty(2) != 0;
   const auto done = [&](const tuning_logs::PackedCandidate& c) {
@@ -101,7 +103,7 @@ int run_build_only(const TuneArgs& args) {
     outcome.count(c);
     if (terminal) fmt::print(stderr, "\r{}/{} compiled ", outcome.all, candidates.size());
   };
-  search::build_candidates(task, candidates, args.search.jobs, done, interrupted);
+  search::build_candidates(task, candidates, {.jobs = args.search.jobs, .verify = verify_when(args.search.verify)}, done, interrupted);
   if (terminal) fmt::print(stderr, "\n");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (args.json) {

@@ -72,6 +72,7 @@ struct MeasureArgs {
   int sample = 0;  // kernels to emulate; 0: all
   int jobs = 1;    // emulated at a time
   std::uint64_t seed = 1;
+  std::string verify = "best";
   bool json = false;
 };
 /// Measures a pack on this machine's first CUDA device, or runs it in the emulator.
@@ -181,12 +182,12 @@ int run_sketches(const SketchesArgs& args);
 
 struct VerifyArgs {
   ProblemArgs problem;
-  std::string log;   // or a program, whose default plan is judged
+  std::string file;  // log or pack; empty: a program, whose default plan is judged
   bool best = false; // the best record of each task only
   int limit_ms = 10000;
   bool json = false;
 };
-/// Proves the plans of a log, or says why not. 5 when one is illegal, 3 when none is and one is not decided.
+/// Proves the plans of a log or a pack, or says why not. 5 when one is illegal, 3 when none is and one is not decided.
 int run_verify(const VerifyArgs& args);
 
 struct LogArgs {

@@ -7,10 +7,10 @@
 #include "driver/compile.h"
 #include "exporter/export_c.h"
 #include "exporter/export_cuda.h"
-#include "search/pack.h"
 #include "support/version.h"
 #include "tools/autotune/commands.h"
 #include "tools/autotune/logged.h"
+#include "tools/autotune/open_pack.h"
 
 namespace tessera::autotune {
 
@@ -25,16 +25,13 @@ struct Chosen {
 };
 
 Chosen of_pack(const std::string& path, int trial) {
-  std::int64_t damaged = 0;
-  const tuning_logs::Pack pack = tuning_logs::read_pack(path, damaged);
-  auto task = search::task_of(pack.header);
-  TESSERA_ENVIRONMENT_CHECK(task.ok()) << "pack '" << path << "': " << task.reason();
-  const auto& all = pack.candidates;
+  OpenPack opened = open_pack(path);
+  const auto& all = opened.pack.candidates;
   const auto at = std::find_if(all.begin(), all.end(), [&](const tuning_logs::PackedCandidate& c) { return c.trial == trial; });
   TESSERA_USER_CHECK(at != all.end()) << "pack '" << path << "' has no trial " << trial
                                       << (all.empty() ? "" : fmt::format("; the last is {}", all.back().trial));
-  TESSERA_ENVIRONMENT_CHECK(at->image.has_value()) << "trial " << trial << " of '" << path << "' did not compile: " << at->message;
-  return {std::move(*task), at->plan, at->image->build.source_hash, std::nullopt};
+  TESSERA_ENVIRONMENT_CHECK(at->image.has_value()) << "trial " << trial << " of '" << path << "' was not compiled: " << runtime::to_string(at->status) << ": " << at->message;
+  return {std::move(opened.task), at->plan, at->image->build.source_hash, std::nullopt};
 }
 
 Chosen of_log(const std::string& path, ir::TargetKind kind) {
@@ -103,7 +100,7 @@ int run_export(const ExportArgs& args) {
   for (const dsl::Stage* in : chosen.task.dag.inputs()) options.values[in->name] = in->values;
   const std::vector<std::string> files = cuda ? to_cuda(chosen, options) : to_c(chosen, options);
   if (args.json) {
-    fmt::print("{}\n", dump_json(Json{{"name", exporter::c_identifier(options.name)}, {"directory", args.directory}, {"files", files}}));
+    fmt::print("{}\n", dump_json(Json{{"name", exporter::kernel_identifier(options.name)}, {"directory", args.directory}, {"files", files}}));
   } else {
     for (const std::string& f : files) fmt::print("{}\n", f);
   }

@@ -31,6 +31,14 @@ std::vector<std::string> command_names(const CLI::App& app) {
   return names;
 }
 
+/// What a user typed may be in it, line breaks and escape codes and all.
+std::string one_line(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
+  }
+  return text;
+}
+
 /// The command that was reached on the command line: `autotune`, or `autotune log check`.
 const CLI::App& used_command(const CLI::App& app) {
   const auto used = app.get_subcommands();
@@ -122,8 +130,8 @@ int dispatch(int argc, char** argv) {
   compare_cmd->add_flag("--json", compare.json, "one JSON object on stdout");
 
   VerifyArgs verify;
-  CLI::App* verify_cmd = app.add_subcommand("verify", "prove that the schedules of a log compute their programs, or say why not");
-  verify_cmd->add_option("log", verify.log, "log file; without one, the default plan of a program");
+  CLI::App* verify_cmd = app.add_subcommand("verify", "prove that the schedules of a log or a pack compute their programs, or say why not");
+  verify_cmd->add_option("file", verify.file, "log, or pack of --build-only; without one, the default plan of a program");
   add_problem(*verify_cmd, verify.problem);
   verify_cmd->add_flag("--best", verify.best, "only the best record of each task");
   verify_cmd->add_option("--limit-ms", verify.limit_ms, "time for one schedule; then the answer is unknown")->check(CLI::Range(1, 3600000));
@@ -191,6 +199,7 @@ int dispatch(int argc, char** argv) {
   measure_cmd->add_option("--jobs", measure.jobs, "kernels emulated at a time")->check(CLI::Range(1, 1024));
   measure_cmd->add_option("--seed", measure.seed, "seed of the sample and of the operands")->check(kSeeds);
   measure_cmd->add_option("--log", measure.log, "file of records (default: OPERATOR.jsonl)")->check(kNotEmpty);
+  add_verify(*measure_cmd, measure.verify);
   measure_cmd->add_flag("--json", measure.json, "one JSON object on stdout");
 
   bool doctor_json = false;
@@ -258,7 +267,7 @@ int dispatch(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    std::fprintf(stderr, "autotune: %s; see autotune --help\n", usage_problem(app, e).c_str());
+    std::fprintf(stderr, "autotune: %s; see autotune --help\n", one_line(usage_problem(app, e)).c_str());
     return 2;
   }
   if (suite_cmd->parsed()) return run_suite(suite);
@@ -305,7 +314,7 @@ int main(int argc, char** argv) {
   try {
     return finish_output(dispatch(argc, argv));
   } catch (const UserError& e) {
-    std::fprintf(stderr, "autotune: %s\n", e.what());
+    std::fprintf(stderr, "autotune: %s\n", one_line(e.what()).c_str());
     return e.exit_code();
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "autotune: out of memory\n");

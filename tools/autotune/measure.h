@@ -1,15 +1,10 @@
-// What the two ways of measuring a pack share.
+// One of the two ways of measuring a pack.
 #pragma once
 
-#include "search/pack.h"
 #include "tools/autotune/commands.h"
+#include "tools/autotune/open_pack.h"
 
 namespace tessera::autotune {
-
-struct OpenPack {
-  tuning_logs::Pack pack;
-  search::Task task;
-};
 
 /// Times the kernels on this machine's first CUDA device into a log. UserError (exit code 4) where there is
 /// none that runs them.

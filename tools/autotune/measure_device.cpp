@@ -1,12 +1,13 @@
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <map>
 
 #include "driver/compile.h"
 #include "driver/reference.h"
 #include "ir/cuda_arch.h"
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/host.h"
+#include "search/pack_run.h"
 #include "search/session.h"
 #include "support/version.h"
 #include "tools/autotune/interrupt.h"
@@ -17,8 +18,6 @@ namespace tessera::autotune {
 
 namespace {
 
-constexpr int kBatch = 8;  // candidates of a pack count as batches of this size in its log
-constexpr std::size_t kFinalists = 5;
 constexpr int kFinalSamples = 15;
 
 /// Machine code runs on devices of its own major version that are not older; that of sm_90a on 9.0 alone.
@@ -42,22 +41,54 @@ runtime::CudaDevice checked_device(const OpenPack& pack, const std::string& path
   return device;
 }
 
-/// What no kernel can beat, where every multiply-add is one of f32.
-double peak_gflops(const search::Task& task) {
-  for (const dsl::Stage& s : task.dag.stages()) {
-    if (s.reduce() != nullptr && s.reduce()->sources[0].type() != ir::f32) return 0;
+/// Times images of a pack, found by their trials.
+class ImageMeasurer : public search::Measurer {
+ public:
+  ImageMeasurer(const search::Task& task, const tuning_logs::Pack& pack, std::uint64_t seed) {
+    for (const tuning_logs::PackedCandidate& c : pack.candidates) candidates_[c.trial] = &c;
+    options_.fewest_operations = 2 * task.dag.multiply_adds();
+    options_.peak_gflops = search::peak_gflops(task);
+    driver::Builder builder;
+    runtime::CpuMeasurer cpu;
+    measurer_.install(driver::make_reference(task.dag, driver::resolve_target("cpu"), seed, builder, cpu).data);
   }
-  return 1000 * ir::cuda_arch(task.target.arch).or_throw().f32_tflops;
-}
 
-search::Trial trial_of(const tuning_logs::PackedCandidate& c) {
-  search::Trial t;
-  t.candidate = {c.trial, c.trial / kBatch, c.trial % kBatch, c.sketch, c.decisions, {}};
-  if (const auto* steps = std::get_if<schedule::StepList>(&c.plan)) t.candidate.steps = *steps;
-  t.compile_ms = c.compile_ms;
-  if (!c.image) t.measurement = runtime::failed_measurement(c.status, "compile", c.message);
-  return t;
-}
+  std::vector<search::Trial> measure(const std::vector<search::Candidate>& batch, std::int64_t incumbent_ns,
+                                     const std::function<void(const search::Trial&)>& done, const std::function<bool()>& stop) override {
+    std::vector<search::Trial> out;
+    options_.incumbent_ns = incumbent_ns;
+    for (const search::Candidate& c : batch) {
+      const tuning_logs::PackedCandidate& packed = *candidates_.at(c.trial);
+      search::Trial t = search::trial_of(packed);
+      t.measurement = measurer_.measure(*packed.image, options_);
+      done(t);
+      out.push_back(std::move(t));
+      if (stop()) break;
+    }
+    return out;
+  }
+
+  std::vector<search::Trial> remeasure(const std::vector<search::Trial>& best) override {
+    std::vector<runtime::KernelImage> images;
+    for (const search::Trial& t : best) images.push_back(*candidates_.at(t.candidate.trial)->image);
+    runtime::CudaMeasureOptions options = options_;
+    options.incumbent_ns = 0;
+    options.samples = kFinalSamples;
+    const std::vector<runtime::Measurement> again = measurer_.measure_interleaved(images, options);
+    std::vector<search::Trial> out = best;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const std::int64_t prepare_ns = out[i].measurement.prepare_ns;
+      out[i].measurement = again[i];
+      out[i].measurement.prepare_ns = prepare_ns;
+    }
+    return out;
+  }
+
+ private:
+  std::map<int, const tuning_logs::PackedCandidate*> candidates_;  // by trial
+  runtime::CudaMeasurer measurer_;
+  runtime::CudaMeasureOptions options_;
+};
 
 class PackRun {
  public:
@@ -65,26 +96,25 @@ class PackRun {
     log_ = !args.log.empty() ? args.log : (pack.task.request.op.empty() ? "expr" : pack.task.request.op) + ".jsonl";
     session_.search.seed = static_cast<std::uint64_t>(pack.pack.header.seed);
     session_.tool = kToolVersion;
-    options_.fewest_operations = 2 * pack.task.dag.multiply_adds();
-    options_.peak_gflops = peak_gflops(pack.task);
   }
 
   int run() {
     check_log_writable(log_);
     check_memory(pack_.task);
-    driver::Builder builder;
-    runtime::CpuMeasurer cpu;
-    measurer_.install(driver::make_reference(pack_.task.dag, driver::resolve_target("cpu"), args_.seed, builder, cpu).data);
+    ImageMeasurer measurer(pack_.task, pack_.pack, args_.seed);
     tuning_logs::LogWriter writer(log_, tuning_logs::make_header(pack_.task.target.text(), tuning_logs::this_machine(kToolVersion),
                                                                 pack_.task.threads, pack_.pack.header.seed));
     catch_interrupts();
-    for (const tuning_logs::PackedCandidate& c : pack_.pack.candidates) {
-      if (interrupted()) break;
-      measure(c, writer);
-    }
-    if (!interrupted()) compare_best(writer);
+    search::SearchHooks hooks;
+    hooks.stop = [] { return interrupted(); };
+    hooks.trial = [&](const search::Trial& t) {
+      writer.append(record_of(t, tuning_logs::RecordKind::kTrial));
+      note(t);
+    };
+    hooks.final_trial = [&](const search::Trial& t) { writer.append(record_of(t, tuning_logs::RecordKind::kFinal), tuning_logs::Durability::kPower); };
+    result_ = search::measure_pack(pack_.task, pack_.pack, {.verify = verify_when(args_.verify)}, measurer, hooks);
     print();
-    return interrupted() ? 130 : best_ ? 0 : 3;
+    return interrupted() ? 130 : result_.best ? 0 : 3;
   }
 
  private:
@@ -94,59 +124,29 @@ class PackRun {
     return r;
   }
 
-  void measure(const tuning_logs::PackedCandidate& c, tuning_logs::LogWriter& writer) {
-    search::Trial t = trial_of(c);
-    if (c.image) t.measurement = measurer_.measure(*c.image, options_);
-    writer.append(record_of(t, tuning_logs::RecordKind::kTrial));
-    ++trials_;
-    if (!t.ok()) {
-      const std::string status(runtime::to_string(t.measurement.status));
-      ++failed_[status];
-      reasons_.try_emplace(status, fmt::format("trial {} ({}, {}): {}", c.trial, c.sketch, t.measurement.phase, t.measurement.message));
-      return;
-    }
-    if (options_.incumbent_ns == 0 || t.measurement.min_ns() < options_.incumbent_ns) options_.incumbent_ns = t.measurement.min_ns();
-    ok_.push_back({std::move(t), &c});
-  }
-
-  /// The fastest again, in turns.
-  void compare_best(tuning_logs::LogWriter& writer) {
-    std::stable_sort(ok_.begin(), ok_.end(), [](const auto& a, const auto& b) { return a.first.measurement.min_ns() < b.first.measurement.min_ns(); });
-    ok_.resize(std::min(ok_.size(), kFinalists));
-    std::vector<runtime::KernelImage> images;
-    for (const auto& [trial, candidate] : ok_) images.push_back(*candidate->image);
-    if (images.empty()) return;
-    runtime::CudaMeasureOptions options = options_;
-    options.incumbent_ns = 0;
-    options.samples = kFinalSamples;
-    const std::vector<runtime::Measurement> again = measurer_.measure_interleaved(images, options);
-    for (std::size_t i = 0; i < ok_.size(); ++i) {
-      search::Trial& t = ok_[i].first;
-      const std::int64_t prepare_ns = t.measurement.prepare_ns;
-      t.measurement = again[i];
-      if (!t.ok()) continue;
-      t.measurement.prepare_ns = prepare_ns;
-      writer.append(record_of(t, tuning_logs::RecordKind::kFinal), tuning_logs::Durability::kPower);
-      if (!best_ || t.measurement.median_ns() < best_->measurement.median_ns()) best_ = t;
-    }
+  void note(const search::Trial& t) {
+    if (t.ok()) return;
+    const std::string status(runtime::to_string(t.measurement.status));
+    reasons_.try_emplace(status, fmt::format("trial {} ({}, {}): {}", t.candidate.trial, t.candidate.sketch, t.measurement.phase, t.measurement.message));
   }
 
   void print() const {
-    const std::optional<BestFigures> figures = best_ ? std::optional(figures_of(pack_.task, best_->measurement)) : std::nullopt;
-    int ok = trials_;
-    for (const auto& [status, n] : failed_) ok -= n;
+    const search::Progress& p = result_.progress;
+    const std::optional<BestFigures> figures = result_.best ? std::optional(figures_of(pack_.task, result_.best->measurement)) : std::nullopt;
     if (args_.json) {
-      Json j{{"op", pack_.task.op}, {"target", pack_.task.target.text()}, {"log", log_}, {"trials", trials_}, {"ok", ok}, {"failed", Json::object()}};
-      for (const auto& [status, n] : failed_) j["failed"][status] = n;
+      Json j{{"op", pack_.task.op}, {"target", pack_.task.target.text()}, {"log", log_}, {"trials", p.trials}, {"ok", p.ok}, {"failed", Json::object()}};
+      for (const auto& [status, n] : p.failed) j["failed"][status] = n;
       j["best"] = figures ? figures->json() : Json(nullptr);
+      j["proof"] = result_.proof ? Json(to_string(*result_.proof)) : Json(nullptr);
       fmt::print("{}\n", dump_json(j));
       return;
     }
-    fmt::print("{}: {} kernels of {} measured, {} ok", pack_.task.op, trials_, args_.pack, ok);
-    for (const auto& [status, n] : failed_) fmt::print(", {} {}", n, status);
+    fmt::print("{}: {} kernels of {} measured, {} ok", pack_.task.op, p.trials, args_.pack, p.ok);
+    for (const auto& [status, n] : p.failed) fmt::print(", {} {}", n, status);
     fmt::print("\n");
     for (const auto& [status, why] : reasons_) fmt::print("  {}: {}\n", status, why);
-    if (figures) fmt::print("best: {}  ({})\n", figures->text(), best_->candidate.sketch);
+    if (figures) fmt::print("best: {}  ({})\n", figures->text(), result_.best->candidate.sketch);
+    if (result_.proof && !result_.proof->ok()) fmt::print("proof: {}\n", to_string(*result_.proof));
     fmt::print("log:  {}\n", log_);
   }
 
@@ -155,13 +155,8 @@ class PackRun {
   std::string device_;  // its name
   std::string log_;
   search::SessionOptions session_;
-  runtime::CudaMeasurer measurer_;
-  runtime::CudaMeasureOptions options_;
-  int trials_ = 0;
-  std::map<std::string, int> failed_;
+  search::SearchResult result_;
   std::map<std::string, std::string> reasons_;  // one example a status
-  std::vector<std::pair<search::Trial, const tuning_logs::PackedCandidate*>> ok_;
-  std::optional<search::Trial> best_;
 };
 
 }  // namespace

@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 
-#include <atomic>
 #include <mutex>
-#include <thread>
 
 #include "driver/compile.h"
 #include "ops/catalog.h"
 #include "search/proposal_check.h"
 #include "search/sketch.h"
+#include "support/on_threads.h"
 #include "tools/autotune/commands.h"
 
 namespace tessera::autotune {
@@ -88,37 +87,31 @@ int run_proposals(const ProposalsArgs& args) {
   };
   std::vector<Row> found(catalog.size());
   for (const Piece& p : pieces) ++found[p.op].left;
-  std::atomic<std::size_t> next{0};
   std::mutex print;
   search::ProposalCheck total;
   Json rows = Json::array();
-  const auto work = [&] {
-    for (std::size_t i = next++; i < pieces.size(); i = next++) {
-      const Piece& piece = pieces[i];
-      const search::ProposalCheck part = search::check_proposals(task_of(*catalog[piece.op], args), piece.count, piece.seed);
-      const std::lock_guard lock(print);
-      search::ProposalCheck& r = found[piece.op].sum;
-      r += part;
-      if (--found[piece.op].left > 0) continue;
-      const std::string& op = catalog[piece.op]->name;
-      if (args.json) {
-        Json row = json_of(r);
-        row["op"] = op;
-        row["failures"] = r.failures;
-        rows.push_back(std::move(row));
-      } else {
-        fmt::print("{:<32} {:>8} proposals, {:>6} lowered, {} failed", op, r.proposals, r.lowered, r.failed);
-        fmt::print("{}\n", r.compiled > 0 ? fmt::format(", {} of {} compiled accepted", r.accepted, r.compiled) : "");
-        for (const std::string& f : r.failures) fmt::print("  {}\n", f);
-        std::fflush(stdout);
-      }
-      total += r;
+  const auto check = [&](std::size_t i) {
+    const Piece& piece = pieces[i];
+    const search::ProposalCheck part = search::check_proposals(task_of(*catalog[piece.op], args), piece.count, piece.seed);
+    const std::lock_guard lock(print);
+    search::ProposalCheck& r = found[piece.op].sum;
+    r += part;
+    if (--found[piece.op].left > 0) return;
+    const std::string& op = catalog[piece.op]->name;
+    if (args.json) {
+      Json row = json_of(r);
+      row["op"] = op;
+      row["failures"] = r.failures;
+      rows.push_back(std::move(row));
+    } else {
+      fmt::print("{:<32} {:>8} proposals, {:>6} lowered, {} failed", op, r.proposals, r.lowered, r.failed);
+      fmt::print("{}\n", r.compiled > 0 ? fmt::format(", {} of {} compiled accepted", r.accepted, r.compiled) : "");
+      for (const std::string& f : r.failures) fmt::print("  {}\n", f);
+      std::fflush(stdout);
     }
+    total += r;
   };
-  std::vector<std::thread> others;
-  for (int j = 1; j < args.jobs; ++j) others.emplace_back(work);
-  work();
-  for (std::thread& t : others) t.join();
+  on_threads(pieces.size(), args.jobs, [] { return false; }, check);
   if (args.json) {
     fmt::print("{}\n", dump_json(json_of(total, catalog.size(), std::move(rows))));
   } else {

@@ -4,6 +4,7 @@
 #include "tools/autotune/commands.h"
 #include "tools/autotune/interrupt.h"
 #include "tools/autotune/logged.h"
+#include "tools/autotune/open_pack.h"
 
 namespace tessera::autotune {
 
@@ -18,25 +19,36 @@ struct Claim {
 };
 
 std::vector<Claim> claims_of_log(const VerifyArgs& args) {
-  const tuning_logs::LogContents contents = tuning_logs::read_records(args.log);
+  const tuning_logs::LogContents contents = tuning_logs::read_records(args.file);
   if (const std::string damage = tuning_logs::describe_damage(contents.scan); !damage.empty()) {
-    fmt::print(stderr, "autotune: {}: {}\n", args.log, damage);
+    fmt::print(stderr, "autotune: {}: {}\n", args.file, damage);
   }
   std::vector<tuning_logs::Record> records = args.best ? tuning_logs::best_records(contents) : contents.records;
   std::erase_if(records, [](const tuning_logs::Record& r) { return r.kind != tuning_logs::RecordKind::kTrial && r.kind != tuning_logs::RecordKind::kFinal; });
-  TESSERA_ENVIRONMENT_CHECK(!records.empty()) << "log '" << args.log << "' holds no record";
+  TESSERA_ENVIRONMENT_CHECK(!records.empty()) << "log '" << args.file << "' holds no record";
   std::vector<Claim> out;
   for (const tuning_logs::Record& r : records) {
     auto dag = tuning_logs::dag(r);
-    TESSERA_ENVIRONMENT_CHECK(dag.ok()) << "log '" << args.log << "': a program cannot be read: " << dag.reason();
+    TESSERA_ENVIRONMENT_CHECK(dag.ok()) << "log '" << args.file << "': a program cannot be read: " << dag.reason();
     out.push_back({fmt::format("{}, trial {} ({})", r.task.name, r.trial, r.sketch), std::move(*dag), r.plan, r.target});
   }
   return out;
 }
 
+std::vector<Claim> claims_of_pack(const VerifyArgs& args) {
+  TESSERA_USER_CHECK(!args.best) << "--best is of a log: nobody has compared the kernels of pack '" << args.file << "'";
+  const OpenPack opened = open_pack(args.file);
+  TESSERA_ENVIRONMENT_CHECK(!opened.pack.candidates.empty()) << "pack '" << args.file << "' holds no candidate";
+  std::vector<Claim> out;
+  for (const tuning_logs::PackedCandidate& c : opened.pack.candidates) {
+    out.push_back({fmt::format("{}, trial {} ({})", opened.task.op, c.trial, c.sketch), opened.task.dag, c.plan, opened.task.target.text()});
+  }
+  return out;
+}
+
 std::vector<Claim> claims(const VerifyArgs& args) {
-  TESSERA_USER_CHECK(args.log.empty() || !args.problem.given()) << "give a log or a program, not both";
-  if (!args.log.empty()) return claims_of_log(args);
+  TESSERA_USER_CHECK(args.file.empty() || !args.problem.given()) << "give a log, a pack or a program, one of them";
+  if (!args.file.empty()) return tuning_logs::is_pack(args.file) ? claims_of_pack(args) : claims_of_log(args);
   const search::Task task = make_task(args.problem);
   return {{task.op + ", default plan", task.dag, driver::default_plan(task.dag, task.target), task.target.text()}};
 }

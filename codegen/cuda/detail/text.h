@@ -38,8 +38,13 @@ class ExprText {
   /// A load of `lanes` neighbours from `base`.
   std::string load(const ir::BufferNode* b, const ir::Expr& base, int lanes) const;
   std::string address(const ir::BufferNode* b, const ir::Expr& base) const;
+  /// One lane of an index, whatever it is made of: what is read from memory has no form as an expression of one lane.
+  std::string index(const ir::Expr& e, int lane) const;
+  /// The address of the element at that index.
+  std::string element(const ir::BufferNode* b, const ir::Expr& index, int lane) const;
 
  private:
+  std::string load_from(const ir::BufferNode* b, const std::string& address, int lanes) const;
   std::string binary(const ir::Binary& n, int lane) const;
   std::string call(const ir::Call& n, int lane) const;
   std::string cast(const ir::Cast& n, int lane) const;
@@ -48,7 +53,7 @@ class ExprText {
 
 /// Of an index: its first element when the lanes are neighbours; undefined when they are not.
 ir::Expr contiguous_base(const ir::Expr& index);
-/// `e` in one lane as an expression.
+/// `e` in one lane as an expression of variables and constants; undefined where it is more.
 ir::Expr lane_of(const ir::Expr& e, int lane);
 
 }  // namespace tessera::codegen::detail

@@ -2,9 +2,11 @@
 #include "tuning_logs/pack.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/support/command.h"
 #include "tests/unit/tuning_logs/sample.h"
+#include "tuning_logs/log_file.h"
 
 namespace tessera::tuning_logs {
 namespace {
@@ -119,6 +121,39 @@ TEST_F(PackFile, OtherVersionsAreNamed) {
   h.pack = 2;
   { PackWriter writer(path_, h); }
   EXPECT_NE(problem().find("version is 2"), std::string::npos) << problem();
+}
+
+/// Pipes would wait for ever, devices have no end, and a long line without one must not fill the memory.
+TEST_F(PackFile, WhatIsNoFileIsNotRead) {
+  path_ = folder_.path();
+  EXPECT_NE(problem().find("it is a directory"), std::string::npos) << problem();
+  for (const char* device : {"/dev/zero", "/dev/null"}) {
+    path_ = device;
+    EXPECT_NE(problem().find("not a regular file"), std::string::npos) << problem();
+    EXPECT_THROW(write(), UserError);
+    EXPECT_FALSE(is_pack(path_));
+  }
+  path_ = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_NE(problem().find("not a regular file"), std::string::npos) << problem();
+  EXPECT_THROW(write(), UserError);
+  EXPECT_FALSE(is_pack(path_));
+}
+
+TEST_F(PackFile, ALineWithoutEndIsOneDamagedLine) {
+  write();
+  const std::string intact = test::read_text(path_);
+  test::write_text(path_, intact + std::string(std::size_t{65} << 20, 'x') + "\n" + intact.substr(intact.find('\n') + 1));
+  std::int64_t damaged = 0;
+  EXPECT_EQ(read_pack(path_, damaged).candidates.size(), 4U);
+  EXPECT_EQ(damaged, 1);
+}
+
+TEST_F(PackFile, IsNoPlaceForALog) {
+  write();
+  const std::string before = test::read_text(path_);
+  EXPECT_THROW(LogWriter(path_, make_header("cuda -arch=sm_90a", {}, 1, 1)), UserError);
+  EXPECT_EQ(test::read_text(path_), before);
 }
 
 TEST_F(PackFile, IsReplacedByTheNextOne) {
