@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "search/polyhedral_path.h"
+
 namespace tessera::search {
 
 namespace {
@@ -25,6 +27,7 @@ class Stopwatch {
 constexpr std::size_t kElites = 16;           // measured points that become parents
 constexpr std::size_t kFewestMeasured = 8;    // for the learned model to have a say
 constexpr double kFreshShare = 0.4, kCrossShare = 0.35;  // of a generation; the rest mutates
+constexpr double kPlansBehind = 0.87;         // of the best speed, below which a planned sketch is given up
 constexpr int kTries = 32;                    // to find a point that was not proposed yet
 
 std::uint64_t program_hash(const cost_model::Features& f) {
@@ -91,8 +94,16 @@ std::vector<double> Proposer::sketch_weights() const {
   double best = std::numeric_limits<double>::infinity();
   for (const double ns : best_of_sketch_) best = ns > 0 ? std::min(best, ns) : best;
   std::vector<double> out;
-  for (const double ns : best_of_sketch_) out.push_back(0.05 + (ns > 0 ? std::pow(best / ns, 4) : 1));
+  for (std::size_t s = 0; s < best_of_sketch_.size(); ++s) {
+    const double ns = best_of_sketch_[s];
+    out.push_back(is_beaten(s) ? 0 : 0.05 + (ns > 0 ? std::pow(best / ns, 4) : 1));
+  }
   return out;
+}
+
+bool Proposer::is_beaten(std::size_t sketch) const {
+  const double ns = best_of_sketch_[sketch];
+  return ns > 0 && is_polyhedral((*sketches_)[sketch].name) && elites_.front().ns < kPlansBehind * ns;
 }
 
 std::optional<Point> Proposer::fresh(Rng& rng) const {
@@ -147,7 +158,7 @@ std::vector<Proposer::Scored> Proposer::scored(const std::vector<Point>& all) {
   std::vector<Point> points;
   std::set<Point> seen;
   for (const Point& p : all) {
-    if (proposed_.count(p) == 0 && seen.insert(p).second) points.push_back(p);
+    if (!is_beaten(p.sketch) && proposed_.count(p) == 0 && seen.insert(p).second) points.push_back(p);
   }
   std::vector<cost_model::Features> features = features_.of(points);
   std::vector<Scored> out;

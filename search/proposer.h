@@ -67,6 +67,8 @@ class Proposer {
   bool guided() const;
   double exploration() const;
   std::vector<double> sketch_weights() const;
+  /// Whether a plan without measuring was left behind by what has been measured: its neighbours are no better on the whole.
+  bool is_beaten(std::size_t sketch) const;
   std::optional<Point> fresh(Rng& rng) const;
   std::vector<Point> first_generation(Rng& rng) const;
   std::vector<Point> offspring(const std::vector<Scored>& parents, Rng& rng) const;

@@ -12,6 +12,7 @@
 #include "ops/catalog.h"
 #include "search/pack.h"
 #include "search/search.h"
+#include "tests/search/invented.h"
 #include "tests/support/options.h"
 
 namespace tessera::search {
@@ -96,6 +97,26 @@ TEST(PolyhedralPath, IsMeasuredFirstAndNamed) {
   EXPECT_GE(planned(both), 1);
   EXPECT_LT(planned(both), 7);
   EXPECT_EQ(planned(alone), static_cast<std::ptrdiff_t>(alone.size()) - 1);  // all but the default plan
+}
+
+/// Planned candidates of batches 3 and 4, where a plan takes `ns` and what the rules propose takes 1000 and more.
+int planned_later(std::int64_t ns) {
+  Search s(task_of({"conv2d_bn_relu", {}, "", ""}), {.trials = 40, .seed = 1, .path = Path::kBoth});
+  int out = 0;
+  for (int batch = 0; batch < 5; ++batch) {
+    std::vector<Trial> trials;
+    for (const Candidate& c : s.propose(batch)) {
+      out += batch >= 3 && is_polyhedral(c.sketch) ? 1 : 0;
+      trials.push_back(trial_of(c, {is_polyhedral(c.sketch) ? ns + c.trial : 1000 + c.trial}));
+    }
+    s.complete(batch, std::move(trials));
+  }
+  return out;
+}
+
+TEST(PolyhedralPath, IsGivenUpWhereItIsLeftBehind) {
+  EXPECT_EQ(planned_later(1500), 0);
+  EXPECT_GT(planned_later(900), 0);
 }
 
 TEST(PolyhedralPath, PlansOfGpusAreInPacks) {
