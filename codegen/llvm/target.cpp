@@ -110,7 +110,7 @@ std::vector<std::string> instruction_sets(const ir::Target& target) {
   static constexpr const char* kIsa[] = {"sse3", "ssse3", "sse4.1", "sse4.2", "avx", "avx2", "fma", "f16c", "bmi", "bmi2",
       "lzcnt", "popcnt", "movbe", "avx512f", "avx512vl", "avx512bw", "avx512dq", "avx512cd", "avx512vnni", "avx512bf16",
       "avx512fp16", "avx512vbmi", "avx512vbmi2", "avx512ifma", "avx512bitalg", "avx512vpopcntdq", "avxvnni", "gfni",
-      "vaes", "vpclmulqdq", "aes", "pclmul", "sha", "amx-tile", "amx-int8", "amx-bf16", "neon", "sve", "sve2", "dotprod", "fullfp16"};
+      "vaes", "vpclmulqdq", "aes", "pclmul", "sha", "fma4", "xop", "tbm", "amx-tile", "amx-int8", "amx-bf16", "neon", "sve", "sve2", "dotprod", "fullfp16"};
   for (const char* f : kIsa) {
     bool known = false;
     for (const auto& row : info->getAllProcessorFeatures()) known |= std::string(row.Key) == f;

@@ -35,26 +35,6 @@ TEST_F(Pack, IsCompiledAndRunInTheEmulator) {
   expect_one_line(autotune({"measure", "p.pack"}, here_), 4, {"/nowhere/libcuda.so.1", "--emulate"});
 }
 
-TEST_F(Pack, BeginsWithThePlanOfAPerson) {
-  const std::vector<std::string> problem{"--op", "relu", "--shape", "m=40,n=36", "--target", "cuda -arch=sm_80"};
-  const auto command = [&](std::vector<std::string> words, const std::vector<std::string>& more) {
-    words.insert(words.end(), problem.begin(), problem.end());
-    words.insert(words.end(), more.begin(), more.end());
-    return autotune(words, here_);
-  };
-  const CommandResult planned = command({"schedule"}, {"--print", "decisions"});
-  ASSERT_EQ(planned.code, 0) << planned.err;
-  std::ofstream(folder_ / "mine.json") << planned.out;
-  const CommandResult r = command({}, {"--decisions", "mine.json", "--build-only", "d.pack", "--trials", "2"});
-  ASSERT_EQ(r.code, 0) << r.err;
-  std::int64_t damaged = 0;
-  const tuning_logs::Pack pack = tuning_logs::read_pack(folder_ / "d.pack", damaged);
-  ASSERT_EQ(pack.candidates.size(), 2U);
-  EXPECT_EQ(pack.candidates[0].sketch, "polyhedral.given");
-  EXPECT_EQ(pack.candidates[0].trial, 0);
-  EXPECT_EQ(pack.candidates[1].trial, 1);
-}
-
 TEST_F(Pack, SaysWhatBecameOfEachCandidate) {
   std::vector<std::string> words = build("p.pack");
   words.emplace_back("--json");
