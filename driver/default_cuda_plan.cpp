@@ -47,13 +47,11 @@ bool share_out_scan(PlanDraft& draft, const std::string& name) {
   const schedule::Stage& scan = *d.state.find(name);
   const std::string step = scan.step_axis;
   const std::vector<bool> independent = schedule::independent_dimensions(d.state, scan);
-  std::vector<std::string> blocks, row, parts;
+  const std::vector<std::string> parts = schedule::step_parts(d.state, scan);
+  std::vector<std::string> blocks, row;
   for (std::size_t i = 0; i < independent.size(); ++i) {
     const std::string axis = scan.data_axes()[i];
     if (axis != step) (independent[i] ? blocks : row).push_back(axis);
-  }
-  for (const schedule::Stage* s : schedule::step_of(d.state, scan)) {
-    if (s->name != name) parts.insert(parts.begin(), s->name);  // consumers first
   }
   if (row.empty()) return false;
   std::vector<std::string> order = blocks;

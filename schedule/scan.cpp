@@ -182,6 +182,14 @@ std::vector<bool> independent_dimensions(const State& state, const Stage& scan) 
   return dsl::independent_dimensions(parts, axis);
 }
 
+std::vector<std::string> step_parts(const State& state, const Stage& scan) {
+  std::vector<std::string> out;
+  for (const Stage* s : step_of(state, scan)) {
+    if (s->name != scan.name) out.insert(out.begin(), s->name);
+  }
+  return out;
+}
+
 std::vector<std::string> axes_beside_steps(const Stage& s) {
   std::vector<std::string> out = s.data_axes();
   std::erase(out, s.step_axis);

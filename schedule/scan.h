@@ -14,6 +14,8 @@ namespace tessera::schedule {
 const Stage* scan_around(const State& state, const Stage& s);
 /// Stages of the step that are not inlined, producers first, the scan last.
 std::vector<const Stage*> step_of(const State& state, const Stage& scan);
+/// The names of those before the scan, consumers first.
+std::vector<std::string> step_parts(const State& state, const Stage& scan);
 /// For every dimension of the scan whether its elements never meet; false for the stepped one.
 std::vector<bool> independent_dimensions(const State& state, const Stage& scan);
 /// Data axes that threads may share out: of a scan those along which it does not step.

@@ -23,15 +23,6 @@ struct Variant {
   bool pack = false;    // the products of the step read packed panels
 };
 
-/// The stages of the step that come before the scan, consumers first.
-std::vector<std::string> parts_of(const SketchBuilder& b, const std::string& scan) {
-  std::vector<std::string> out;
-  for (const schedule::Stage* s : schedule::step_of(b.state(), b.stage(scan))) {
-    if (s->name != scan) out.insert(out.begin(), s->name);
-  }
-  return out;
-}
-
 bool is_product(const schedule::Stage& s) {
   return s.is_reduction() && s.outputs.size() == 1 && s.data_axes().size() > 1 && shape_of(s).column.extent > 1;
 }
@@ -41,7 +32,7 @@ class ScanNest {
   ScanNest(SketchBuilder b, std::string stage, Variant v) : b_(std::move(b)), s_(std::move(stage)), variant_(v) {}
 
   Result<SketchBuilder> run() {
-    const std::vector<std::string> parts = parts_of(b_, s_);
+    const std::vector<std::string> parts = schedule::step_parts(b_.state(), b_.stage(s_));
     TESSERA_TRY_DONE(own_loops());
     for (const std::string& p : parts) TESSERA_TRY_DONE(part(p));
     TESSERA_TRY_DONE(parallelize(b_, s_, outside_));
@@ -167,7 +158,7 @@ Verdict scan_meets(const SketchBuilder& b, const std::string& name) {
 }
 
 std::vector<SketchBuilder> scan_expand(const SketchBuilder& b, const std::string& name) {
-  const std::vector<std::string> parts = parts_of(b, name);
+  const std::vector<std::string> parts = schedule::step_parts(b.state(), b.stage(name));
   const bool products = std::any_of(parts.begin(), parts.end(), [&](const std::string& p) { return is_product(b.stage(p)); });
   std::vector<SketchBuilder> out;
   for (const bool blocks : {false, true}) {

@@ -22,10 +22,7 @@ class BlockScan {
 
   Status run() {
     const std::string step = b_.stage(scan_).step_axis;
-    std::vector<std::string> parts;
-    for (const schedule::Stage* s : schedule::step_of(b_.state(), b_.stage(scan_))) {
-      if (s->name != scan_) parts.insert(parts.begin(), s->name);  // consumers first
-    }
+    const std::vector<std::string> parts = schedule::step_parts(b_.state(), b_.stage(scan_));
     std::vector<std::string> blocks, row;
     const std::vector<bool> independent = schedule::independent_dimensions(b_.state(), b_.stage(scan_));
     const std::vector<std::string> data = b_.stage(scan_).data_axes();
